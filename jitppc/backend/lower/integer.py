@@ -1,0 +1,127 @@
+"""Lowering of integer ops."""
+
+from __future__ import annotations
+
+from jitppc.ir.block import Value
+
+from .emitter import Emitter, lowers
+
+
+def _declare(e: Emitter, name: str, kind: str, extra: str = "") -> None:
+    operands = ", ".join([kind] * {"fshl": 3}.get(name, 1))
+    e.need(f"llvm.{name}.{kind}", f"declare {kind} @llvm.{name}.{kind}({operands}{extra})")
+
+
+@lowers("add", "sub", "mul", "and", "or", "xor")
+def _plain(e: Emitter, v: Value) -> str:
+    x, y = (e.of(a) for a in v.args)
+    return e.tmp(f"{v.op.name} {v.type} {x}, {y}")
+
+
+@lowers("not")
+def _not(e: Emitter, v: Value) -> str:
+    return e.tmp(f"xor {v.type} {e.of(v.args[0])}, -1")
+
+
+@lowers("neg")
+def _neg(e: Emitter, v: Value) -> str:
+    return e.tmp(f"sub {v.type} 0, {e.of(v.args[0])}")
+
+
+@lowers("shl", "lshr", "ashr")
+def _shift(e: Emitter, v: Value) -> str:
+    kind, bits = v.type, v.type.bits
+    x, n = v.args
+    if n.constant is not None:
+        amount = n.constant
+        if amount >= bits:
+            if v.op.name != "ashr":
+                return "0"
+            amount = bits - 1
+        return e.tmp(f"{v.op.name} {kind} {e.of(x)}, {amount}")
+    # an LLVM shift by the width or more is poison: keep it away with a select on either side
+    within = e.tmp(f"icmp ult {kind} {e.of(n)}, {bits}")
+    if v.op.name == "ashr":
+        amount = e.tmp(f"select i1 {within}, {kind} {e.of(n)}, {kind} {bits - 1}")
+        return e.tmp(f"ashr {kind} {e.of(x)}, {amount}")
+    amount = e.tmp(f"and {kind} {e.of(n)}, {bits - 1}")
+    shifted = e.tmp(f"{v.op.name} {kind} {e.of(x)}, {amount}")
+    return e.tmp(f"select i1 {within}, {kind} {shifted}, {kind} 0")
+
+
+@lowers("rotl")
+def _rotl(e: Emitter, v: Value) -> str:
+    x, n = (e.of(a) for a in v.args)
+    _declare(e, "fshl", str(v.type))
+    return e.tmp(f"call {v.type} @llvm.fshl.{v.type}({v.type} {x}, {v.type} {x}, {v.type} {n})")
+
+
+@lowers("udiv", "urem", "sdiv", "srem")
+def _divide(e: Emitter, v: Value) -> str:
+    kind, name = v.type, v.op.name
+    x, y = (e.of(a) for a in v.args)
+    bad = e.tmp(f"icmp eq {kind} {y}, 0")
+    if name[0] == "s":   # the most negative number by -1 is undefined too; dividing by 1 instead wraps as we say
+        minus = e.tmp(f"icmp eq {kind} {y}, -1")
+        unsafe = e.tmp(f"or i1 {bad}, {minus}")
+        divisor = e.tmp(f"select i1 {unsafe}, {kind} 1, {kind} {y}")
+        plain = e.tmp(f"{name} {kind} {x}, {divisor}")
+        negated = e.tmp(f"sub {kind} 0, {x}") if name == "sdiv" else "0"
+        plain = e.tmp(f"select i1 {minus}, {kind} {negated}, {kind} {plain}")
+    else:
+        divisor = e.tmp(f"select i1 {bad}, {kind} 1, {kind} {y}")
+        plain = e.tmp(f"{name} {kind} {x}, {divisor}")
+    return e.tmp(f"select i1 {bad}, {kind} 0, {kind} {plain}")
+
+
+@lowers("ctlz", "cttz")
+def _zeros(e: Emitter, v: Value) -> str:
+    _declare(e, v.op.name, str(v.type), ", i1")
+    return e.tmp(f"call {v.type} @llvm.{v.op.name}.{v.type}({v.type} {e.of(v.args[0])}, i1 false)")
+
+
+@lowers("popcnt")
+def _popcnt(e: Emitter, v: Value) -> str:
+    _declare(e, "ctpop", str(v.type))
+    return e.tmp(f"call {v.type} @llvm.ctpop.{v.type}({v.type} {e.of(v.args[0])})")
+
+
+@lowers("bswap")
+def _bswap(e: Emitter, v: Value) -> str:
+    _declare(e, "bswap", str(v.type))
+    return e.tmp(f"call {v.type} @llvm.bswap.{v.type}({v.type} {e.of(v.args[0])})")
+
+
+@lowers("eq", "ne", "ult", "ule", "slt", "sle")
+def _compare(e: Emitter, v: Value) -> str:
+    x, y = (e.of(a) for a in v.args)
+    return e.tmp(f"icmp {v.op.name} {v.args[0].type} {x}, {y}")
+
+
+@lowers("select")
+def _select(e: Emitter, v: Value) -> str:
+    condition, x, y = (e.of(a) for a in v.args)
+    return e.tmp(f"select i1 {condition}, {v.type} {x}, {v.type} {y}")
+
+
+@lowers("zext", "sext", "trunc")
+def _resize(e: Emitter, v: Value) -> str:
+    return e.tmp(f"{v.op.name} {v.args[0].type} {e.of(v.args[0])} to {v.type}")
+
+
+@lowers("pack")
+def _pack(e: Emitter, v: Value) -> str:
+    high = e.tmp(f"zext i64 {e.of(v.args[0])} to i128")
+    low = e.tmp(f"zext i64 {e.of(v.args[1])} to i128")
+    return e.tmp(f"or i128 {e.tmp(f'shl i128 {high}, 64')}, {low}")
+
+
+@lowers("hi")
+def _hi(e: Emitter, v: Value) -> str:
+    shifted = e.tmp(f"lshr i128 {e.of(v.args[0])}, 64")
+    return e.tmp(f"trunc i128 {shifted} to i64")
+
+
+@lowers("lo")
+def _lo(e: Emitter, v: Value) -> str:
+    return e.tmp(f"trunc i128 {e.of(v.args[0])} to i64")

@@ -1,0 +1,1 @@
+"""From guest words to IR: forms and fields, the rows of the instruction set, decoder, disassembler, translation."""

@@ -1,0 +1,37 @@
+"""Words as text, from the rows: base mnemonics and the book's operand order (as objdump -Mraw prints them)."""
+
+from __future__ import annotations
+
+import re
+
+from .decode import Insn, decode
+from .forms import raw_field, field_value
+
+_REGISTER_PREFIX = {"RT": "r", "RS": "r", "RA": "r", "RB": "r", "RC": "r", "RTp": "r", "RSp": "r",
+                    "FRT": "f", "FRS": "f", "FRA": "f", "FRB": "f", "FRC": "f",
+                    "VRT": "v", "VRS": "v", "VRA": "v", "VRB": "v", "VRC": "v",
+                    "XT": "vs", "XS": "vs", "XA": "vs", "XB": "vs", "XC": "vs", "BF": "cr", "BFA": "cr"}
+_OPERAND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+
+
+def disassemble(word: int, cia: int = 0, suffix: int | None = None) -> str:
+    """One line of assembly; `.long` with the word when no row matches. `suffix` is for prefixed instructions."""
+    found = decode(word)
+    if found is None:
+        return f".long 0x{word:08x}"
+    return render(found, cia)
+
+
+def render(insn: Insn, cia: int = 0) -> str:
+    """The text of a decoded instruction; branch targets are absolute."""
+    picture, row = insn.row.picture, insn.row
+
+    def operand(match: re.Match[str]) -> str:
+        name = match.group(0)
+        if name in ("LI", "BD"):
+            base = 0 if raw_field(picture, insn.word, "AA") else cia
+            return f"0x{base + field_value(picture, insn.word, name) & (1 << 64) - 1:x}"
+        return _REGISTER_PREFIX.get(name, "") + str(field_value(picture, insn.word, name))
+
+    operands = _OPERAND.sub(operand, row.asm)
+    return f"{row.mnemonic(insn.flags)} {operands}".rstrip()

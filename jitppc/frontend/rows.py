@@ -1,0 +1,107 @@
+"""Rows: one per instruction, written with the `@insn` decorator over the instruction's body.
+
+A body is a function of a builder `b` and the fields `i`, and the only statement of the instruction's meaning.
+`i.NAME` is a 64-bit Value (a constant when the word is known), except the flags (OE, Rc, LK, AA and those the
+row lists under `static`), which are Python ints, because each of their values is a variant of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .forms import COMBINED, FLAGS, SIGNED, Picture, field_value, parse_picture
+
+if TYPE_CHECKING:
+    from jitppc.ir.block import Value
+    from jitppc.ir.builder import Builder
+
+Body = Callable[["Builder", "Fields"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One instruction: its identity, encoding, printed operands, and meaning."""
+
+    key: str            # unique; the mnemonic, except where one mnemonic has several rows
+    name: str           # mnemonic without o . l a suffixes
+    form: str
+    picture: Picture
+    asm: str            # printed operands, field names standing for their values
+    since: str          # ISA level: PPC, 2.03, ..., 3.0, 3.1
+    ref: str
+    says: str
+    body: Body
+    flags: tuple[str, ...]
+    accept: Callable[[int], bool] | None = None   # for randomly made words: which field values are valid forms
+
+    def variants(self) -> Iterator[dict[str, int]]:
+        """Every assignment of the flags."""
+        ranges = (range(1 << self.picture.fields[f][1]) for f in self.flags)
+        for values in itertools.product(*ranges):
+            yield dict(zip(self.flags, values, strict=True))
+
+    def flag_values(self, word: int) -> dict[str, int]:
+        """The flags as they stand in a word."""
+        return {f: field_value(self.picture, word, f) for f in self.flags}
+
+    def mnemonic(self, flags: dict[str, int]) -> str:
+        """The name with the suffixes its flags ask for."""
+        return (self.name + ("o" if flags.get("OE") else "") + ("l" if flags.get("LK") else "")
+                + ("a" if flags.get("AA") else "") + ("." if flags.get("Rc") else ""))
+
+
+ROWS: dict[str, Row] = {}
+
+
+def insn(form: str, picture: str, asm: str = "", *, since: str = "PPC", ref: str, name: str | None = None,
+         key: str | None = None, static: tuple[str, ...] = (),
+         accept: Callable[[int], bool] | None = None) -> Callable[[Body], Body]:
+    """Register a row. The mnemonic is `name`, or the function's name without trailing underscores."""
+    def register(body: Body) -> Body:
+        parsed = parse_picture(picture)
+        mnemonic = name or body.__name__.rstrip("_")
+        unique = key or mnemonic
+        if unique in ROWS:
+            raise ValueError(f"instruction {unique} has two rows")
+        flags = tuple(f for f in parsed.fields if f in FLAGS or f in static)
+        ROWS[unique] = Row(unique, mnemonic, form, parsed, asm, since, ref, (body.__doc__ or "").strip(), body,
+                           flags, accept)
+        return body
+    return register
+
+
+class Fields:
+    """The fields of one instruction for its body: of a known word, or (word None) symbolic but for the flags."""
+
+    def __init__(self, b: Builder, row: Row, flags: dict[str, int], word: int | None) -> None:
+        self._b, self._row, self._flags, self._word = b, row, flags, word
+        self._made: dict[str, Value] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._flags:
+            return self._flags[name]
+        picture = self._row.picture
+        if name not in picture.fields and not all(p in picture.fields for p in COMBINED.get(name, ("",))):
+            raise AttributeError(f"{self._row.key} has no field {name}")
+        if name not in self._made:
+            self._made[name] = (self._symbolic(name) if self._word is None
+                                else self._b.const(field_value(picture, self._word, name)))
+        return self._made[name]
+
+    def _symbolic(self, name: str) -> Value:
+        b, fields = self._b, self._row.picture.fields
+        pieces = (name,) if name in fields else COMBINED[name]
+        value, total = b.const(0), 0
+        for piece in pieces:
+            shift, width = fields[piece]
+            value = b.or_(b.shl(value, width), b.field(piece, width, shift))
+            total += width
+        if name in SIGNED:
+            extended = b.ashr(b.shl(value, 64 - total), 64 - total)
+            value = b.shl(extended, SIGNED[name][1])
+        return value

@@ -1,0 +1,32 @@
+"""From instructions to IR: run the row's body over a builder, with fields known (a word) or symbolic (a handler)."""
+
+from __future__ import annotations
+
+from jitppc.ir.block import Block
+from jitppc.ir.builder import LE64, Builder, Mode
+
+from .decode import Insn, decode
+from .rows import Fields, Row
+
+
+def emit(b: Builder, insn: Insn) -> None:
+    """Append one instruction's meaning to the builder's block."""
+    insn.row.body(b, Fields(b, insn.row, insn.flags, insn.word))
+
+
+def translate_word(word: int, mode: Mode = LE64) -> Block:
+    """The block of one instruction; a word without a row raises the illegal-instruction interrupt."""
+    b = Builder(mode)
+    insn = decode(word)
+    if insn is None:
+        b.invalid_form()
+    else:
+        emit(b, insn)
+    return b.block
+
+
+def translate_row(row: Row, flags: dict[str, int], mode: Mode = LE64) -> Block:
+    """The block of a row with symbolic fields: what a tier-0 handler is made from."""
+    b = Builder(mode)
+    row.body(b, Fields(b, row, flags, None))
+    return b.block

@@ -1,0 +1,159 @@
+"""THE layout of everything native code and Python share. No other file knows an offset.
+
+NumPy, Numba and LLVM all take their view from the dtypes here. All fields are in host byte order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .types import I8, I64, I128, Type
+
+U8, U16, U32, U64 = np.uint8, np.uint16, np.uint32, np.uint64
+
+#: One processor. Written by the vCPU's own thread, except the fields named in `SHARED`.
+CPU_STATE = np.dtype([
+    ("gpr", U64, 32),
+    ("zero", U64),              # always 0: what RA|0 reads when RA is 0
+    ("msr", U64),
+    ("nia", U64),               # where to go on, valid outside native code
+    ("cia", U64),               # the instruction that called a slow path
+    ("crf", U8, 8),             # CR fields 0..7, four bits each: LT GT EQ SO
+    ("so", U8), ("ov", U8), ("ca", U8), ("ov32", U8), ("ca32", U8),  # XER bits, 0 or 1
+    ("xer_low", U8),            # XER[57:63], the byte count of string instructions
+    ("little", U8),             # MSR[LE]
+    ("sixty_four", U8),         # MSR[SF]
+    ("ea_mask", U64),           # all ones, or 2**32-1 in 32-bit mode
+    ("fpscr", U64),
+    ("vscr", U64),
+    ("xer_mid", U64),           # the other implemented XER bits (44:56 less OV32, CA32), in place
+    ("reserve_ea", U64),        # effective address of the reservation, all ones when there is none
+    ("reserve_low", U64), ("reserve_high", U64),   # what was loaded
+    ("reserve_bits", U64),      # size of the reserving load
+    ("vsr", U64, (64, 2)),      # [low, high] doubleword of each VSR; FPR n is vsr[n][1], VR n is vsr[32 + n]
+    ("spr", U64, 1024),         # SPRs that are plain storage, by number
+    # --- translation of addresses
+    ("dtlb", U64),              # host address of the current context's data TLB (TLB_ENTRY)
+    ("dtlb_mask", U64),         # (entries - 1) * 32: byte offset mask
+    ("itlb", U64),              # host address of the current context's code TLB (CODE_ENTRY)
+    ("lpcr", U64),
+    ("process_table", U64),     # partition-table entry, doubleword 1
+    ("context_key", U64),       # what dtlb was chosen for
+    ("mmu", U64),               # host address of the MMU_STATE record
+    ("machine", U64),           # host address of the MACHINE_STATE record
+    # --- run loop
+    ("icount", np.int64),       # instructions left in the slice
+    ("slice", np.int64),        # instructions granted to the slice
+    ("retired", U64),           # instructions retired in finished slices
+    ("retired_limit", U64),     # stop with BUDGET when `retired` reaches it
+    ("fault", U64),             # a slow path delivered an interrupt: nia is set
+    ("exit_reason", U64),       # why native code returned
+    ("exit_detail", U64),
+    ("stop_request", U64),      # SHARED: nonzero asks the run loop to return
+    ("external", U64),          # SHARED: level of the external interrupt line
+    ("system_reset", U64),      # SHARED: a system reset interrupt is pending
+    ("doorbell", U64),          # SHARED: directed privileged doorbell exception (DPDES)
+    ("dec_deadline", np.int64),  # Time Base value at which the decrementer turns negative
+    ("tb_offset", U64),         # guest Time Base minus host clock
+    ("clock_is_insns", U64),    # the Time Base counts retired instructions, not host time
+    ("timespec", np.int64, 2),  # scratch for clock_gettime
+    ("vcpu_id", U64),
+    ("pvr", U64),
+    ("interrupts", U64, 32),    # statistics: deliveries by vector >> 8 (0x17 for scv)
+    ("counters", U64, 32),      # statistics, see `COUNTERS`
+    ("scratch", U64, 16),
+    ("next_cells", U64),        # results of page look-ups from native helpers
+    ("unknown_word", U64), ("unknown_nia", U64), ("unknown_count", U64),
+    ("random_state", U64),
+    ("exact", U64),             # stop after exactly the granted instructions (lockstep, single step)
+    ("hot_head", U64), ("hot_tail", U64), ("hot_ring", U64),  # ring of hot entries for the translator
+    ("region_insns", U64),      # instructions retired inside regions
+    ("table", U64),             # host address of the handler table
+], align=True)
+
+COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded", "slow_loads", "slow_stores",
+            "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns")
+COUNTER = {name: index for index, name in enumerate(COUNTERS)}
+
+#: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
+#: `host` is the host address of the granule's first byte.
+TLB_ENTRY = np.dtype([("read_tag", U64), ("write_tag", U64), ("host", U64), ("real", U64)], align=True)
+GRANULE_LOG2 = 16
+
+#: Code TLB entry: effective address of a 4 KiB page, and the host address of its cells.
+CODE_ENTRY = np.dtype([("tag", U64), ("cells", U64)], align=True)
+CODE_PAGE_LOG2 = 12
+ITLB_ENTRIES = 1024
+
+#: One predecoded instruction of tier 0 (see backend/cells.py for who writes what).
+CELL = np.dtype([
+    ("entry", U64),             # host code to run: a tier-0 handler, or the head of a region
+    ("imm", U64),
+    ("slot", U16, 4),
+    ("handler", U16),           # number of the tier-0 handler, for side exits of regions
+    ("heat", U16),              # jumps to this cell until it counts as hot
+    ("word", U32),
+], align=True)
+CELL_BYTES = 32
+CELLS_PER_PAGE = 1024           # one more follows: the page-end cell
+assert CELL.itemsize == CELL_BYTES and TLB_ENTRY.itemsize == 32 and CODE_ENTRY.itemsize == 16
+
+NO_TAG = (1 << 64) - 1
+
+
+def offset(field: str) -> int:
+    """Byte offset of a field of CPU_STATE."""
+    return CPU_STATE.fields[field][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register, or a file of `count` registers `stride` bytes apart, as IR ops `get` and `set` see it."""
+
+    name: str
+    type: Type
+    offset: int
+    count: int = 1
+    stride: int = 0
+
+
+def _registers() -> dict[str, Register]:
+    at = offset
+    rows = [
+        Register("gpr", I64, at("gpr"), 32, 8),
+        Register("crf", I8, at("crf"), 8, 1),
+        Register("vsr", I128, at("vsr"), 64, 16),
+        Register("vr", I128, at("vsr") + 32 * 16, 32, 16),
+        Register("fpr", I64, at("vsr") + 8, 32, 16),
+        Register("vsr_high", I64, at("vsr") + 8, 64, 16),
+        Register("vsr_low", I64, at("vsr"), 64, 16),
+        Register("spr", I64, at("spr"), 1024, 8),
+        Register("lr", I64, at("spr") + 8 * 8),
+        Register("ctr", I64, at("spr") + 9 * 8),
+        Register("vrsave", I64, at("spr") + 256 * 8),
+    ]
+    rows += [Register(n, I8, at(n)) for n in ("so", "ov", "ca", "ov32", "ca32", "xer_low", "little", "sixty_four")]
+    rows += [Register(n, I64, at(n)) for n in (
+        "msr", "fpscr", "vscr", "xer_mid", "ea_mask", "reserve_ea", "lpcr", "pvr", "zero", "nia")]
+    return {row.name: row for row in rows}
+
+
+REGISTERS = _registers()
+
+#: Interrupts an instruction may raise, by book name: (vector, what the value that goes with it is).
+INTERRUPTS = {
+    "PROGRAM_TRAP": 0x700, "PROGRAM_ILLEGAL": 0x700, "PROGRAM_PRIVILEGED": 0x700, "PROGRAM_FP_ENABLED": 0x700,
+    "ALIGNMENT": 0x600, "FP_UNAVAILABLE": 0x800, "VECTOR_UNAVAILABLE": 0xF20, "VSX_UNAVAILABLE": 0xF40,
+    "FACILITY_UNAVAILABLE": 0xF60, "SYSTEM_CALL": 0xC00, "SYSTEM_CALL_VECTORED": 0x3000,
+}
+INTERRUPT_NUMBER = {name: number for number, name in enumerate(INTERRUPTS)}
+
+
+class MSR:
+    """Bits of the Machine State Register (MSB-0 numbers in the book; masks here). Ref: Book III 4.2.1."""
+
+    SF, HV, VEC, VSX, S, EE, PR, FP, ME = (1 << (63 - n) for n in (0, 3, 38, 40, 41, 48, 49, 50, 51))
+    FE0, TE, FE1, IR, DR, PMM, RI, LE = (1 << (63 - n) for n in (52, 53, 55, 58, 59, 61, 62, 63))
+    TM, TS = 1 << (63 - 31), 3 << (63 - 30)
