@@ -1,0 +1,60 @@
+# `make boot` and `make test` are all that a newcomer needs; both set up everything they use.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+
+# Programs that the tests judge by, and the Debian packages that hold them.
+DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc binutils-powerpc64le-linux-gnu \
+                  gcc-powerpc64le-linux-gnu gdb-multiarch device-tree-compiler
+PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
+                  powerpc64le-linux-gnu-gcc gdb-multiarch dtc
+
+.PHONY: help boot test lint tools clean
+help:
+	@echo 'make boot   set up, fetch the Debian installer for ppc64el and boot it (Ctrl-A X quits)'
+	@echo 'make test   set up, then lint, types, import contract and all tests'
+	@echo 'make lint   lint, types and import contract only'
+	@echo 'make clean  remove the virtual environment and what the tools left'
+
+boot: $(VENV)/.installed-cli
+	$(BIN)/jitppc boot $(BOOT_FLAGS)
+
+test: tools lint
+	$(BIN)/pytest -n 2 $(PYTEST_FLAGS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# With root and apt-get the missing packages are installed; otherwise they are named in one line and
+# the tests that need them are skipped (in CI they fail).
+tools:
+	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null || missing="$$missing $$p"; done; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing what is missing:$$missing"; \
+	    apt-get update -q || true; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(DEBIAN_PACKAGES); \
+	else \
+	    echo "missing:$$missing; for all tests, as root: apt-get install $(DEBIAN_PACKAGES)"; \
+	fi
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'jitppc needs Python 3.11 or newer; say which with PYTHON=...'; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	    { rm -rf $(VENV); echo 'no virtual environment: as root, apt-get install python3-venv'; exit 2; }
+
+$(VENV)/.installed-cli: pyproject.toml $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[cli]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[cli,dev]'
+	@touch $@ $(VENV)/.installed-cli
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

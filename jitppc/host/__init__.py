@@ -1,0 +1,1 @@
+"""What the machine looks like from the host: terminal, packages, files."""

@@ -1,0 +1,35 @@
+"""Settings that hold for every test: one Hypothesis profile, and how a missing tool is treated."""
+
+import os
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: the first example of a law may compile. Blobs are printed so that a failure of CI
+# can be reproduced anywhere with @reproduce_failure.
+settings.register_profile(
+    "jitppc",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("jitppc")
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+@pytest.fixture(scope="session")
+def require_tool():
+    """A function that returns a program's path; without it the test is skipped, in CI it fails."""
+
+    def require(*names: str) -> str:
+        for name in names:
+            if path := shutil.which(name):
+                return path
+        message = f"needs one of {', '.join(names)} on PATH (`make test` installs it as root)"
+        if IN_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+
+    return require
