@@ -10,6 +10,7 @@ DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc binutils-powerpc64le-li
 PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   powerpc64le-linux-gnu-gcc gdb-multiarch dtc
 
+.NOTPARALLEL:
 .PHONY: help boot test lint tools clean
 help:
 	@echo 'make boot   set up, fetch the Debian installer for ppc64el and boot it (Ctrl-A X quits)'
