@@ -61,7 +61,8 @@ class OpsMixin:
             simpler = simplify(self, row, args, attr, result)
             if simpler is not None:
                 return simpler
-        is_static = row.evaluate is not None and all(a.is_static for a in args)
+        # a predecoded cell has no room for 128 bits, so these are computed where they are used
+        is_static = row.evaluate is not None and result != I128 and all(a.is_static for a in args)
         value = Value(row, result, args, attr, is_static)
         self.block.values.append(value)
         return value
