@@ -58,15 +58,18 @@ class Evaluator:
 
     # --- blocks
     def run(self, block: Block, cia: int) -> Outcome:
-        """Run a block of one instruction at `cia`."""
+        """Run a block whose first instruction is at `cia`."""
         known: dict[Value, int] = {}
         self.cia = cia
+        offsets = dict(block.starts)
 
         def of(value: Value) -> int:
             constant = value.constant
             return known[value] if constant is None else constant
 
-        for value in block.values:
+        for index, value in enumerate(block.values):
+            if index in offsets:
+                self.cia = cia + offsets[index] & I64.mask
             row = value.op
             args = [of(a) for a in value.args]
             if row.evaluate is not None:
@@ -79,7 +82,7 @@ class Evaluator:
                 return result
             if value.type is not None:
                 known[value] = result
-        return Outcome("next", cia + 4)
+        return Outcome("next", cia + (block.starts[-1][1] if block.starts else 0) + 4 & I64.mask)
 
     def _get(self, value: Value, index: int = 0) -> int:
         return self.read(REGISTERS[value.attr], index)
