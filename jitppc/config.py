@@ -1,10 +1,17 @@
-"""Where jitppc keeps its files, and every option of the command line as data.
+"""Every option of the command line as data, and where jitppc keeps its files.
 
-This is the only file that reads the environment.
+The table here is the only place where an option is written: the parser (`cli.line`), `--help`
+(`cli.help`) and docs/cli.md are stamped from it. This is the only file that reads the environment.
 """
 
 import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from jitppc import option_values as values
+from jitppc.errors import OptionError
 
 
 def cache_directory() -> Path:
@@ -16,3 +23,226 @@ def cache_directory() -> Path:
     # The XDG specification has relative values ignored.
     root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
     return root / "jitppc"
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """The environment for a helper program: ours, with `changes`."""
+    return os.environ | changes
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: its spellings, what its value is called, and what it does.
+
+    Fields:
+        names: without dashes; both `-name` and `--name` are taken. The first is shown in `--help`.
+        metavar: what the value is called, "" for a switch.
+        parse: text of the value to the value; ValueError gives the reason. Switches yield True.
+        dest: the field of `RunConfig` (or of the command's own settings) that it sets; "" for an
+            option that only has to be legal.
+        free_text: the value may begin with a dash.
+        shown: it stands in `--help`.
+    """
+
+    names: tuple[str, ...]
+    metavar: str
+    says: str
+    dest: str = ""
+    parse: Callable[[str], Any] = str
+    group: str = "running"
+    free_text: bool = False
+    shown: bool = True
+
+
+def _none_only(what: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() == "none":
+            return "none"
+        raise ValueError(f"jitppc has no {what} yet; only `none` is accepted")
+
+    return parse
+
+
+RUN_OPTIONS = (
+    # The machine, as QEMU spells it.
+    Option(
+        ("M", "machine"),
+        "pseries[,KEY=VALUE]",
+        "machine; a property that changes nothing is said",
+        "machine",
+        values.machine_properties,
+        "machine",
+    ),
+    Option(
+        ("cpu",),
+        "MODEL",
+        f"processor: {', '.join(values.CPUS)}",
+        "cpu",
+        values.cpu_model,
+        "machine",
+    ),
+    Option(
+        ("m",),
+        "SIZE",
+        "memory: 2G, 2048 (MiB), size=2G; a multiple of 256M",
+        "memory",
+        values.memory_size,
+        "machine",
+    ),
+    Option(
+        ("smp",), "N", "virtual processors (1 so far)", "smp", values.processor_count, "machine"
+    ),
+    Option(("name",), "TEXT", "a name, shown in the banner", "name", group="machine"),
+    # What the guest runs.
+    Option(("kernel",), "FILE", "a ppc64le Linux kernel (ELF)", "kernel", Path, "guest"),
+    Option(("initrd",), "FILE", "initial RAM disk", "initrd", Path, "guest"),
+    Option(("append",), "TEXT", "kernel command line", "append", group="guest", free_text=True),
+    # Console and devices.
+    Option(("nographic",), "", "console on this terminal (always so)", group="console"),
+    Option(
+        ("serial",),
+        "WHERE",
+        "console: stdio, mon:stdio or none",
+        "serial",
+        values.one_of("stdio", "mon:stdio", "none", "null"),
+        "console",
+    ),
+    Option(("nodefaults",), "", "no default devices (there are none)", group="console"),
+    Option(("vga",), "none", "display adapter", "", _none_only("display adapter"), "console"),
+    Option(("display",), "none", "display window", "", _none_only("display"), "console"),
+    Option(("monitor",), "none", "QEMU's monitor", "", _none_only("monitor"), "console"),
+    Option(("parallel",), "none", "parallel port", "", _none_only("parallel port"), "console"),
+    Option(("net",), "none", "network", "", _none_only("network"), "console"),
+    Option(("nic",), "none", "network", "", _none_only("network"), "console"),
+    # How it runs, and when it ends.
+    Option(("no-reboot",), "", "end when the guest reboots", "no_reboot"),
+    Option(
+        ("until",),
+        "REGEX",
+        "end with status 0 when the console output matches",
+        "until",
+        values.regular_expression,
+        free_text=True,
+    ),
+    Option(
+        ("timeout",), "SECONDS", "end with status 124 after this time", "timeout", values.seconds
+    ),
+    Option(
+        ("clock",),
+        "|".join(values.CLOCKS),
+        "time base from the host's clock, or from executed instructions (repeatable)",
+        "clock",
+        values.one_of(*values.CLOCKS),
+    ),
+    Option(("stats",), "FILE", "write statistics of the run as JSON", "stats", Path),
+    Option(("v", "verbose"), "", "say more on standard error", "verbose"),
+    # Translation.
+    Option(
+        ("strategy",),
+        "|".join(values.STRATEGIES),
+        "how guest code is executed",
+        "strategy",
+        values.one_of(*values.STRATEGIES),
+        "translation",
+    ),
+    Option(
+        ("lockstep",),
+        "A,B",
+        "compare two strategies block by block and stop at the first difference",
+        "lockstep",
+        values.lockstep_pair,
+        "translation",
+    ),
+    Option(
+        ("no-code-cache",),
+        "",
+        "neither read nor write translated code on disk",
+        "no_code_cache",
+        group="translation",
+    ),
+    Option(
+        ("accel",),
+        "tcg",
+        "accepted and without effect: jitppc translates by itself",
+        "accel",
+        values.accelerator,
+        "translation",
+    ),
+)
+
+DIS_OPTIONS = (
+    Option(
+        ("start",), "ADDRESS", "first address (hexadecimal)", "start", values.address, "general"
+    ),
+    Option(("count",), "N", "how many instructions", "count", values.count, "general"),
+    Option(
+        ("raw",),
+        "little|big",
+        "FILE is bare code of this byte order, not ELF",
+        "raw",
+        values.one_of("little", "big"),
+        "general",
+    ),
+)
+
+# Options of QEMU that a pasted line may hold and that jitppc cannot honour yet.
+NOT_YET = frozenset(
+    """
+    S action add-fd audio audiodev bios blockdev boot cdrom chardev chroot compat d D daemonize
+    debugcon device dfilter drive dtb dump-vmstate echr enable-kvm fda fdb fsdev full-screen
+    fw_cfg g gdb global hda hdb hdc hdd icount incoming iscsi k L loadvm mem-path mem-prealloc
+    mon msg mtdblock netdev no-shutdown no-user-config numa object only-migratable option-rom
+    overcommit pflash pidfile plugin preconfig prom-env qmp qmp-pretty readconfig rtc run-with
+    runas s sandbox sd seed set singlestep snapshot spice tpmdev trace usb usbdevice uuid virtfs
+    vnc watchdog-action
+    """.split()
+)
+
+# What to say instead of "not yet" where there is something to say.
+INSTEAD = {
+    "icount": "use -clock insns",
+    "enable-kvm": "jitppc is a translator; it does not use KVM",
+    "bios": "Open Firmware is served by the machine itself",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """All that one run of a machine needs to know."""
+
+    kernel: Path
+    initrd: Path | None = None
+    append: str = ""
+    cpu: str = "power9"
+    memory: int = 2 * values.GIB
+    smp: int = 1
+    serial: str = "stdio"
+    name: str = ""
+    no_reboot: bool = False
+    until: str | None = None
+    timeout: float | None = None
+    clock: str = "host"
+    strategy: str = "regions"
+    lockstep: tuple[str, str] | None = None
+    code_cache: bool = True
+    stats: Path | None = None
+    verbose: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def run_config(settings: Mapping[str, Any]) -> RunConfig:
+    """The configuration that parsed options describe; contradictions are refused."""
+    settings = dict(settings)
+    if "kernel" not in settings:
+        raise OptionError("no kernel: give -kernel FILE, or `jitppc boot` for the Debian installer")
+    if "lockstep" in settings and "strategy" in settings:
+        raise OptionError("-lockstep names both strategies: leave out -strategy")
+    notes = values.changes_nothing(settings.pop("machine", {}))
+    if settings.pop("accel", None):
+        notes.append("-accel tcg changes nothing: jitppc translates by itself")
+    if settings.get("serial") == "mon:stdio":
+        settings["serial"] = "stdio"
+    if settings.get("serial") == "null":
+        settings["serial"] = "none"
+    settings["code_cache"] = not settings.pop("no_code_cache", False)
+    return RunConfig(**settings, notes=tuple(notes))

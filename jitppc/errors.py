@@ -21,7 +21,7 @@ class OptionError(UserError):
 
 
 class KernelError(UserError):
-    """The kernel or the initrd cannot be booted: missing, truncated, of another platform, too large."""
+    """The kernel or the initrd cannot be booted: missing, truncated, foreign, too large."""
 
 
 class PackageError(UserError):

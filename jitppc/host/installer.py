@@ -20,7 +20,7 @@ class Installer:
 def fetch(progress: packages.Progress = packages._silent) -> Installer:
     """Kernel and initrd of the installer are in the cache directory.
 
-    The package is for all architectures, so any would do; ppc64el keeps all guests' packages together.
+    The package is one for all architectures; it is kept with those of the guest's.
     """
     return find(packages.fetch(PACKAGE, progress=progress))
 

@@ -1,9 +1,9 @@
 """Debian packages of the guest's architecture, through the machine's own package client.
 
 apt-get runs with a state directory of its own below the cache directory, so that no root is needed
-and the host's package lists and database stay untouched. It takes the machine's own sources, keys and
-proxy settings, and checks signatures and hashes as always; the hash is checked once more here before
-anything is unpacked.
+and the host's package lists and database stay untouched. It takes the machine's own sources, keys
+and proxy settings, and checks signatures and hashes as always; the hash is checked once more here
+before anything is unpacked.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ from typing import Protocol
 from jitppc.config import cache_directory
 from jitppc.errors import PackageError
 
-PASS_KERNEL = "to run a kernel of your own: jitppc run -kernel FILE -initrd FILE"
+OWN_KERNEL = "to run a kernel of your own: jitppc run -kernel FILE -initrd FILE"
 
 # Settings over the machine's own. The hooks are cleared because images of containers use them to
 # empty the host's package cache.
@@ -99,7 +99,7 @@ def available() -> bool:
 def _fetch_locked(package: str, arch: str, root: Path, tree: Path, progress: Progress) -> None:
     if not available():
         raise PackageError(
-            f"{package} is fetched with apt-get, and this machine has none; {PASS_KERNEL}"
+            f"{package} is fetched with apt-get, and this machine has none; {OWN_KERNEL}"
         )
     apt = _Apt(root / "apt", arch)
     deb = _download(apt, package, progress)
@@ -130,8 +130,8 @@ def _download(apt: "_Apt", package: str, progress: Progress) -> Path:
             failure = apt.update(progress)
             candidate = apt.candidate(package)
         if candidate is None:
-            reason = failure or f"no source in this machine's apt configuration has it for {apt.arch}"
-            raise PackageError(f"apt-get does not find {package}: {reason}; {PASS_KERNEL}")
+            reason = failure or f"none of this machine's apt sources has it for {apt.arch}"
+            raise PackageError(f"apt-get does not find {package}: {reason}; {OWN_KERNEL}")
         deb = apt.downloads / candidate.file_name
         if _is_intact(deb, candidate):
             return deb

@@ -1,0 +1,86 @@
+"""The table of subcommands."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from jitppc.cli.command import Command
+from jitppc.config import DIS_OPTIONS, RUN_OPTIONS, Option
+
+RUN_NOTES = """\
+Exit status: 0 the guest powered off, --until matched, or Ctrl-A X; 1 the guest panicked;
+2 something given cannot be used; 124 --timeout; 128+N signal N."""
+
+# The kernel's built-in command line names consoles that a pseries guest does not have.
+BOOT_APPEND = "console=hvc0"
+
+BOOT_NOTES = f"""\
+Kernel and initrd come from the Debian package debian-installer-12-netboot-ppc64el, through this
+machine's apt-get, into the cache directory; no root is needed. All options of `jitppc run` but
+-kernel and -initrd may follow; -append replaces the default `{BOOT_APPEND}`.
+
+{RUN_NOTES}"""
+
+DIS_NOTES = """\
+Words are hexadecimal, as a debugger shows them: `jitppc dis 7c642a14 60000000`.
+With -start the first word, or the first word of a raw file, has that address; in an ELF file it is
+where to begin."""
+
+
+def _not_for_boot(_text: str) -> str:
+    raise ValueError("`jitppc boot` brings its own; for yours there is `jitppc run`")
+
+
+def _boot_option(option: Option) -> Option:
+    """The option as it is in `jitppc run`, but for what boot gives itself."""
+    if option.dest in {"kernel", "initrd"}:
+        return replace(option, parse=_not_for_boot, shown=False)
+    return option
+
+
+def _lazily(module: str, function: str) -> Callable[[dict[str, Any], list[str]], int]:
+    """The function, imported on its first call: `--help` needs none of them."""
+
+    def call(settings: dict[str, Any], arguments: list[str]) -> int:
+        return getattr(import_module(f"jitppc.cli.{module}"), function)(settings, arguments)
+
+    return call
+
+
+COMMANDS = (
+    Command(
+        "boot",
+        "Fetch the Debian 12 installer for ppc64el (once) and boot it.",
+        _lazily("boot", "boot_command"),
+        tuple(map(_boot_option, RUN_OPTIONS)),
+        notes=BOOT_NOTES,
+    ),
+    Command(
+        "run",
+        "Boot a pseries guest; options are spelled as in QEMU.",
+        _lazily("run", "run_command"),
+        RUN_OPTIONS,
+        notes=RUN_NOTES,
+    ),
+    Command(
+        "dis",
+        "Disassemble a file or words.",
+        _lazily("dis", "dis_command"),
+        DIS_OPTIONS,
+        "FILE|WORD...",
+        DIS_NOTES,
+    ),
+    Command(
+        "doctor",
+        "Print versions, CPU, cache and helper programs.",
+        _lazily("doctor", "doctor_command"),
+    ),
+    Command(
+        "cache",
+        "Show or remove what jitppc keeps on disk.",
+        _lazily("cache", "cache_command"),
+        (),
+        "info|clear",
+    ),
+)

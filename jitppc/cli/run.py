@@ -1,0 +1,157 @@
+"""`jitppc run`: one pseries guest, from its kernel to its end."""
+
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from jitppc.cli.progress import Progress
+from jitppc.config import RunConfig, run_config
+from jitppc.errors import UserError
+from jitppc.host.console import BANNER_KEYS, Console, standard_fds
+from jitppc.option_values import GIB, MIB
+
+
+class Stop(Protocol):
+    """Why a machine's `run` returned."""
+
+    reason: str
+    exit_status: int
+    detail: str
+
+
+def run_command(settings: dict[str, Any], _arguments: list[str]) -> int:
+    return run(run_config(settings))
+
+
+def run(config: RunConfig) -> int:
+    """The guest has ended; the process's exit status is returned."""
+    stdin, stdout = standard_fds()
+    if config.serial == "none":
+        stdin, stdout = None, None
+    elif stdout is None:
+        raise UserError("standard output is closed, and the guest's console is there")
+    for note in config.notes:
+        say(note)
+    return _Session(config, stdin, stdout).run()
+
+
+def say(line: str) -> None:
+    """One line of our own, where it does not mix with the guest's output."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"jitppc: {line}", file=sys.stderr, flush=True)
+
+
+def make_machine(config: RunConfig, console: Any, progress: Progress) -> Any:
+    """A machine of the spapr room, as configured."""
+    from jitppc.spapr.machine import Machine
+
+    return Machine(
+        kernel=config.kernel,
+        initrd=config.initrd,
+        append=config.append,
+        memory=config.memory,
+        cpu=config.cpu,
+        smp=config.smp,
+        strategy=config.strategy,
+        clock=config.clock,
+        console=console,
+        progress=progress,
+    )
+
+
+class _Session:
+    """A console and the machine behind it; a guest's reboot replaces the machine."""
+
+    def __init__(self, config: RunConfig, stdin: int | None, stdout: int | None) -> None:
+        self._config = config
+        self._progress = Progress()
+        self._machine: Any = None
+        self._quit = False
+        self._console = Console(
+            on_input=self._type,
+            on_quit=self._request_quit,
+            before_output=self._progress.close,
+            stdin=stdin,
+            stdout=stdout,
+        )
+
+    def run(self) -> int:
+        started = time.monotonic()
+        with self._progress:
+            self._machine = make_machine(self._config, self._console, self._progress)
+            self._say_banner()
+            with self._console:
+                stop = self._run_until_end(started)
+        if self._config.stats is not None:
+            self._write_statistics(self._config.stats, stop, time.monotonic() - started)
+        return self._exit_status(stop)
+
+    def _run_until_end(self, started: float) -> Stop:
+        """Run, and run again after each reboot, within one limit of time."""
+        config = self._config
+        while True:
+            timeout = None
+            if config.timeout is not None:
+                timeout = max(0.001, config.timeout - (time.monotonic() - started))
+            stop: Stop = self._machine.run(until=config.until, timeout=timeout)
+            if stop.reason != "reboot" or config.no_reboot or self._quit:
+                return stop
+            self._machine = make_machine(config, self._console, self._progress)
+
+    def _type(self, typed: bytes) -> None:
+        self._machine.type(typed)
+
+    def _request_quit(self) -> None:
+        self._quit = True
+        self._machine.request_quit()
+
+    def _say_banner(self) -> None:
+        config = self._config
+        if not (self._console.is_terminal or config.verbose):
+            return
+        size = (
+            f"{config.memory / GIB:g} GiB"
+            if config.memory >= GIB
+            else f"{config.memory // MIB} MiB"
+        )
+        name = f"{config.name}: " if config.name else ""
+        keys = f"; {BANNER_KEYS}" if self._console.is_terminal else ""
+        say(f"{name}pseries, {config.cpu}, {size}, {config.strategy}{keys}")
+
+    def _exit_status(self, stop: Stop) -> int:
+        console = self._console
+        if console.signal is not None:
+            say(f"ended by signal {console.signal}")
+            return 128 + console.signal
+        if console.output_closed:
+            raise UserError("standard output was closed; the guest was stopped")
+        match stop.reason:
+            case "timeout":
+                waited = f" for /{self._config.until}/" if self._config.until else ""
+                say(f"{self._config.timeout:g} seconds are over{waited}")
+            case "panic":
+                say(f"the guest panicked: {stop.detail}")
+            case "poweroff" | "until" | "quit" | "reboot":
+                if self._config.verbose:
+                    say(f"ended: {stop.reason} {stop.detail or ''}".rstrip())
+            case _:
+                say(f"stopped: {stop.reason}: {stop.detail}")
+        return stop.exit_status
+
+    def _write_statistics(self, path: Path, stop: Stop, wall_seconds: float) -> None:
+        statistics = {
+            "stop": stop.reason,
+            "wall_seconds": round(wall_seconds, 3),
+            "strategy": self._config.strategy,
+            **self._machine.statistics(),
+        }
+        try:
+            path.write_text(
+                json.dumps(statistics, indent=2, default=float) + "\n", encoding="utf-8"
+            )
+        except OSError as error:
+            raise UserError(f"-stats {path}: {error.strerror}") from error
