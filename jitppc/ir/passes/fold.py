@@ -8,7 +8,7 @@ from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import OpsMixin
 from jitppc.ir.ops import OPS, Op
 from jitppc.ir.simplify import simplify
-from jitppc.ir.types import I1, I64, Type
+from jitppc.ir.types import I1, I64, I128, Type
 
 from .rebuild import with_starts
 
@@ -86,7 +86,7 @@ class _Folder(OpsMixin):
         else:
             made = simplify(self, row, args, attr, result)
             if made is None:
-                made = Value(row, result, args, attr, all([a.is_static for a in args]))
+                made = Value(row, result, args, attr, all([a.is_static for a in args]) and result is not I128)
                 self.block.values.append(made)
         self._made[key] = made
         return made
