@@ -28,7 +28,7 @@ Ctrl-A Ctrl-A  send Ctrl-A to the guest
 
 _ESCAPE = 0x01
 # How long the guest may take to stop before the process ends without it.
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 5.0
 
 
 class Keys:
