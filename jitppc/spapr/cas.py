@@ -1,0 +1,123 @@
+"""client-architecture-support: what the guest can do meets what the machine has.
+
+The machine room offers one choice only: XICS interrupts and a radix MMU with guest translation
+shootdown (GTSE); `fdt.PLATFORM_SUPPORT` says so before the guest asks.
+Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support); reference §4.6.
+"""
+
+from dataclasses import dataclass, field
+
+from jitppc.spapr.cpu_models import CpuModel
+from jitppc.spapr.guest_buffers import read_or_none
+from jitppc.spapr.hcall.codes import H
+from jitppc.spapr.ports import GuestMemory
+
+MAX_PVR_PAIRS = 512
+OV_IGNORE = 0x80
+
+
+def option_bit(byte: int, bit: int) -> tuple[int, int]:
+    """(byte number, mask) of bit `bit`, counted from the most significant one."""
+    return byte, 0x80 >> bit
+
+
+FORM1_AFFINITY = option_bit(5, 0)
+XIVE_BOTH = option_bit(23, 0)
+XIVE_EXPLOIT = option_bit(23, 1)
+MMU_BOTH = option_bit(24, 0)
+RADIX = option_bit(24, 1)
+RADIX_GTSE = option_bit(26, 1)
+
+PLATFORM_OV5 = (FORM1_AFFINITY, RADIX, RADIX_GTSE)
+OV5_LAST_BYTE = 26
+
+
+@dataclass(frozen=True, slots=True)
+class CasResult:
+    """`status` for the guest and, on SUCCESS, the property value of ibm,architecture-vec-5."""
+
+    status: H
+    architecture_vec_5: bytes = b""
+    reason: str = ""
+    option_vectors: dict[int, bytes] = field(default_factory=dict)
+
+
+def _matches_model(mask: int, value: int, model: CpuModel) -> bool:
+    return any((pvr & mask) == value for pvr in (model.pvr, model.logical_pvr))
+
+
+def _scan_pvrs(memory: GuestMemory, gra: int, model: CpuModel) -> tuple[bool, int] | None:
+    """(some entry fits the processor, address after the list); None when the list is broken."""
+    fits = False
+    for _ in range(MAX_PVR_PAIRS):
+        pair = read_or_none(memory, gra, 8)
+        if pair is None:
+            return None
+        gra += 8
+        mask, value = int.from_bytes(pair[:4], "big"), int.from_bytes(pair[4:], "big")
+        fits = fits or _matches_model(mask, value, model)
+        if ~mask & value & 0xFFFFFFFF:
+            return fits, gra
+    return None
+
+
+def _read_option_vectors(memory: GuestMemory, gra: int) -> dict[int, bytes] | None:
+    """Vector number to its bytes (index 0 is the length byte); None when they leave RAM."""
+    count = read_or_none(memory, gra, 1)
+    if count is None:
+        return None
+    gra += 1
+    vectors = {}
+    for number in range(1, count[0] + 2):
+        length = read_or_none(memory, gra, 1)
+        if length is None:
+            return None
+        vector = read_or_none(memory, gra, length[0] + 2)
+        if vector is None:
+            return None
+        vectors[number] = vector
+        gra += len(vector)
+    return vectors
+
+
+def _has(vector: bytes, option: tuple[int, int]) -> bool:
+    byte, mask = option
+    return byte < len(vector) and bool(vector[byte] & mask)
+
+
+def architecture_vec_5(agreed: list[tuple[int, int]]) -> bytes:
+    """The property: number of the last byte less one, then bytes 1 to the last."""
+    last = max((byte for byte, _ in agreed), default=1)
+    vector = bytearray(last + 1)
+    vector[0] = last - 1
+    for byte, mask in agreed:
+        vector[byte] |= mask
+    return bytes(vector)
+
+
+def negotiate(memory: GuestMemory, gra: int, model: CpuModel) -> CasResult:
+    """What both sides can do, from the guest's structure at `gra`; nothing is changed yet.
+
+    Returns:
+        HARDWARE when no processor fits, PARAMETER when the structure is broken or OV1 or OV5 is
+        missing, UNSUPPORTED when the guest insists on a hash MMU or on XIVE.
+    Ref: LoPAR appendix B.6.2.3.   Differs: contradictory requests are refused, the machine runs on.
+    """
+    scanned = _scan_pvrs(memory, gra, model)
+    if scanned is None:
+        return CasResult(H.PARAMETER, reason="the processor list has no end in RAM")
+    fits, gra = scanned
+    if not fits:
+        return CasResult(H.HARDWARE, reason=f"the guest does not run on {model.name}")
+    vectors = _read_option_vectors(memory, gra)
+    if vectors is None:
+        return CasResult(H.PARAMETER, reason="the option vectors leave RAM")
+    if 1 not in vectors or 5 not in vectors:
+        return CasResult(H.PARAMETER, reason="option vector 1 or 5 is missing")
+    ov5 = vectors[5]
+    if _has(ov5, XIVE_EXPLOIT) or _has(ov5, XIVE_BOTH):
+        return CasResult(H.UNSUPPORTED, reason="the guest insists on XIVE; this machine has XICS")
+    if not _has(ov5, RADIX) or _has(ov5, MMU_BOTH):
+        return CasResult(H.UNSUPPORTED, reason="the guest wants a hash MMU; this machine has radix")
+    agreed = [option for option in PLATFORM_OV5 if _has(ov5, option)]
+    return CasResult(H.SUCCESS, architecture_vec_5(agreed), option_vectors=vectors)

@@ -1,0 +1,207 @@
+"""The device tree of the machine, as a tree of the `fdt` library.
+
+Ref: LoPAR appendices B and C; PAPR properties as reference §4 lists them. What the reference
+machine has and we have not (PCI, hot-plug connectors, the hash MMU) is named in
+tests/spapr/test_spapr_fdt.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import fdt
+from fdt import Node
+
+from jitppc.spapr.cpu_models import CpuModel
+from jitppc.spapr.fdt_cpus import cpus_node
+from jitppc.spapr.fdt_values import EMPTY, PHANDLE_XICS, cells, cells64, node, put, text
+from jitppc.spapr.memory_map import LMB_SIZE, RTAS_ERROR_LOG_MAX, rma_size, rtas_size
+
+EPOW_IRQ = 0x1000
+HOTPLUG_IRQ = 0x1001
+
+HYPERTAS_FUNCTIONS = (
+    "hcall-term",
+    "hcall-dabr",
+    "hcall-interrupt",
+    "hcall-vio",
+    "hcall-splpar",
+    "hcall-join",
+    "hcall-set-mode",
+    "hcall-sprg0",
+    "hcall-copy",
+    "hcall-debug",
+    "hcall-vphn",
+    "hcall-watchdog",
+)
+
+PLATFORM_SUPPORT = bytes((23, 0x00, 24, 0x40, 25, 0x00, 26, 0x40))
+"""ibm,arch-vec-5-platform-support as {byte, value} pairs: XICS only, radix only, GTSE."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSpec:
+    """Everything the tree depends on. `initrd` is (start, end) in guest real memory."""
+
+    model: CpuModel
+    ram_size: int
+    vcpu_count: int = 1
+    bootargs: str = ""
+    initrd: tuple[int, int] | None = None
+    vio_nodes: tuple[Node, ...] = ()
+    stdout_path: str = ""
+    rtas_tokens: Mapping[str, int] = field(default_factory=dict)
+    rng_seed: bytes = bytes(32)
+    uuid: str = "00000000-0000-0000-0000-000000000000"
+
+
+def memory_pieces(ram_size: int) -> list[tuple[int, int]]:
+    """(start, size) of the memory nodes: the RMA first, then naturally aligned powers of two."""
+    start = rma_size(ram_size)
+    pieces = [(0, start)]
+    while start < ram_size:
+        size = min(start & -start, 1 << ((ram_size - start).bit_length() - 1))
+        pieces.append((start, size))
+        start += size
+    return pieces
+
+
+def memory_node(start: int, size: int) -> Node:
+    return node(
+        f"memory@{start:x}",
+        {
+            "device_type": text("memory"),
+            "reg": cells64(start, size),
+            "ibm,associativity": cells(4, 0, 0, 0, 0),
+        },
+    )
+
+
+def chosen_node(spec: TreeSpec) -> Node:
+    """Ref: LoPAR appendix B.6.12 (/chosen); reference §4.2."""
+    chosen = node(
+        "chosen",
+        {
+            "qemu,graphic-width": cells(800),
+            "qemu,graphic-height": cells(600),
+            "qemu,graphic-depth": cells(32),
+            "linux,pci-probe-only": cells(0),
+            "ibm,arch-vec-5-platform-support": PLATFORM_SUPPORT,
+            "rng-seed": spec.rng_seed,
+            "ibm,architecture-vec-5": bytes(2),
+            "bootargs": text(spec.bootargs),
+        },
+    )
+    if spec.stdout_path:
+        put(chosen, "linux,stdout-path", text(spec.stdout_path))
+        put(chosen, "stdout-path", text(spec.stdout_path))
+    if spec.initrd is not None:
+        put(chosen, "linux,initrd-start", cells(spec.initrd[0]))
+        put(chosen, "linux,initrd-end", cells(spec.initrd[1]))
+    return chosen
+
+
+def rtas_node(spec: TreeSpec) -> Node:
+    """Ref: LoPAR appendix B.6.3 (RTAS node); reference §4.5."""
+    properties = {
+        "ibm,hypertas-functions": text(*HYPERTAS_FUNCTIONS),
+        "qemu,hypertas-functions": text("hcall-memop1"),
+        "ibm,associativity-reference-points": cells(4, 4, 2),
+        "ibm,max-associativity-domains": cells(4, 0, 0, 0, 1),
+        "rtas-size": cells(rtas_size(spec.vcpu_count)),
+        "rtas-error-log-max": cells(RTAS_ERROR_LOG_MAX),
+        "rtas-event-scan-rate": cells(1),
+        "ibm,extended-os-term": EMPTY,
+        "ibm,lrdr-capacity": cells64(0) + cells(0, LMB_SIZE, spec.vcpu_count),
+    }
+    properties |= {name: cells(token) for name, token in spec.rtas_tokens.items()}
+    return node("rtas", properties)
+
+
+def event_sources_node() -> Node:
+    """Ref: LoPAR 10.2.2.1 (event sources). Only power events: nothing is hot-pluggable yet."""
+    return node(
+        "event-sources",
+        {
+            "interrupt-controller": EMPTY,
+            "#interrupt-cells": cells(2),
+            "interrupt-ranges": cells(EPOW_IRQ, 1),
+        },
+        [node("epow-events", {"interrupts": cells(EPOW_IRQ, 0)})],
+    )
+
+
+def xics_node(vcpu_count: int) -> Node:
+    """Ref: LoPAR appendix B.6.10 (PowerPC external interrupt presentation)."""
+    return node(
+        "interrupt-controller",
+        {
+            "device_type": text("PowerPC-External-Interrupt-Presentation"),
+            "compatible": text("IBM,ppc-xicp"),
+            "interrupt-controller": EMPTY,
+            "ibm,interrupt-server-ranges": cells(0, vcpu_count),
+            "#interrupt-cells": cells(2),
+            "linux,phandle": cells(PHANDLE_XICS),
+            "phandle": cells(PHANDLE_XICS),
+        },
+    )
+
+
+def vdevice_node(children: tuple[Node, ...]) -> Node:
+    """Ref: LoPAR appendix B.6.9 (/vdevice)."""
+    return node(
+        "vdevice",
+        {
+            "device_type": text("vdevice"),
+            "compatible": text("IBM,vdevice"),
+            "#address-cells": cells(1),
+            "#size-cells": cells(0),
+            "#interrupt-cells": cells(2),
+            "interrupt-controller": EMPTY,
+        },
+        children,
+    )
+
+
+def platform_facilities_node() -> Node:
+    """Ref: LoPAR appendix B.6.13 (platform facilities); H_RANDOM is always there."""
+    return node(
+        "ibm,platform-facilities",
+        {
+            "device_type": text("ibm,platform-facilities"),
+            "#address-cells": cells(1),
+            "#size-cells": cells(0),
+        },
+        [node("ibm,random-v1", {"compatible": text("ibm,random")})],
+    )
+
+
+def build_root(spec: TreeSpec) -> Node:
+    """The whole tree before client-architecture-support."""
+    return node(
+        "/",
+        {
+            "device_type": text("chrp"),
+            "model": text("IBM pSeries (emulated by qemu)"),
+            "compatible": text("qemu,pseries"),
+            "vm,uuid": text(spec.uuid),
+            "#address-cells": cells(2),
+            "#size-cells": cells(2),
+        },
+        [
+            xics_node(spec.vcpu_count),
+            *(memory_node(start, size) for start, size in memory_pieces(spec.ram_size)),
+            vdevice_node(spec.vio_nodes),
+            platform_facilities_node(),
+            cpus_node(spec.model, spec.vcpu_count),
+            event_sources_node(),
+            rtas_node(spec),
+            chosen_node(spec),
+        ],
+    )
+
+
+def flatten(root: Node) -> bytes:
+    """The flattened tree (version 17), for dumps and for guests that take r3 = tree."""
+    blob = fdt.FDT()
+    blob.root = root
+    return blob.to_dtb(version=17)

@@ -1,0 +1,49 @@
+"""The /cpus part of the tree. Ref: LoPAR appendix C.6.2 (CPU node properties); reference §4.3."""
+
+from fdt import Node
+
+from jitppc.spapr.cpu_models import CpuModel
+from jitppc.spapr.fdt_values import EMPTY, cells, node, text
+
+CACHE_SIZE = 0x8000
+CACHE_LINE_SIZE = 128
+
+
+def cpu_node(model: CpuModel, vcpu_id: int) -> Node:
+    """One core of one thread. No hash page table, no decimal floating point: neither is there."""
+    return node(
+        f"{model.tree_name}@{vcpu_id:x}",
+        {
+            "reg": cells(vcpu_id),
+            "device_type": text("cpu"),
+            "cpu-version": cells(model.pvr),
+            "d-cache-block-size": cells(CACHE_LINE_SIZE),
+            "d-cache-line-size": cells(CACHE_LINE_SIZE),
+            "i-cache-block-size": cells(CACHE_LINE_SIZE),
+            "i-cache-line-size": cells(CACHE_LINE_SIZE),
+            "d-cache-size": cells(CACHE_SIZE),
+            "i-cache-size": cells(CACHE_SIZE),
+            "timebase-frequency": cells(model.timebase_hz),
+            "clock-frequency": cells(model.clock_hz),
+            "status": text("okay"),
+            "64-bit": EMPTY,
+            "ibm,purr": cells(1),
+            "ibm,spurr": cells(1),
+            "ibm,vmx": cells(2),
+            "ibm,pa-features": model.pa_features,
+            "ibm,chip-id": cells(0),
+            "ibm,ppc-interrupt-server#s": cells(vcpu_id),
+            "ibm,ppc-interrupt-gserver#s": cells(vcpu_id, 0),
+            "ibm,processor-radix-AP-encodings": cells(*model.radix_ap_encodings),
+            "ibm,dec-bits": cells(model.decrementer_bits),
+        },
+    )
+
+
+def cpus_node(model: CpuModel, vcpu_count: int) -> Node:
+    """All cores; ids are 0 to vcpu_count - 1."""
+    return node(
+        "cpus",
+        {"#address-cells": cells(1), "#size-cells": cells(0)},
+        [cpu_node(model, vcpu_id) for vcpu_id in range(vcpu_count)],
+    )

@@ -1,0 +1,1 @@
+"""Hypercalls by LoPAR chapter; `rows` imports them all into the table."""

@@ -1,0 +1,83 @@
+"""Address translation: the process table and pages. A hash page table does not exist here.
+
+The calls on a hash page table (H_ENTER and its kind) have no row, so they answer H_FUNCTION.
+Ref: LoPAR 14.5.4.1; Power ISA 3.0B Book III 5.7.6.
+"""
+
+from jitppc.spapr.guest_buffers import read_or_none, write_if_inside
+from jitppc.spapr.hcall.codes import H
+from jitppc.spapr.hcall.table import HcallResult, hcall
+from jitppc.spapr.memory_map import GRA_MASK
+from jitppc.spapr.papr_cpu import PaprCpu
+from jitppc.spapr.partition import PATE1_GR
+
+FLAG_MODIFY = 0x10
+FLAG_REGISTER = 0x08
+FLAG_RADIX = 0x04
+FLAG_GTSE = 0x01
+FLAGS_KNOWN = 0x1F
+MAX_TABLE_SIZE_LOG2 = 24
+
+PAGE_SIZE = 4096
+PAGE_ZERO = 1 << 15
+PAGE_COPY = 1 << 14
+PAGE_ICACHE_INVALIDATE = 1 << 23
+PAGE_ICACHE_SYNC = 1 << 22
+PAGE_FLAGS = PAGE_ZERO | PAGE_COPY | PAGE_ICACHE_INVALIDATE | PAGE_ICACHE_SYNC
+
+
+@hcall(0x37C, "H_REGISTER_PROC_TBL")
+def h_register_process_table(
+    cpu: PaprCpu, flags: int, base: int, page_size: int, size: int
+) -> HcallResult:
+    """Every vCPU translates through the process table at `base`, radix, flat partition scope.
+
+    Args:
+        flags: MODIFY | REGISTER | RADIX | GTSE; without MODIFY only the mode is confirmed, with
+            MODIFY but without REGISTER the table is forgotten.
+        size: the table has 1 << (size + 12) bytes.
+
+    Returns:
+        PARAMETER for unknown flags or for hash; P2, P3, P4 for base, page_size, size.
+    Ref: LoPAR 14.5.4.1.10 (H_REGISTER_PROC_TBL).
+    """
+    if flags & ~FLAGS_KNOWN or (not flags & FLAG_RADIX and flags & FLAG_REGISTER):
+        return H.PARAMETER
+    has_gtse = bool(flags & FLAG_GTSE)
+    if not flags & FLAG_MODIFY:
+        if not flags & FLAG_RADIX:
+            return H.PARAMETER
+        dw1 = cpu.partition.process_table_dw1
+    elif flags & FLAG_REGISTER:
+        if base & 0xFFF or base >> 60:
+            return H.P2
+        if page_size:
+            return H.P3
+        if size > MAX_TABLE_SIZE_LOG2:
+            return H.P4
+        dw1 = PATE1_GR | base | size
+    else:
+        dw1 = PATE1_GR
+    cpu.partition.set_process_table(dw1, has_gtse)
+    return H.SUCCESS
+
+
+@hcall(0x2C, "H_PAGE_INIT")
+def h_page_init(cpu: PaprCpu, flags: int, destination: int, source: int) -> HcallResult:
+    """A 4 KiB page is zeroed or copied. Ref: LoPAR 14.5.4.4.1 (H_PAGE_INIT)."""
+    if flags & ~PAGE_FLAGS or (flags & PAGE_ZERO and flags & PAGE_COPY):
+        return H.PARAMETER
+    destination &= GRA_MASK
+    if destination % PAGE_SIZE or not cpu.memory.contains(destination, PAGE_SIZE):
+        return H.PARAMETER
+    if flags & PAGE_COPY:
+        source &= GRA_MASK
+        data = None if source % PAGE_SIZE else read_or_none(cpu.memory, source, PAGE_SIZE)
+        if data is None:
+            return H.PARAMETER
+        write_if_inside(cpu.memory, destination, data)
+    elif flags & PAGE_ZERO:
+        write_if_inside(cpu.memory, destination, bytes(PAGE_SIZE))
+    elif flags & (PAGE_ICACHE_INVALIDATE | PAGE_ICACHE_SYNC):
+        write_if_inside(cpu.memory, destination, cpu.memory.read(destination, PAGE_SIZE))
+    return H.SUCCESS

@@ -1,0 +1,291 @@
+r"""The composition root: a pseries machine from a kernel, and how to run it.
+
+    machine = Machine("vmlinux", initrd="initrd.gz", memory="2G")
+    stop = machine.run(until="login:", timeout=600)
+    machine.type("root\n")
+    machine.cpu.gpr[3], machine.memory.read(0x100, 20), machine.console_output
+
+`Machine` owns and wires; guest code runs in `processor`, what the guest asks is answered in `hcall`
+and `rtas`. `run` leaves the machine standing still and whole, also when it raises.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jitppc.spapr.hcall.rows
+import jitppc.spapr.rtas.rows  # noqa: F401  (both fill their tables)
+from jitppc.errors import OptionError
+from jitppc.spapr import boot, fdt
+from jitppc.spapr.console import ConsoleTap
+from jitppc.spapr.cpu_models import cpu_model
+from jitppc.spapr.hcall.table import HcallDispatcher
+from jitppc.spapr.memory_map import RMA_MAX
+from jitppc.spapr.memory_size import memory_size
+from jitppc.spapr.of_claim import ClaimMap
+from jitppc.spapr.of_client import OfClient
+from jitppc.spapr.of_state import OfHost, OfState
+from jitppc.spapr.of_tree import OfTree
+from jitppc.spapr.papr_cpu import PaprCpu, Platform
+from jitppc.spapr.partition import Partition, VcpuRecord, VcpuState
+from jitppc.spapr.ports import Chardev, GuestMemory, Vcpu
+from jitppc.spapr.processor import HcallObserver, Processor
+from jitppc.spapr.rtas.clock import RtcClock
+from jitppc.spapr.rtas.event_log import EventQueue, epow_shutdown_log
+from jitppc.spapr.rtas.table import advertised_tokens
+from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
+from jitppc.spapr.stop import Stop, StopLatch
+from jitppc.spapr.vio.bus import VioBus
+from jitppc.spapr.vio.nvram import Nvram
+from jitppc.spapr.vio.vty import Vty
+from jitppc.spapr.watchdog import Watchdogs
+from jitppc.spapr.xics import Xics
+
+log = logging.getLogger(__name__)
+
+BOOTARGS_MAX = 2047
+WATCHDOG_POWER_OFF, WATCHDOG_RESTART, WATCHDOG_DUMP_RESTART = 1, 2, 3
+
+
+class Machine:
+    """A pseries machine. It stands at the kernel's first instruction until `run` is called."""
+
+    def __init__(
+        self,
+        kernel: str | os.PathLike[str],
+        initrd: str | os.PathLike[str] | None = None,
+        append: str = "",
+        memory: str | int = "2G",
+        cpu: str = "power9",
+        smp: int = 1,
+        strategy: str = "regions",
+        console: Chardev | None = None,
+        *,
+        nvram: str | os.PathLike[str] | None = None,
+        no_reboot: bool = False,
+        runtime: RuntimeFactory | None = None,
+        **runtime_options: Any,
+    ) -> None:
+        """All arguments are checked before anything is made; `UserError` tells in one line.
+
+        Args:
+            append: the kernel command line.
+            memory: bytes, or text such as "2G".
+            console: where the guest's output goes; None keeps it in `console_output` only.
+            nvram: backing file of the NVRAM, made when it does not exist.
+            no_reboot: a guest that reboots ends `run` with reason "reboot" instead.
+            runtime, runtime_options: what makes memory and vCPUs, and what they are told.
+        """
+        self._model = cpu_model(cpu)
+        ram_size = memory_size(memory)
+        if smp != 1:
+            raise OptionError(f"-smp {smp}: this release runs one virtual processor")
+        if len(append.encode()) > BOOTARGS_MAX or "\0" in append:
+            raise OptionError(f"the kernel command line is longer than {BOOTARGS_MAX} bytes")
+        initrd_path = None if initrd is None else Path(initrd)
+        self._images = boot.place(boot.read_kernel(Path(kernel)), initrd_path, ram_size)
+        self._append = append
+        self.no_reboot = no_reboot
+
+        factory = NativeRuntime(strategy, runtime_options) if runtime is None else runtime
+        self.memory: GuestMemory = factory.memory(ram_size)
+        self.cpus: list[Vcpu] = [factory.vcpu(self.memory, i, self._model) for i in range(smp)]
+
+        self._partition = Partition([VcpuRecord(vcpu) for vcpu in self.cpus])
+        self._latch = StopLatch(self._wake_all)
+        self._xics = Xics(self.cpus)
+        self._xics.claim(fdt.EPOW_IRQ)
+        self._vio = VioBus(self._xics.claim, self._xics.pulse)
+        self._tap = ConsoleTap(console, self._latch.fail)
+        self.vty = self._vio.plug(lambda slot: Vty(slot, self._tap))
+        nvram_path = None if nvram is None else Path(nvram)
+        self._nvram = self._vio.plug(lambda slot: Nvram(slot, path=nvram_path))
+        self._events = EventQueue(lambda: self._xics.pulse(fdt.EPOW_IRQ))
+        self._clock = RtcClock()
+        self._watchdogs = Watchdogs(self._watchdog_expired)
+        self.hcalls = HcallDispatcher()
+        self._is_running = threading.Lock()
+        self._final: Stop | None = None
+        self.on_hcall: HcallObserver | None = None
+        self.reboots = 0
+        self.reset()
+
+    # Looking at the machine.
+
+    @property
+    def cpu(self) -> Vcpu:
+        """The boot processor."""
+        return self.cpus[0]
+
+    @property
+    def console_output(self) -> bytes:
+        """What the guest has written to its console, the last mebibytes of it."""
+        return self._tap.output
+
+    @property
+    def on_console(self) -> Callable[[bytes], None] | None:
+        """Called with every piece of console output, on the vCPU's thread."""
+        return self._tap.on_output
+
+    @on_console.setter
+    def on_console(self, callback: Callable[[bytes], None] | None) -> None:
+        self._tap.on_output = callback
+
+    @property
+    def firmware_calls(self) -> dict[str, int]:
+        """How often each service of the Open Firmware client interface was called since reset."""
+        return dict(self._client.calls)
+
+    def device_tree(self) -> bytes:
+        """The flattened device tree as it is now."""
+        return fdt.flatten(self._client.state.tree.root)
+
+    # Acting on it.
+
+    def type(self, text: str | bytes) -> None:
+        """Console input, as if typed."""
+        self.vty.receive(text.encode() if isinstance(text, str) else text)
+
+    def quit(self) -> None:
+        """`run` returns with reason "quit". Any thread may call."""
+        self._latch.set(Stop("quit"))
+
+    def power_button(self) -> None:
+        """The guest is asked to shut down (an EPOW event)."""
+        self._events.post(epow_shutdown_log())
+
+    def system_reset(self) -> None:
+        """Every running vCPU gets a system reset interrupt, as the `nmi` command of a monitor."""
+        with self._partition.lock:
+            for record in self._partition.running():
+                self._partition.signal_system_reset(record)
+
+    def reset(self) -> None:
+        """The machine stands at the kernel's first instruction again, with a new device tree."""
+        self._final = None
+        self._watchdogs.stop_all()
+        self._events.clear()
+        self._partition.reset()
+        self._xics.reset()
+        self._vio.reset()
+        for vcpu in self.cpus:
+            vcpu.reset()
+        taken = boot.load(self._images, self.memory)
+        self._client = OfClient(self._firmware_state(taken))
+        platform = Platform(
+            memory=self.memory,
+            partition=self._partition,
+            xics=self._xics,
+            vio=self._vio,
+            nvram=self._nvram,
+            client=self._client,
+            power=self._latch,
+            events=self._events,
+            clock=self._clock,
+            watchdogs=self._watchdogs,
+        )
+        views = [PaprCpu(record, platform) for record in self._partition.records]
+        self._processors = [Processor(view, self.hcalls, self._latch) for view in views]
+        self._partition.records[0].state = VcpuState.RUNNING
+        boot.enter_kernel(self._images, self.cpu)
+
+    def _firmware_state(self, taken: list[tuple[int, int]]) -> OfState:
+        spec = fdt.TreeSpec(
+            model=self._model,
+            ram_size=self.memory.size,
+            vcpu_count=len(self.cpus),
+            bootargs=self._append,
+            initrd=self._images.initrd_range,
+            vio_nodes=self._vio.tree_nodes(),
+            stdout_path=f"/vdevice/vty@{self.vty.slot.unit_address:x}",
+            rtas_tokens=advertised_tokens(),
+            rng_seed=os.urandom(32),
+        )
+        claims = ClaimMap(min(self.memory.size, RMA_MAX))
+        for start, size in taken:
+            claims.claim(start, size, 0)
+        host = OfHost(
+            write_console=lambda unit, data: self._tap.write(data),
+            leave=self._latch.panic,
+            note=log.warning,
+            may_negotiate=lambda: len(self._partition.running()) == 1,
+        )
+        tree = OfTree(fdt.build_root(spec))
+        return OfState(self.memory, tree, claims, self._model, host)
+
+    # Running it.
+
+    def run(self, until: str | bytes | None = None, timeout: float | None = None) -> Stop:
+        """Guest code runs until one of the stops; the machine can then be looked at and run on.
+
+        Args:
+            until: a regular expression; the run ends when console output after the previous match
+                matches it (at most 4096 bytes long).
+            timeout: seconds of the host's clock.
+
+        Returns:
+            The stop. After "poweroff" and "panic" the machine is off: `run` answers the same again
+            until `reset`.
+
+        Raises:
+            What a callback raised, or KeyboardInterrupt; the machine stands still and can go on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self._is_running.acquire(blocking=False):
+            raise RuntimeError("the machine is already running")
+        try:
+            self._tap.expect(until, lambda text: self._latch.set(Stop("until", text)))
+            while True:
+                stop = self._final or self._run_once(deadline)
+                if stop.reason != "reboot":
+                    break
+                if self.no_reboot:
+                    self._final = stop
+                    break
+                self.reboots += 1
+                self.reset()
+            if stop.reason in {"poweroff", "panic"}:
+                self._final = stop
+            return stop
+        finally:
+            self._tap.expect(None, lambda _: None)
+            self._is_running.release()
+
+    def _run_once(self, deadline: float | None) -> Stop:
+        """All vCPUs run on threads of their own, until the latch is set; then they stand still."""
+        threads = []
+        for index, processor in enumerate(self._processors):
+            processor.on_hcall = self.on_hcall
+            threads.append(
+                threading.Thread(target=processor.run, name=f"vcpu-{index}", daemon=True)
+            )
+        try:
+            for thread in threads:
+                thread.start()
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not self._latch.wait(remaining):
+                self._latch.set(Stop("timeout"))
+        except BaseException as error:  # noqa: BLE001 (KeyboardInterrupt; `take` raises it again)
+            self._latch.fail(error)
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.5)
+                self._wake_all()
+        return self._latch.take()
+
+    def _wake_all(self) -> None:
+        for record in self._partition.records:
+            record.wake.set()
+            record.vcpu.request_stop()
+
+    def _watchdog_expired(self, action: int) -> None:
+        if action == WATCHDOG_POWER_OFF:
+            self._latch.power_off()
+        elif action == WATCHDOG_RESTART:
+            self._latch.reboot()
+        elif action == WATCHDOG_DUMP_RESTART:
+            self.system_reset()

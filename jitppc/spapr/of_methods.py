@@ -1,0 +1,57 @@
+"""The methods that `call-method` reaches: CAS on the root and instantiate-rtas.
+
+Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support), 7.2.2 (instantiate-rtas).
+"""
+
+from collections.abc import Callable
+
+from jitppc.spapr.cas import negotiate
+from jitppc.spapr.fdt_values import cells, put, walk
+from jitppc.spapr.guest_buffers import write_if_inside
+from jitppc.spapr.hcall.codes import H
+from jitppc.spapr.memory_map import RTAS_STUB, rtas_size
+from jitppc.spapr.of_state import PROM_ERROR, OfState, ServiceResult
+
+Method = Callable[[OfState, list[int]], ServiceResult]
+
+
+def client_architecture_support(of: OfState, args: list[int]) -> ServiceResult:
+    """(0, 0) and the tree shows what was agreed; (0, status) when the guest cannot run here."""
+    if not args:
+        return PROM_ERROR
+    if not of.host.may_negotiate():
+        return 0, H.MULTI_THREADS_ACTIVE & 0xFFFFFFFF
+    result = negotiate(of.memory, args[0], of.model)
+    if result.status != H.SUCCESS:
+        of.refusal = result.reason
+        of.host.note(f"client-architecture-support refused: {result.reason}")
+        return 0, result.status & 0xFFFFFFFF
+    of.has_negotiated = True
+    chosen = of.tree.find("/chosen")
+    if chosen is not None:
+        put(chosen, "ibm,architecture-vec-5", result.architecture_vec_5)
+    return 0, 0
+
+
+def instantiate_rtas(of: OfState, args: list[int]) -> ServiceResult:
+    """(0, entry) with the RTAS stub at the address that the guest has chosen."""
+    where = of.tree.find("/rtas")
+    if not args or where is None:
+        return PROM_ERROR
+    base = args[0]
+    vcpu_count = sum(
+        node.get_property("ibm,pa-features") is not None for node in walk(of.tree.root)
+    )
+    fits = of.memory.contains(base, rtas_size(vcpu_count))
+    if base % 4 or not fits or not write_if_inside(of.memory, base, RTAS_STUB):
+        return PROM_ERROR
+    of.rtas_base = base
+    put(where, "linux,rtas-base", cells(base))
+    put(where, "linux,rtas-entry", cells(base))
+    return 0, base
+
+
+METHODS: dict[tuple[str, str], Method] = {
+    ("/", "ibm,client-architecture-support"): client_architecture_support,
+    ("/rtas", "instantiate-rtas"): instantiate_rtas,
+}

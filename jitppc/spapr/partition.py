@@ -1,0 +1,175 @@
+"""What all vCPUs of the partition share, and what the hypervisor knows of each of them.
+
+Ref: LoPAR 14.11.3 (virtual processor areas), 14.5.4.2 (partition-wide resources).
+"""
+
+import threading
+from dataclasses import dataclass, field
+from enum import Enum
+
+from jitppc.spapr.memory_map import GRA_MASK
+from jitppc.spapr.ports import GuestMemory, Vcpu
+
+MSR_SF = 1 << 63
+MSR_EE = 0x8000
+MSR_PR = 0x4000
+MSR_FP = 0x2000
+MSR_ME = 0x1000
+MSR_LE = 1
+LPCR_GTSE = 1 << 10
+
+PATE1_GR = 1 << 63
+DISPATCH_COUNTER_OFFSET = 0x100
+
+
+class VcpuState(Enum):
+    """Whether RTAS has started a vCPU. Ref: LoPAR 7.3.8 (query-cpu-stopped-state)."""
+
+    STOPPED = 0
+    RUNNING = 2
+
+
+@dataclass(slots=True, eq=False)
+class VcpuRecord:
+    """One vCPU with its RTAS state, its registered areas and what wakes it."""
+
+    vcpu: Vcpu
+    state: VcpuState = VcpuState.STOPPED
+    vpa: int = 0
+    slb_shadow: int = 0
+    dtl: int = 0
+    is_joined: bool = False
+    is_prodded: bool = False
+    has_fwnmi_reset: bool = False
+    dispatch_count: int = 0
+    wake: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def vcpu_id(self) -> int:
+        return self.vcpu.vcpu_id
+
+    def reset(self) -> None:
+        self.state = VcpuState.STOPPED
+        self.vpa = self.slb_shadow = self.dtl = 0
+        self.is_joined = self.is_prodded = self.has_fwnmi_reset = False
+        self.dispatch_count = 0
+        self.wake.clear()
+
+    def prod(self) -> None:
+        """The vCPU leaves H_CEDE, H_JOIN or H_CONFER, or does not enter the next one."""
+        self.is_prodded = True
+        self.is_joined = False
+        self.wake.set()
+        self.vcpu.request_stop()
+
+    def count_dispatch(self, memory: GuestMemory, is_running: bool) -> None:
+        """The dispatch counter of the VPA is even while running and odd while not.
+
+        Ref: LoPAR 14.11.3.4 (VPA byte offset 0x100).
+        """
+        wanted = 0 if is_running else 1
+        if self.dispatch_count & 1 != wanted:
+            self.dispatch_count = self.dispatch_count + 1 & 0xFFFFFFFF
+        if self.vpa and memory.contains(self.vpa, DISPATCH_COUNTER_OFFSET + 4):
+            data = self.dispatch_count.to_bytes(4, "big")
+            memory.write(self.vpa + DISPATCH_COUNTER_OFFSET, data)
+
+
+@dataclass(slots=True)
+class Partition:
+    """State that hypercalls of one vCPU change for all of them; `lock` guards it."""
+
+    records: list[VcpuRecord]
+    process_table_dw1: int = PATE1_GR
+    has_gtse: bool = True
+    ail: int = 0
+    is_little_endian: bool = False
+    fwnmi_system_reset: int = 0
+    fwnmi_machine_check: int = 0
+    rtas_base: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def reset(self) -> None:
+        for record in self.records:
+            record.reset()
+        self.process_table_dw1, self.has_gtse = PATE1_GR, True
+        self.ail, self.is_little_endian = 0, False
+        self.fwnmi_system_reset = self.fwnmi_machine_check = self.rtas_base = 0
+
+    def record(self, vcpu_id: int) -> VcpuRecord | None:
+        return next((record for record in self.records if record.vcpu_id == vcpu_id), None)
+
+    def running(self) -> list[VcpuRecord]:
+        return [record for record in self.records if record.state is VcpuState.RUNNING]
+
+    def set_process_table(self, dw1: int, has_gtse: bool) -> None:
+        """Every vCPU translates through this process table. Ref: Power ISA 3.0B Book III 5.7.6."""
+        self.process_table_dw1, self.has_gtse = dw1, has_gtse
+        for record in self.records:
+            self.apply_mmu(record.vcpu)
+
+    def apply_mmu(self, vcpu: Vcpu) -> None:
+        vcpu.set_process_table(self.process_table_dw1)
+        if not self.has_gtse:
+            vcpu.lpcr &= ~LPCR_GTSE
+
+    def set_ail(self, ail: int) -> None:
+        self.ail = ail
+        for record in self.records:
+            record.vcpu.set_ail(ail)
+
+    def set_ile(self, is_little_endian: bool) -> None:
+        self.is_little_endian = is_little_endian
+        for record in self.records:
+            record.vcpu.set_ile(is_little_endian)
+
+    def start(self, record: VcpuRecord, nia: int, r3: int) -> None:
+        """A stopped vCPU runs from nia in 64-bit big-endian real mode. Ref: LoPAR 7.3.8.4."""
+        vcpu = record.vcpu
+        vcpu.reset()
+        vcpu.msr = MSR_SF | MSR_ME
+        vcpu.nia = nia & GRA_MASK
+        vcpu.gpr[3] = r3
+        self.apply_mmu(vcpu)
+        vcpu.set_ail(self.ail)
+        vcpu.set_ile(self.is_little_endian)
+        record.state = VcpuState.RUNNING
+        record.wake.set()
+
+    def stop(self, record: VcpuRecord) -> None:
+        """The vCPU is with RTAS until start-cpu; the caller is that vCPU's own thread."""
+        record.state = VcpuState.STOPPED
+        record.wake.clear()
+        record.vcpu.request_stop()
+
+    def signal_system_reset(self, record: VcpuRecord) -> None:
+        """System reset at 0x100, or at the vector that FWNMI has registered."""
+        if record.state is not VcpuState.RUNNING:
+            return
+        if self.fwnmi_system_reset:
+            record.has_fwnmi_reset = True
+        else:
+            record.vcpu.pend_system_reset()
+        record.prod()
+
+
+FWNMI_SAVE_OFFSET = 2048
+
+
+def deliver_fwnmi_reset(partition: Partition, record: VcpuRecord, memory: GuestMemory) -> None:
+    """The vCPU is at the FWNMI vector with r3 saved in the RTAS area; it must not be running.
+
+    Ref: LoPAR 7.3.14 (firmware assisted non-maskable interrupts); Power ISA 3.0B Book III 6.5.1.
+    """
+    record.has_fwnmi_reset = False
+    vcpu = record.vcpu
+    save_gra = partition.rtas_base + FWNMI_SAVE_OFFSET + 16 * record.vcpu_id
+    if not partition.rtas_base or not memory.contains(save_gra, 16):
+        vcpu.pend_system_reset()
+        return
+    memory.write(save_gra, vcpu.gpr[3].to_bytes(8, "big") + bytes(8))
+    vcpu.spr["SRR0"] = vcpu.nia
+    vcpu.spr["SRR1"] = vcpu.msr & ~0x7C3F_0000
+    vcpu.gpr[3] = save_gra
+    vcpu.msr = MSR_SF | MSR_ME | (MSR_LE if partition.is_little_endian else 0)
+    vcpu.nia = partition.fwnmi_system_reset

@@ -1,0 +1,88 @@
+"""What this room asks of its neighbours; `jitppc.runtime` and `jitppc.host` implement it.
+
+Nothing here imports the runtime room, so that the pseries side can be tested with small fakes.
+"""
+
+from collections.abc import MutableMapping, MutableSequence
+from typing import Any, Protocol
+
+
+class Exit(Protocol):
+    """Why `Vcpu.run` came back: `reason` is an enum member whose `name` is one of `EXIT_NAMES`."""
+
+    @property
+    def reason(self) -> Any: ...
+
+    @property
+    def detail(self) -> Any: ...
+
+
+EXIT_NAMES = ("HCALL", "STOP_REQUESTED", "BUDGET", "CHECKSTOP")
+
+
+class Vcpu(Protocol):
+    """One virtual processor. All registers are plain Python ints, unsigned."""
+
+    vcpu_id: int
+    gpr: MutableSequence[int]
+    spr: MutableMapping[str, int]
+    nia: int
+    msr: int
+    lr: int
+    ctr: int
+    cr: int
+    lpcr: int
+    sprg0: int
+
+    @property
+    def timebase(self) -> int: ...
+
+    def run(self) -> Exit:
+        """Guest code has run until something needed this room; for HCALL nia is after `sc`."""
+
+    def request_stop(self) -> None:
+        """`run` and `wait_for_interrupt` return soon (also the next one). Any thread may call."""
+
+    def set_external(self, level: bool) -> None:
+        """The external interrupt line has this level. Any thread may call."""
+
+    def set_process_table(self, dw1: int) -> None:
+        """The partition table's second doubleword is dw1; LPCR UPRT, HR and GTSE follow it."""
+
+    def set_ail(self, ail: int) -> None: ...
+
+    def set_ile(self, little: bool) -> None: ...
+
+    def wait_for_interrupt(self, timeout_s: float | None) -> bool:
+        """Blocks until an interrupt or a stop request is pending; False when the time ran out."""
+
+    def pend_system_reset(self) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+class GuestMemory(Protocol):
+    """Guest real memory (RAM only), byte addressed from 0."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, gra: int, n: int) -> bytes:
+        """The n bytes at gra; IndexError when one of them is outside RAM."""
+
+    def write(self, gra: int, data: bytes) -> None:
+        """RAM holds data at gra and translations of that range are gone; IndexError outside RAM."""
+
+    def contains(self, gra: int, n: int) -> bool: ...
+
+
+class Chardev(Protocol):
+    """The host side of a console."""
+
+    def write(self, data: bytes) -> None: ...
+
+
+class InterruptLine(Protocol):
+    """Whatever can be told that an external interrupt is or is not pending (a `Vcpu`)."""
+
+    def set_external(self, level: bool) -> None: ...

@@ -1,0 +1,1 @@
+"""RTAS calls by LoPAR chapter; `rows` imports them all into the table."""

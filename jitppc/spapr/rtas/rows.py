@@ -1,0 +1,15 @@
+"""All RTAS calls: importing this module imports every file with @rtas rows."""
+
+from jitppc.spapr.rtas import (  # noqa: F401  (their @rtas rows fill the table)
+    absent,
+    console,
+    cpu,
+    events,
+    indicators,
+    interrupts,
+    nvram,
+    parameters,
+    pci,
+    power,
+    time_of_day,
+)

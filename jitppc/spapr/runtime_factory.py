@@ -1,0 +1,39 @@
+"""Where memory and processors come from; the only file of this room that knows the runtime room."""
+
+from typing import Any, Protocol
+
+from jitppc.spapr.cpu_models import CpuModel
+from jitppc.spapr.ports import GuestMemory, Vcpu
+
+
+class RuntimeFactory(Protocol):
+    """Makes what `ports` describes; tests pass fakes."""
+
+    def memory(self, size: int) -> GuestMemory: ...
+
+    def vcpu(self, memory: GuestMemory, vcpu_id: int, model: CpuModel) -> Vcpu: ...
+
+
+class NativeRuntime:
+    """The runtime room, imported when the first machine is made. `options` go to every vCPU."""
+
+    def __init__(self, strategy: str, options: dict[str, Any]) -> None:
+        self._strategy = strategy
+        self._options = options
+
+    def memory(self, size: int) -> GuestMemory:
+        from jitppc.runtime.memory import GuestMemory as NativeMemory
+
+        return NativeMemory(size)
+
+    def vcpu(self, memory: GuestMemory, vcpu_id: int, model: CpuModel) -> Vcpu:
+        from jitppc.runtime.vcpu import Vcpu as NativeVcpu
+
+        return NativeVcpu(
+            memory,
+            vcpu_id=vcpu_id,
+            pvr=model.pvr,
+            timebase_hz=model.timebase_hz,
+            strategy=self._strategy,
+            **self._options,
+        )
