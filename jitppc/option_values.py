@@ -131,8 +131,8 @@ def lockstep_pair(text: str) -> tuple[str, str]:
 def regular_expression(text: str) -> str:
     """A pattern that Python's `re` accepts."""
     try:
-        re.compile(text)
-    except re.error as error:
+        re.compile(text.encode())
+    except (re.error, UnicodeError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
     return text
 

@@ -57,20 +57,20 @@ def make_machine(config: RunConfig, console: Any, progress: Progress) -> Any:
         cpu=config.cpu,
         smp=config.smp,
         strategy=config.strategy,
-        clock=config.clock,
         console=console,
+        no_reboot=config.no_reboot,
+        clock=config.clock,
         progress=progress,
     )
 
 
 class _Session:
-    """A console and the machine behind it; a guest's reboot replaces the machine."""
+    """A console and the machine behind it."""
 
     def __init__(self, config: RunConfig, stdin: int | None, stdout: int | None) -> None:
         self._config = config
         self._progress = Progress()
         self._machine: Any = None
-        self._quit = False
         self._console = Console(
             on_input=self._type,
             on_quit=self._request_quit,
@@ -85,29 +85,18 @@ class _Session:
             self._machine = make_machine(self._config, self._console, self._progress)
             self._say_banner()
             with self._console:
-                stop = self._run_until_end(started)
+                stop: Stop = self._machine.run(
+                    until=self._config.until, timeout=self._config.timeout
+                )
         if self._config.stats is not None:
             self._write_statistics(self._config.stats, stop, time.monotonic() - started)
         return self._exit_status(stop)
-
-    def _run_until_end(self, started: float) -> Stop:
-        """Run, and run again after each reboot, within one limit of time."""
-        config = self._config
-        while True:
-            timeout = None
-            if config.timeout is not None:
-                timeout = max(0.001, config.timeout - (time.monotonic() - started))
-            stop: Stop = self._machine.run(until=config.until, timeout=timeout)
-            if stop.reason != "reboot" or config.no_reboot or self._quit:
-                return stop
-            self._machine = make_machine(config, self._console, self._progress)
 
     def _type(self, typed: bytes) -> None:
         self._machine.type(typed)
 
     def _request_quit(self) -> None:
-        self._quit = True
-        self._machine.request_quit()
+        self._machine.quit()
 
     def _say_banner(self) -> None:
         config = self._config

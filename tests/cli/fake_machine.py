@@ -14,7 +14,7 @@ import re
 import sys
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Stop:
 class FakeMachine:
     """Keeps what it was made from in `config`, and all instances in `made`."""
 
-    made: list["FakeMachine"] = []
+    made: ClassVar[list["FakeMachine"]] = []
 
     def __init__(self, config: Any, console: Any, progress: Any) -> None:
         self.config = config
@@ -40,7 +40,7 @@ class FakeMachine:
     def type(self, data: bytes) -> None:
         self.typed.put(data)
 
-    def request_quit(self) -> None:
+    def quit(self) -> None:
         self.is_quitting = True
         self.typed.put(None)
 
@@ -67,8 +67,7 @@ class FakeMachine:
             case "poweroff":
                 return Stop("poweroff")
             case "reboot":
-                # A rebooted guest goes the same way once more, then ends.
-                return Stop("reboot" if len(FakeMachine.made) < 2 else "poweroff")
+                return Stop("reboot")
             case "panic":
                 return Stop("panic", 1, rest.replace("_", " "))
             case "deaf":

@@ -1,7 +1,6 @@
 """Fetching with the real apt-get from a repository made in the test; no network."""
 
 import hashlib
-import os
 import subprocess
 import sys
 
@@ -80,7 +79,7 @@ def test_a_package_for_all_architectures_is_found(repository):
 
 def test_an_unknown_package_is_one_line(repository):
     repository.add("box", {"bin/box": "hello"})
-    with pytest.raises(PackageError, match="apt-get does not find sphinx.*jitppc run -kernel"):
+    with pytest.raises(PackageError, match=r"apt-get does not find sphinx.*jitppc run -kernel"):
         packages.fetch("sphinx")
 
 
@@ -110,7 +109,7 @@ def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository, cache):
     downloads = cache / "packages/ppc64el/apt/downloads"
     downloads.mkdir(parents=True)
     (downloads / "box_1%3a1.0_ppc64el.deb").write_bytes(b"half a file")
-    assert ["bin"] == os.listdir(packages.fetch("box"))
+    assert ["bin"] == [path.name for path in packages.fetch("box").iterdir()]
 
 
 def test_processes_that_fetch_at_once_wait_for_each_other(repository, tmp_path):
