@@ -23,6 +23,7 @@ WIDTH = dict.fromkeys(_FIVE.split(), 5) | {
 COMBINED = {
     "sh": ("sh5", "sh04"), "mb": ("mb5", "mb04"), "spr": ("sprh", "sprl"), "XT": ("TX", "T"), "XS": ("SX", "S"),
     "XA": ("AX", "A"), "XB": ("BX", "B"), "XC": ("CX", "C"), "DX": ("d0", "d1", "d2"), "DCMX": ("dc", "dm", "dx"),
+    "BO": ("BO0", "BO1", "BO2", "BO3", "BO4"), "BC": ("BCf", "BCb"),
 }
 
 #: fields that are two's complement: name -> (width, scale_log2)
