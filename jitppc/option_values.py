@@ -194,7 +194,10 @@ MACHINE_PROPERTIES = {
         ("on",),
     ),
     "ic-mode": MachineProperty(
-        "interrupt controllers offered", ("xics", "xive", "dual"), ("dual",)
+        "interrupt controllers offered",
+        ("xics", "xive", "dual"),
+        ("xics",),
+        {"xive": "jitppc has no XIVE controller yet"},
     ),
     "cap-vsx": MachineProperty("Vector Scalar Extensions", _SWITCH, ("on",)),
     "cap-dfp": MachineProperty("Decimal Floating Point", _SWITCH, ("off",)),

@@ -1,0 +1,1 @@
+"""Measurements; a claim about speed has its entry here. See docs/benchmarks.md."""

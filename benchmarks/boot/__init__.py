@@ -1,0 +1,1 @@
+"""Boots of the Debian installer, timed from outside. See docs/benchmarks.md."""

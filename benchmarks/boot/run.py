@@ -1,0 +1,164 @@
+"""Compares boots of the Debian installer: jitppc cold, jitppc warm, QEMU; interleaved."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.boot.watch import MILESTONES, watch
+from jitppc.host import installer
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks/results/boot.jsonl"
+
+# The machine without firmware code, and without the warnings about mitigations that TCG lacks.
+QEMU_MACHINE = "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"
+GUEST = ("-m", "2G", "-nographic", "-append", "console=hvc0")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = _options(words)
+    files = installer.fetch(lambda what, fraction: None)
+    kinds = _kinds(options)
+    records = []
+    with tempfile.TemporaryDirectory(prefix="jitppc-benchmark-") as scratch:
+        warm = Path(scratch) / "warm"
+        if "jitppc warm" in kinds:
+            print("filling the warm cache ...", file=sys.stderr, flush=True)
+            _boot("jitppc warm", files, warm, options)
+        for repeat in range(options.n):
+            for kind in kinds:
+                cache = warm
+                if kind == "jitppc cold":
+                    cache = Path(scratch) / f"cold-{repeat}"
+                record = {"repeat": repeat, **_boot(kind, files, cache, options), **_stamp()}
+                if kind == "jitppc cold":
+                    shutil.rmtree(cache, ignore_errors=True)
+                records.append(record)
+                _append(record, options.out)
+                print(_line(record), file=sys.stderr, flush=True)
+    print(table(records))
+    return 0 if all(options.last in record["seconds"] for record in records) else 1
+
+
+def _options(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.boot", description=__doc__)
+    parser.add_argument("-n", type=int, default=3, help="repeats of each (3)")
+    parser.add_argument("--only", choices=["jitppc", "qemu"], help="leave the other out")
+    parser.add_argument("--cold", action="store_true", help="of jitppc, only with empty cache")
+    parser.add_argument("--warm", action="store_true", help="of jitppc, only with filled cache")
+    parser.add_argument("--last", choices=list(MILESTONES), default="language", help="where to end")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds for one boot (600)")
+    parser.add_argument("--strategy", default="regions", help="of jitppc (regions)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="JSON lines are added here")
+    return parser.parse_args(words)
+
+
+def _kinds(options: argparse.Namespace) -> list[str]:
+    kinds = []
+    if options.only != "qemu":
+        kinds += [] if options.warm else ["jitppc cold"]
+        kinds += [] if options.cold else ["jitppc warm"]
+    if options.only != "jitppc":
+        if shutil.which("qemu-system-ppc64"):
+            kinds.append("qemu")
+        else:
+            print("qemu-system-ppc64 is not installed: left out", file=sys.stderr)
+    return kinds
+
+
+def _boot(
+    kind: str, files: installer.Installer, cache: Path, options: argparse.Namespace
+) -> dict[str, Any]:
+    """One boot: what was measured from outside, and what the program says of itself."""
+    guest = ["-kernel", str(files.kernel), "-initrd", str(files.initrd), *GUEST]
+    with tempfile.TemporaryDirectory(prefix="jitppc-stats-") as scratch:
+        path = Path(scratch) / "stats.json"
+        if kind == "qemu":
+            command = ["qemu-system-ppc64", "-M", QEMU_MACHINE, "-cpu", "POWER9", *guest]
+        else:
+            command = [sys.executable, "-m", "jitppc", "run", *guest, "-stats", str(path)]
+            command += ["-strategy", options.strategy]
+        environment = os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+        boot = watch(command, environment, options.timeout, options.last)
+        stats = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    record: dict[str, Any] = {
+        "kind": kind,
+        "seconds": {name: round(value, 3) for name, value in boot.seconds.items()},
+        "peak_mib": round(boot.peak_bytes / (1 << 20)),
+        "statistics": stats,
+    }
+    if options.last not in boot.seconds:
+        record["tail"] = boot.tail.decode("utf-8", "replace")
+    return record
+
+
+def _stamp() -> dict[str, Any]:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    model = "unknown"
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "commit": commit.stdout.strip(),
+        "host": {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()},
+    }
+
+
+def _append(record: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def _line(record: dict[str, Any]) -> str:
+    times = ", ".join(f"{name} {value:.1f} s" for name, value in record["seconds"].items())
+    return f"{record['kind']}: {times or 'nothing reached'}, {record['peak_mib']} MiB"
+
+
+def table(records: Sequence[dict[str, Any]]) -> str:
+    """Medians by kind, as a Markdown table."""
+    heads = ["", *(f"`{text.decode()}` (s)" for text in MILESTONES.values()), "peak (MiB)"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for kind in dict.fromkeys(record["kind"] for record in records):
+        mine = [record for record in records if record["kind"] == kind]
+        cells = [kind]
+        for name in MILESTONES:
+            reached = [r["seconds"][name] for r in mine if name in r["seconds"]]
+            cells.append(f"{statistics.median(reached):.1f}" if reached else "–")
+        cells.append(f"{statistics.median(r['peak_mib'] for r in mine):.0f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += _statistics(records)
+    return "\n".join(lines)
+
+
+def _statistics(records: Sequence[dict[str, Any]]) -> list[str]:
+    """What jitppc says of itself, from the last run of each kind."""
+    lines = []
+    for kind in dict.fromkeys(record["kind"] for record in records):
+        last = [record for record in records if record["kind"] == kind][-1]
+        if last["statistics"]:
+            lines += ["", f"{kind}, last run:"]
+            lines += [f"  {name}: {value}" for name, value in last["statistics"].items()]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

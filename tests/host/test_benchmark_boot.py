@@ -1,0 +1,42 @@
+"""The boot benchmark, on a program that only prints what a guest would."""
+
+import sys
+
+from benchmarks.boot import run
+from benchmarks.boot.watch import watch
+
+GUEST = """
+import sys, time
+print("Run /init as init process", flush=True)
+time.sleep(0.3)
+sys.stdout.write("Select a lang"); sys.stdout.flush()
+time.sleep(0.1)
+print("uage", flush=True)
+sys.stdin.read(1)
+"""
+
+
+def test_milestones_are_timed_and_memory_is_seen():
+    boot = watch([sys.executable, "-c", GUEST], {}, timeout=20)
+    assert ["init", "language"] == list(boot.seconds)
+    assert 0 < boot.seconds["init"] < boot.seconds["language"] < 15
+    assert boot.peak_bytes > 1 << 20
+
+
+def test_a_program_that_ends_early_reaches_no_milestone():
+    boot = watch([sys.executable, "-c", "print('oops')"], {}, timeout=20)
+    assert {} == boot.seconds
+    assert b"oops" in boot.tail
+
+
+def test_a_time_limit_ends_the_wait():
+    boot = watch([sys.executable, "-c", "input()"], {}, timeout=0.3)
+    assert {} == boot.seconds
+
+
+def test_the_table_shows_medians_by_kind():
+    records = [
+        {"kind": "qemu", "seconds": {"init": seconds}, "peak_mib": 900, "statistics": {}}
+        for seconds in (1.0, 9.0, 2.0)
+    ]
+    assert "| qemu | 2.0 | – | 900 |" in run.table(records)
