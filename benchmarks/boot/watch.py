@@ -28,12 +28,19 @@ class Boot:
 
 
 def watch(
-    command: Sequence[str], environment: Mapping[str, str], timeout: float, last: str = "language"
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    timeout: float,
+    last: str = "language",
+    patience: float = 15.0,
 ) -> Boot:
     """Start `command` on a pseudo-terminal, wait for the milestones, and end it.
 
     A process that ends by itself, or the time limit, ends the wait early; then milestones are
     missing.
+
+    Args:
+        patience: seconds that the process has to end once it is asked to.
     """
     master, slave = pty.openpty()
     started = time.monotonic()
@@ -50,7 +57,7 @@ def watch(
     try:
         _read_until_last(master, started, timeout, last, process.pid, boot)
     finally:
-        _end(process, master)
+        _end(process, master, patience)
     return boot
 
 
@@ -81,11 +88,11 @@ def _read_until_last(
     boot.peak_bytes = max(boot.peak_bytes, tree_bytes(pid))
 
 
-def _end(process: subprocess.Popen[bytes], master: int) -> None:
+def _end(process: subprocess.Popen[bytes], master: int, patience: float) -> None:
     """Ctrl-A X is the way out of both programs; what does not go is killed."""
     with contextlib.suppress(OSError):
         os.write(master, b"\x01x")
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + patience
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             if select.select([master], [], [], 0.1)[0]:

@@ -17,20 +17,20 @@ sys.stdin.read(1)
 
 
 def test_milestones_are_timed_and_memory_is_seen():
-    boot = watch([sys.executable, "-c", GUEST], {}, timeout=20)
+    boot = watch([sys.executable, "-c", GUEST], {}, timeout=20, patience=0.2)
     assert ["init", "language"] == list(boot.seconds)
     assert 0 < boot.seconds["init"] < boot.seconds["language"] < 15
     assert boot.peak_bytes > 1 << 20
 
 
 def test_a_program_that_ends_early_reaches_no_milestone():
-    boot = watch([sys.executable, "-c", "print('oops')"], {}, timeout=20)
+    boot = watch([sys.executable, "-c", "print('oops')"], {}, timeout=20, patience=0.2)
     assert {} == boot.seconds
     assert b"oops" in boot.tail
 
 
 def test_a_time_limit_ends_the_wait():
-    boot = watch([sys.executable, "-c", "input()"], {}, timeout=0.3)
+    boot = watch([sys.executable, "-c", "input()"], {}, timeout=0.3, patience=0.2)
     assert {} == boot.seconds
 
 
