@@ -11,6 +11,11 @@ def EXTS(b: Builder, x: Value, bits: int) -> Value:
     return b.sext(b.trunc(x, bits))
 
 
+def ABS(b: Builder, x: Value) -> Value:
+    """The magnitude of a signed doubleword, as an unsigned one."""
+    return b.select(b.slt(x, 0), b.neg(x), x)
+
+
 def MASK(b: Builder, mb: Value, me: Value) -> Value:
     """Ones from bit mb through bit me (0..63), wrapping when mb > me."""
     ones = b.const(-1)
@@ -34,3 +39,28 @@ def add_overflow(b: Builder, x: Value, y: Value, total: Value, bit: int = 63) ->
 def carry_out32(b: Builder, x: Value, y: Value, total: Value) -> Value:
     """i1: the carry out of bit 32 of x + y (+ carry) = total."""
     return b.trunc(b.lshr(b.xor(b.xor(x, y), total), 32), 1)
+
+
+def DIVIDE_EXTENDED(b: Builder, high: Value, divisor: Value) -> Value:
+    """(high || 0) / divisor, unsigned, when high < divisor; else meaningless.
+
+    Schoolbook division by two digits of 32 bits, since LLVM has no 128-bit division of its own.
+    """
+    shift = b.ctlz(divisor)
+    v = b.shl(divisor, shift)                             # normalised: its top bit is 1
+    first, rest = _digit(b, b.shl(high, shift), v)
+    second, _ = _digit(b, rest, v)
+    return b.add(b.shl(first, 32), second)
+
+
+def _digit(b: Builder, u: Value, v: Value) -> tuple[Value, Value]:
+    """One digit q = (u << 32) / v, and the rest. The estimate by v's top word is at most 2 too big."""
+    v_high, v_low = b.lshr(v, 32), b.and_(v, 0xFFFFFFFF)
+    q = b.udiv(u, v_high)
+    r = b.sub(u, b.mul(q, v_high))
+    for _ in range(2):
+        too_big = b.or_(b.ne(b.lshr(q, 32), 0), b.ult(b.shl(r, 32), b.mul(q, v_low)))
+        too_big = b.and_(too_big, b.eq(b.lshr(r, 32), 0))
+        q = b.select(too_big, b.sub(q, 1), q)
+        r = b.select(too_big, b.add(r, v_high), r)
+    return q, b.sub(b.shl(u, 32), b.mul(q, v))

@@ -1,0 +1,103 @@
+"""Synchronisation, cache management, copy and paste, wait. Ref: Book II 4.3, 4.4, 4.6.
+
+There are no caches to manage: the cache instructions check that the storage may be read, and the hints do
+nothing at all. Stores to code are noticed when they happen, so icbi has nothing to invalidate either.
+"""
+
+from __future__ import annotations
+
+from jitppc.frontend.rows import Fields, insn
+from jitppc.ir.block import Value
+from jitppc.ir.builder import Builder
+
+REF = "Book II 4.6.3"
+REF_CACHE = "Book II 4.3.2"
+REF_COPY = "Book II 4.4"
+
+
+# --- barriers ------------------------------------------------------------------------------------------------
+@insn("X", "011111 /// L:2 ///// ///// 1001010110 /", "L", ref=REF)
+def sync(b: Builder, i: Fields) -> None:
+    """All earlier accesses are performed before all later ones, for every L (1 is lwsync, 2 ptesync)."""
+    b.fence()
+
+
+@insn("X", "011111 ///// ///// ///// 1101010110 /", ref=REF)
+def eieio(b: Builder, i: Fields) -> None:
+    """Earlier stores are performed before later ones."""
+    b.fence()
+
+
+@insn("XL", "010011 ///// ///// ///// 0010010110 /", ref="Book II 4.6.1")
+def isync(b: Builder, i: Fields) -> None:
+    """Instructions behind it are fetched anew, in the context that those before it have made."""
+    b.jump_rel(4)
+
+
+@insn("X", "011111 /// WC:2 ///// ///// 0000011110 /", "WC", since="3.0", ref="Book II 4.6.4")
+def wait(b: Builder, i: Fields) -> None:
+    """Nothing: waiting may end at once."""
+
+
+# --- caches --------------------------------------------------------------------------------------------------
+def block_address(b: Builder, i: Fields) -> Value:
+    """EA <- (RA|0) + (RB)."""
+    return b.ea(b.gpr_or_zero(i.RA), b.gpr(i.RB))
+
+
+def cache_block(name: str, picture: str, asm: str, says: str) -> None:
+    """A row that treats the byte at EA as a load does, and drops it."""
+    def body(b: Builder, i: Fields) -> None:
+        b.load(8, block_address(b, i))
+
+    body.__doc__ = says
+    insn("X", picture, asm, ref=REF_CACHE, name=name)(body)
+
+
+def hint(name: str, picture: str, asm: str, since: str) -> None:
+    """A row that may be ignored, and is: it raises no storage interrupt."""
+    def body(b: Builder, i: Fields) -> None:
+        pass
+
+    body.__doc__ = "Nothing: a hint."
+    insn("X", picture, asm, since=since, ref=REF_CACHE, name=name)(body)
+
+
+cache_block("dcbf", "011111 /// L:2 RA RB 0001010110 /", "RA,RB,L", "The block at EA is in storage only.")
+cache_block("dcbst", "011111 ///// RA RB 0000110110 /", "RA,RB", "The block at EA is in storage.")
+cache_block("icbi", "011111 ///// RA RB 1111010110 /", "RA,RB", "The block at EA is in no instruction cache.")
+hint("dcbt", "011111 TH RA RB 0100010110 /", "RA,RB,TH", "PPC")
+hint("dcbtst", "011111 TH RA RB 0011110110 /", "RA,RB,TH", "PPC")
+hint("icbt", "011111 / CT RA RB 0000010110 /", "CT,RA,RB", "2.07")
+
+
+@insn("X", "011111 ///// RA RB 1111110110 /", "RA,RB", ref=REF_CACHE)
+def dcbz(b: Builder, i: Fields) -> None:
+    """The aligned block of 128 bytes at EA <- zeros."""
+    b.zero_block(block_address(b, i))
+
+
+# --- copy and paste ------------------------------------------------------------------------------------------
+def aligned_block(b: Builder, i: Fields) -> Value:
+    """EA <- (RA|0) + (RB), a multiple of 128, else an alignment interrupt."""
+    ea = block_address(b, i)
+    b.interrupt_if(b.ne(b.and_(ea, 127), 0), "ALIGNMENT", ea)
+    return ea
+
+
+@insn("X", "011111 ///// RA RB 1100000110 /", "RA,RB", since="3.0", ref=REF_COPY)
+def copy(b: Builder, i: Fields) -> None:
+    """The block at EA could be read; it goes nowhere, because no accelerator takes a paste."""
+    b.load(8, aligned_block(b, i))
+
+
+@insn("X", "011111 ///// RA RB 1110000110 1", "RA,RB", since="3.0", ref=REF_COPY, name="paste.")
+def paste(b: Builder, i: Fields) -> None:
+    """CR0 <- 0b000 || SO: the transfer failed, software tries another way."""
+    aligned_block(b, i)
+    b.set_crf(0, b.get("so"))
+
+
+@insn("X", "011111 ///// ///// ///// 1101000110 /", since="3.0", ref=REF_COPY)
+def cpabort(b: Builder, i: Fields) -> None:
+    """The copy buffer is empty: it always is."""
