@@ -54,7 +54,7 @@ def DIVIDE_EXTENDED(b: Builder, high: Value, divisor: Value) -> Value:
 
 
 def _digit(b: Builder, u: Value, v: Value) -> tuple[Value, Value]:
-    """One digit q = (u << 32) / v, and the rest. The estimate by v's top word is at most 2 too big."""
+    """One digit q = (u << 32) / v, and the rest. The estimate by v's top word is 0 to 2 too big."""
     v_high, v_low = b.lshr(v, 32), b.and_(v, 0xFFFFFFFF)
     q = b.udiv(u, v_high)
     r = b.sub(u, b.mul(q, v_high))

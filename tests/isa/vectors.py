@@ -68,7 +68,7 @@ def registers(state: np.ndarray) -> Registers:
 
 @dataclass(frozen=True, slots=True)
 class FixedCase:
-    """One instruction. `undefined` names what the book leaves open; POWER9's result stands there."""
+    """One instruction. What the book leaves open is named, and holds POWER9's own result."""
 
     word: int
     asm: str

@@ -104,9 +104,9 @@ def operand(b: Builder, register: Value, kind: Type) -> Value:
     return b.trunc(b.gpr(b.and_(register, 31)), kind.bits)
 
 
-def exchange(b: Builder, i: Fields, ea: Value, t: Value, new: Value, result: Value) -> None:
-    """MEM(EA) <- new, RT <- result; or start again when MEM(EA) is no longer t."""
-    stored = b.store_conditional(t.type.bits, ea, new)
+def exchange(b: Builder, i: Fields, kind: Type, ea: Value, new: Value, result: Value) -> None:
+    """MEM(EA) <- new, RT <- result; or start again when MEM(EA) has changed."""
+    stored = b.store_conditional(kind.bits, ea, new)
     b.set_gpr(i.RT, b.select(stored, b.zext(result), b.gpr(i.RT)))
     b.jump_if(b.eq(stored, 0), b.cia())
 
@@ -126,14 +126,14 @@ def load_atomics(name: str, xo: str, kind: Type) -> None:
             x = operand(b, b.add(i.RT, 1), kind)
             ea = b.ea(b.gpr_or_zero(i.RA))
             t = b.load_reserve(kind.bits, ea)
-            exchange(b, i, ea, t, combine(b, t, x), t)
+            exchange(b, i, kind, ea, combine(b, t, x), t)
         return body
 
     def compare_swap(b: Builder, i: Fields) -> None:
         x, y = (operand(b, b.add(i.RT, n), kind) for n in (1, 2))
         ea = b.ea(b.gpr_or_zero(i.RA))
         t = b.load_reserve(kind.bits, ea)
-        exchange(b, i, ea, t, b.select(b.eq(t, x), t, y), t)
+        exchange(b, i, kind, ea, b.select(b.eq(t, x), t, y), t)
 
     def bounded(side: int, step: int, if_equal: bool) -> Callable[[Builder, Fields], None]:
         def body(b: Builder, i: Fields) -> None:
@@ -142,7 +142,7 @@ def load_atomics(name: str, xo: str, kind: Type) -> None:
             t = b.load_reserve(kind.bits, ea)
             goes = b.eq(t, bound) if if_equal else b.ne(t, bound)
             new = b.select(goes, b.add(t, step), t)
-            exchange(b, i, ea, t, new, b.select(goes, t, b.const(kind.sign_bit, kind)))
+            exchange(b, i, kind, ea, new, b.select(goes, t, b.const(kind.sign_bit, kind)))
         return body
 
     for code, (says, combine) in COMBINE.items():

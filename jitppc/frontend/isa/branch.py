@@ -19,9 +19,17 @@ REF = "Book I 2.4"
 BO = ("BO0", "BO1", "BO2", "BO3")
 BO_PICTURE = "BO0:1 BO1:1 BO2:1 BO3:1 BO4:1"
 
+#: BO without reserved hints and with its unused bits 0: the values that are not invalid forms
+VALID_BO = {0, 2, 4, 6, 7, 8, 10, 12, 14, 15, 16, 18, 20, 24, 25, 26, 27}
+
 FSCR = 153
 FSCR_TAR, FACILITY_TAR = 1 << (63 - 55), 8
 TAR = 815
+
+
+def is_valid_BO(word: int) -> bool:
+    """BO is one the book lists."""
+    return word >> 21 & 31 in VALID_BO
 
 
 def link(b: Builder, i: Fields) -> None:
@@ -73,7 +81,8 @@ def b_(b: Builder, i: Fields) -> None:
         b.jump_rel(i.LI)
 
 
-@insn("B", f"010000 {BO_PICTURE} BI BD AA LK", "BO,BI,BD", ref=REF, static=BO)
+@insn("B", f"010000 {BO_PICTURE} BI BD AA LK", "BO,BI,BD", ref=REF, static=BO,
+      accept=is_valid_BO)
 def bc(b: Builder, i: Fields) -> None:
     """If BO and BI say so, NIA <- CIA + EXTS(BD || 0b00), or without CIA if AA."""
     wanted = taken(b, i)
@@ -86,7 +95,8 @@ def bc(b: Builder, i: Fields) -> None:
         b.jump_rel_if(wanted, i.BD)
 
 
-@insn("XL", f"010011 {BO_PICTURE} BI /// BH 0000010000 LK", "BO,BI,BH", ref=REF, static=BO)
+@insn("XL", f"010011 {BO_PICTURE} BI /// BH 0000010000 LK", "BO,BI,BH", ref=REF, static=BO,
+      accept=is_valid_BO)
 def bclr(b: Builder, i: Fields) -> None:
     """If BO and BI say so, NIA <- LR[0:61] || 0b00."""
     target = b.get("lr")
@@ -96,7 +106,7 @@ def bclr(b: Builder, i: Fields) -> None:
 
 
 @insn("XL", f"010011 {BO_PICTURE} BI /// BH 1000010000 LK", "BO,BI,BH", ref=REF, static=BO,
-      accept=lambda word: bool(word >> 23 & 1))
+      accept=lambda word: is_valid_BO(word) and bool(word >> 23 & 1))
 def bcctr(b: Builder, i: Fields) -> None:
     """If BO and BI say so, NIA <- CTR[0:61] || 0b00.
 
@@ -111,7 +121,8 @@ def bcctr(b: Builder, i: Fields) -> None:
     go(b, wanted, target)
 
 
-@insn("XL", f"010011 {BO_PICTURE} BI /// BH 1000110000 LK", "BO,BI,BH", since="2.07", ref=REF, static=BO)
+@insn("XL", f"010011 {BO_PICTURE} BI /// BH 1000110000 LK", "BO,BI,BH", since="2.07", ref=REF,
+      static=BO, accept=is_valid_BO)
 def bctar(b: Builder, i: Fields) -> None:
     """If BO and BI say so, NIA <- TAR[0:61] || 0b00. FSCR may forbid it to problem state."""
     problem = b.ne(b.and_(b.get("msr"), MSR.PR), 0)

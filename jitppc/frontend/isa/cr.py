@@ -62,6 +62,11 @@ def mcrxrx(b: Builder, i: Fields) -> None:
     b.set_crf(i.BF, field)
 
 
+def selects_one(word: int) -> bool:
+    """FXM has one bit set; with others the result is undefined (and here, POWER9's)."""
+    return (word >> 12 & 0xFF).bit_count() == 1
+
+
 # --- to and from GPRs ------------------------------------------------------------------------------------
 def first_field(b: Builder, i: Fields) -> tuple[Value, Value]:
     """The number of the first field that FXM selects (7 if none), and how far left of bit 63 it ends."""
@@ -79,7 +84,8 @@ def mfcr(b: Builder, i: Fields) -> None:
     b.set_gpr(i.RT, rt)
 
 
-@insn("XFX", "011111 RT 1 FXM / 0000010011 /", "RT,FXM", since="2.01", ref=REF_MOVE)
+@insn("XFX", "011111 RT 1 FXM / 0000010011 /", "RT,FXM", since="2.01", ref=REF_MOVE,
+      accept=selects_one)
 def mfocrf(b: Builder, i: Fields) -> None:
     """RT <- the first CR field of FXM (7 if none), in its place, and zeros."""
     number, place = first_field(b, i)
@@ -104,7 +110,8 @@ def mtcrf(b: Builder, i: Fields) -> None:
         b.set_crf(number, b.trunc(b.lshr(merged, 8 * number), 8))
 
 
-@insn("XFX", "011111 RS 1 FXM / 0010010000 /", "FXM,RS", since="2.01", ref=REF_MOVE)
+@insn("XFX", "011111 RS 1 FXM / 0010010000 /", "FXM,RS", since="2.01", ref=REF_MOVE,
+      accept=selects_one)
 def mtocrf(b: Builder, i: Fields) -> None:
     """The first CR field of FXM (7 if none) <- the same field of (RS)[32:63]."""
     number, place = first_field(b, i)

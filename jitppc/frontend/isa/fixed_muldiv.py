@@ -10,7 +10,7 @@ from jitppc.frontend import rtl
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
-from jitppc.ir.types import I1
+from jitppc.ir.types import I1, I32, I64, Type
 
 from .fixed_arith import ABC, finish
 
@@ -112,8 +112,8 @@ def quotient(b: Builder, i: Fields, value: Value, exists: Value) -> None:
     finish(b, i, rt)
 
 
-def _signed_quotient(b: Builder, i: Fields, x: Value, y: Value) -> None:
-    lowest = b.const(x.type.sign_bit, x.type)
+def _signed_quotient(b: Builder, i: Fields, x: Value, y: Value, kind: Type) -> None:
+    lowest = b.const(kind.sign_bit, kind)
     wraps = b.and_(b.eq(x, lowest), b.eq(y, -1))
     quotient(b, i, b.sdiv(x, y), b.and_(b.ne(y, 0), b.eq(wraps, 0)))
 
@@ -121,7 +121,7 @@ def _signed_quotient(b: Builder, i: Fields, x: Value, y: Value) -> None:
 @insn("XO", "011111 RT RA RB OE 111101011 Rc", ABC, ref=REF)
 def divw(b: Builder, i: Fields) -> None:
     """RT <- (RA)[32:63] / (RB)[32:63], signed."""
-    _signed_quotient(b, i, *words(b, i))
+    _signed_quotient(b, i, *words(b, i), I32)
 
 
 @insn("XO", "011111 RT RA RB OE 111001011 Rc", ABC, ref=REF)
@@ -134,7 +134,7 @@ def divwu(b: Builder, i: Fields) -> None:
 @insn("XO", "011111 RT RA RB OE 111101001 Rc", ABC, ref=REF64)
 def divd(b: Builder, i: Fields) -> None:
     """RT <- (RA) / (RB), signed."""
-    _signed_quotient(b, i, b.gpr(i.RA), b.gpr(i.RB))
+    _signed_quotient(b, i, b.gpr(i.RA), b.gpr(i.RB), I64)
 
 
 @insn("XO", "011111 RT RA RB OE 111001001 Rc", ABC, ref=REF64)

@@ -13,6 +13,8 @@ work, because a body has no loops:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
@@ -32,12 +34,21 @@ def move(b: Builder, routine: str, register: Value, ea: Value, count: Value) -> 
     b.helper(routine, register, ea, count)
 
 
+def loads_beside(count: Callable[[int], int]) -> Callable[[int], bool]:
+    """RA is not among the `count(word)` registers from RT on."""
+    def accept(word: int) -> bool:
+        rt, ra = word >> 21 & 31, word >> 16 & 31
+        return (ra - rt) % 32 >= count(word)
+    return accept
+
+
 def _count(b: Builder, i: Fields) -> Value:
     """NB, where 0 stands for 32."""
     return b.select(b.eq(i.NB, 0), b.const(32), i.NB)
 
 
-@insn("D", "101110 RT RA D", "RT,D(RA)", ref=REF)
+@insn("D", "101110 RT RA D", "RT,D(RA)", ref=REF,
+      accept=loads_beside(lambda word: 32 - (word >> 21 & 31)))
 def lmw(b: Builder, i: Fields) -> None:
     """Words from EA = (RA|0) + EXTS(D) on into the low words of RT .. R31."""
     ea = b.ea(b.gpr_or_zero(i.RA), i.D)
@@ -51,13 +62,15 @@ def stmw(b: Builder, i: Fields) -> None:
     move(b, "store_string", i.RS, ea, b.sub(128, b.shl(i.RS, 2)))
 
 
-@insn("X", "011111 RT RA NB 1001010101 /", "RT,RA,NB", ref=REF_STRING)
+@insn("X", "011111 RT RA NB 1001010101 /", "RT,RA,NB", ref=REF_STRING,
+      accept=loads_beside(lambda word: ((word >> 11 & 31 or 32) + 3) // 4))
 def lswi(b: Builder, i: Fields) -> None:
     """NB bytes (32 for 0) from EA = (RA|0) on into the low words of RT, RT+1, ..."""
     move(b, "load_string", i.RT, b.ea(b.gpr_or_zero(i.RA)), _count(b, i))
 
 
-@insn("X", "011111 RT RA RB 1000010101 /", "RT,RA,RB", ref=REF_STRING)
+@insn("X", "011111 RT RA RB 1000010101 /", "RT,RA,RB", ref=REF_STRING,
+      accept=lambda word: word >> 21 & 31 not in (word >> 16 & 31, word >> 11 & 31))
 def lswx(b: Builder, i: Fields) -> None:
     """XER[57:63] bytes from EA = (RA|0) + (RB) on into the low words of RT, RT+1, ..."""
     ea = b.ea(b.gpr_or_zero(i.RA), b.gpr(i.RB))

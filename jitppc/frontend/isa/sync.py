@@ -6,6 +6,8 @@ nothing at all. Stores to code are noticed when they happen, so icbi has nothing
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
@@ -16,7 +18,7 @@ REF_COPY = "Book II 4.4"
 
 
 # --- barriers ------------------------------------------------------------------------------------------------
-@insn("X", "011111 /// L:2 ///// ///// 1001010110 /", "L", ref=REF)
+@insn("X", "011111 /// L:2 ///// ///// 1001010110 /", "L", ref=REF, accept=lambda word: word >> 21 & 3 != 3)
 def sync(b: Builder, i: Fields) -> None:
     """All earlier accesses are performed before all later ones, for every L (1 is lwsync, 2 ptesync)."""
     b.fence()
@@ -34,7 +36,8 @@ def isync(b: Builder, i: Fields) -> None:
     b.jump_rel(4)
 
 
-@insn("X", "011111 /// WC:2 ///// ///// 0000011110 /", "WC", since="3.0", ref="Book II 4.6.4")
+@insn("X", "011111 /// WC:2 ///// ///// 0000011110 /", "WC", since="3.0", ref="Book II 4.6.4",
+      accept=lambda word: not word >> 21 & 3)
 def wait(b: Builder, i: Fields) -> None:
     """Nothing: waiting may end at once."""
 
@@ -45,13 +48,14 @@ def block_address(b: Builder, i: Fields) -> Value:
     return b.ea(b.gpr_or_zero(i.RA), b.gpr(i.RB))
 
 
-def cache_block(name: str, picture: str, asm: str, says: str) -> None:
+def cache_block(name: str, picture: str, asm: str, says: str,
+                accept: Callable[[int], bool] | None = None) -> None:
     """A row that treats the byte at EA as a load does, and drops it."""
     def body(b: Builder, i: Fields) -> None:
         b.load(8, block_address(b, i))
 
     body.__doc__ = says
-    insn("X", picture, asm, ref=REF_CACHE, name=name)(body)
+    insn("X", picture, asm, ref=REF_CACHE, name=name, accept=accept)(body)
 
 
 def hint(name: str, picture: str, asm: str, since: str) -> None:
@@ -63,7 +67,8 @@ def hint(name: str, picture: str, asm: str, since: str) -> None:
     insn("X", picture, asm, since=since, ref=REF_CACHE, name=name)(body)
 
 
-cache_block("dcbf", "011111 /// L:2 RA RB 0001010110 /", "RA,RB,L", "The block at EA is in storage only.")
+cache_block("dcbf", "011111 /// L:2 RA RB 0001010110 /", "RA,RB,L", "The block at EA is in storage only.",
+            accept=lambda word: word >> 21 & 3 != 2)
 cache_block("dcbst", "011111 ///// RA RB 0000110110 /", "RA,RB", "The block at EA is in storage.")
 cache_block("icbi", "011111 ///// RA RB 1111010110 /", "RA,RB", "The block at EA is in no instruction cache.")
 hint("dcbt", "011111 TH RA RB 0100010110 /", "RA,RB,TH", "PPC")
@@ -78,6 +83,11 @@ def dcbz(b: Builder, i: Fields) -> None:
 
 
 # --- copy and paste ------------------------------------------------------------------------------------------
+def is_whole(word: int) -> bool:
+    """Bit 10 is 1: a copy is one block, its first and last."""
+    return bool(word >> 21 & 1)
+
+
 def aligned_block(b: Builder, i: Fields) -> Value:
     """EA <- (RA|0) + (RB), a multiple of 128, else an alignment interrupt."""
     ea = block_address(b, i)
@@ -85,13 +95,14 @@ def aligned_block(b: Builder, i: Fields) -> Value:
     return ea
 
 
-@insn("X", "011111 ///// RA RB 1100000110 /", "RA,RB", since="3.0", ref=REF_COPY)
+@insn("X", "011111 //// L RA RB 1100000110 /", "RA,RB", since="3.0", ref=REF_COPY, accept=is_whole)
 def copy(b: Builder, i: Fields) -> None:
     """The block at EA could be read; it goes nowhere, because no accelerator takes a paste."""
     b.load(8, aligned_block(b, i))
 
 
-@insn("X", "011111 ///// RA RB 1110000110 1", "RA,RB", since="3.0", ref=REF_COPY, name="paste.")
+@insn("X", "011111 //// L RA RB 1110000110 1", "RA,RB", since="3.0", ref=REF_COPY, name="paste.",
+      accept=is_whole)
 def paste(b: Builder, i: Fields) -> None:
     """CR0 <- 0b000 || SO: the transfer failed, software tries another way."""
     aligned_block(b, i)
