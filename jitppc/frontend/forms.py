@@ -48,12 +48,11 @@ def parse_picture(text: str) -> Picture:
     mask = value = at = 0
     fields: dict[str, tuple[int, int]] = {}
     for token in text.split():
-        if set(token) <= {"0", "1"}:
+        if set(token) <= {"0", "1", "/"}:
             width = len(token)
-            mask |= ((1 << width) - 1) << (32 - at - width)
-            value |= int(token, 2) << (32 - at - width)
-        elif set(token) == {"/"}:
-            width = len(token)
+            fixed = "".join("0" if c == "/" else "1" for c in token)
+            mask |= int(fixed, 2) << (32 - at - width)
+            value |= int(token.replace("/", "0"), 2) << (32 - at - width)
         else:
             name, _, explicit = token.partition(":")
             if name in fields or not (explicit or name in WIDTH):

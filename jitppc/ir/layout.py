@@ -39,8 +39,11 @@ CPU_STATE = np.dtype([
     ("dtlb_mask", U64),         # (entries - 1) * 32: byte offset mask
     ("itlb", U64),              # host address of the current context's code TLB (CODE_ENTRY)
     ("lpcr", U64),
+    ("slb", U64, (32, 2)),      # segment look-aside buffer: [RB with V, RS] as slbmte wrote them
     ("process_table", U64),     # partition-table entry, doubleword 1
-    ("context_key", U64),       # what dtlb was chosen for
+    ("context_key", U64),       # what dtlb was chosen for; all ones: choose again
+    ("code_key", U64),          # what itlb was chosen for
+    ("kernel_runs_user_page", U64),  # the kernel's code table holds a page of quadrant 0: emptied when PIDR changes
     ("mmu", U64),               # host address of the MMU_STATE record
     ("machine", U64),           # host address of the MACHINE_STATE record
     # --- run loop
@@ -55,7 +58,8 @@ CPU_STATE = np.dtype([
     ("external", U64),          # SHARED: level of the external interrupt line
     ("system_reset", U64),      # SHARED: a system reset interrupt is pending
     ("doorbell", U64),          # SHARED: directed privileged doorbell exception (DPDES)
-    ("dec_deadline", np.int64),  # Time Base value at which the decrementer turns negative
+    ("dec_deadline", np.int64),  # Time Base value at which the decrementer is 0
+    ("dec_pending", U64),       # the decrementer was seen negative
     ("tb_offset", U64),         # guest Time Base minus host clock
     ("clock_is_insns", U64),    # the Time Base counts retired instructions, not host time
     ("timespec", np.int64, 2),  # scratch for clock_gettime
@@ -136,7 +140,7 @@ def _registers() -> dict[str, Register]:
     ]
     rows += [Register(n, I8, at(n)) for n in ("so", "ov", "ca", "ov32", "ca32", "xer_low", "little", "sixty_four")]
     rows += [Register(n, I64, at(n)) for n in (
-        "msr", "fpscr", "vscr", "xer_mid", "ea_mask", "reserve_ea", "lpcr", "pvr", "zero", "nia")]
+        "msr", "fpscr", "vscr", "xer_mid", "ea_mask", "reserve_ea", "lpcr", "pvr", "zero", "nia", "dec_deadline", "doorbell", "vcpu_id")]
     return {row.name: row for row in rows}
 
 
@@ -157,3 +161,50 @@ class MSR:
     SF, HV, VEC, VSX, S, EE, PR, FP, ME = (1 << (63 - n) for n in (0, 3, 38, 40, 41, 48, 49, 50, 51))
     FE0, TE, FE1, IR, DR, PMM, RI, LE = (1 << (63 - n) for n in (52, 53, 55, 58, 59, 61, 62, 63))
     TM, TS = 1 << (63 - 31), 3 << (63 - 30)
+
+#: What all vCPUs of a machine share. Written by the thread that holds the machine stopped, or under `lock`.
+MACHINE_STATE = np.dtype([
+    ("ram", U64),               # host address of guest real 0
+    ("ram_size", U64),
+    ("code_pages", U64),        # host address of u64[ram_size >> 12]: address of the page's cells, or 0
+    ("write_slots", U64),       # host address of u64[ram_size >> 16][2]: TLB entries that may write the granule
+    ("pool", U64), ("pool_next", U64), ("pool_end", U64),   # where cells of new pages come from
+    ("install_head", U64), ("install_tail", U64), ("install_ring", U64),  # finished regions, see INSTALL
+], align=True)
+
+#: Per-vCPU tables behind the TLBs: `*_keys` say which context owns which table.
+DATA_CONTEXTS, CODE_CONTEXTS = 128, 64
+DATA_TABLE_ENTRIES, KERNEL_TABLE_ENTRIES = 1024, 16384
+MMU_STATE = np.dtype([
+    ("data_keys", U64, DATA_CONTEXTS), ("data_tables", U64, DATA_CONTEXTS), ("data_masks", U64, DATA_CONTEXTS),
+    ("code_keys", U64, CODE_CONTEXTS), ("code_tables", U64, CODE_CONTEXTS),
+], align=True)
+
+#: A finished region on its way to its head cell; applied by the run loop if the page is still of `generation`.
+INSTALL = np.dtype([("cell", U64), ("entry", U64), ("page", U64), ("generation", U64)], align=True)
+INSTALL_RING = 1024
+
+#: A request to translate: `page` is the PAGE_INFO, `index` the cell's number in the page.
+HOT = np.dtype([("page", U64), ("index", U64), ("cia", U64), ("generation", U64)], align=True)
+HOT_RING = 1024
+
+#: Behind the 1024 cells of a page and the page-end cell.
+PAGE_INFO = np.dtype([
+    ("host", U64),              # host address of the page's bytes
+    ("gra", U64),
+    ("active", U64),            # 0 after a store hit the page: its cells are undecoded, stores need no care
+    ("generation", U64),        # counts invalidations
+    ("mode", U64),              # 0 little-endian 64-bit, 1 any (big endian), 2 any (little endian)
+    ("spare", U64),
+], align=True)
+PAGE_INFO_OFFSET = (CELLS_PER_PAGE + 1) * CELL_BYTES
+CELL_PAGE_BYTES = PAGE_INFO_OFFSET + 64
+
+#: Jumps to a cell before it asks to be translated.
+HOT_THRESHOLD = 2000
+
+
+class ExitReason:
+    """Why native code returned to Python."""
+
+    NONE, HCALL, STOP_REQUESTED, BUDGET, CHECKSTOP = range(5)

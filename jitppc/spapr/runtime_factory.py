@@ -27,13 +27,6 @@ class NativeRuntime:
         return NativeMemory(size)
 
     def vcpu(self, memory: GuestMemory, vcpu_id: int, model: CpuModel) -> Vcpu:
-        from jitppc.runtime.vcpu import Vcpu as NativeVcpu
+        from jitppc.runtime.factory import make_vcpu
 
-        return NativeVcpu(
-            memory,
-            vcpu_id=vcpu_id,
-            pvr=model.pvr,
-            timebase_hz=model.timebase_hz,
-            strategy=self._strategy,
-            **self._options,
-        )
+        return make_vcpu(memory, vcpu_id, model.pvr, self._strategy, **self._options)

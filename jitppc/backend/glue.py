@@ -1,0 +1,287 @@
+"""The fixed code around handlers: entering, leaving, jumping between pages, decoding on first execution.
+
+All functions but `jit_enter` have the handlers' signature (see tier0.py); `rt_*` are the native routines of the
+runtime room, C calling convention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jitppc.ir.layout import CELL_BYTES, COUNTER, PAGE_INFO, PAGE_INFO_OFFSET, offset
+
+from .lower.effects import METADATA
+from .tier0 import ARGS, TYPES, Emitter, arrive, tail
+
+#: native routines every handler module may call: name -> LLVM parameter types
+ROUTINES = {
+    "rt_load": "ptr, i64, i64", "rt_store": "ptr, i64, i64, i64, i64", "rt_load_reserve": "ptr, i64, i64",
+    "rt_store_conditional": "ptr, i64, i64, i64, i64", "rt_zero_block": "ptr, i64", "rt_touch": "ptr, i64, i64",
+    "rt_timebase": "ptr", "rt_random": "ptr", "rt_fetch": "ptr", "rt_raise": "ptr", "rt_hot": "ptr, ptr",
+}
+SHARED = ("dispatch", "slice_end", "far_jump", "raise_interrupt", "hot")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One entry of a decode chain."""
+
+    mask: int
+    value: int
+    name: str
+
+
+def declarations(helpers: Sequence[str]) -> str:
+    """What every module that holds handlers declares."""
+    lines = [f"declare i64 @{name}({types})" for name, types in ROUTINES.items()]
+    lines += [f"declare preserve_nonecc void @{name}({TYPES})" for name in SHARED]
+    lines += [f"declare preserve_nonecc void @help_{name}({TYPES})" for name in helpers]
+    return "\n".join(lines) + "\n"
+
+
+def _at(field: str) -> str:
+    return f"getelementptr i8, ptr %cpu, i64 {offset(field)}"
+
+
+CIA = """ %cell_n = ptrtoint ptr %cell to i64
+ %cell_q = lshr i64 %cell_n, 3
+ %cia = add i64 %cell_q, %delta
+"""
+
+
+def _publish(nia: str, icount: str) -> str:
+    return f""" %p_nia = {_at('nia')}
+ store i64 {nia}, ptr %p_nia
+ %p_icount = {_at('icount')}
+ store i64 {icount}, ptr %p_icount
+"""
+
+
+def _probe(target: str) -> str:
+    """Look up the code TLB: defines %hit, and in block `hit:` goes to the cell."""
+    return f""" %page = and i64 {target}, -4096
+ %line = lshr i64 {target}, 8
+ %at = and i64 %line, 16368
+ %p_itlb = {_at('itlb')}
+ %itlb = load ptr, ptr %p_itlb
+ %entry = getelementptr i8, ptr %itlb, i64 %at
+ %tag = load i64, ptr %entry
+ %is_hit = icmp eq i64 %tag, %page
+ br i1 %is_hit, label %hit, label %miss
+hit:
+ %p_cells = getelementptr i8, ptr %entry, i64 8
+ %cells = load ptr, ptr %p_cells
+ %low = and i64 {target}, 4092
+ %low8 = shl i64 %low, 3
+ %there = getelementptr i8, ptr %cells, i64 %low8
+ %cells_n = ptrtoint ptr %cells to i64
+ %cells_q = lshr i64 %cells_n, 3
+ %new_delta = sub i64 %page, %cells_q
+"""
+
+
+def _far_jump() -> str:
+    e = Emitter()
+    arrive(e, "%there", "%icount", "%new_delta")
+    return f"""define preserve_nonecc void @far_jump({ARGS}) nounwind {{
+ %p_mask = {_at('ea_mask')}
+ %mask = load i64, ptr %p_mask
+ %target = and i64 %delta, %mask
+{_probe('%target')}
+{chr(10).join(e.lines)}
+miss:
+{_publish('%target', '%icount')}
+ {tail('@dispatch')}
+}}
+"""
+
+
+def _dispatch() -> str:
+    return f"""define preserve_nonecc void @dispatch({ARGS}) nounwind {{
+ %p_fault = {_at('fault')}
+ store i64 0, ptr %p_fault
+ %p_reason = {_at('exit_reason')}
+ %reason = load i64, ptr %p_reason
+ %p_left = {_at('icount')}
+ %left = load i64, ptr %p_left
+ %wants_out = icmp ne i64 %reason, 0
+ %used_up = icmp sle i64 %left, 0
+ %leave = or i1 %wants_out, %used_up
+ br i1 %leave, label %out, label %on
+out:
+ ret void
+on:
+ %p_nia = {_at('nia')}
+ %nia = load i64, ptr %p_nia
+ %p_dtlb = {_at('dtlb')}
+ %new_dtlb = load ptr, ptr %p_dtlb
+ %p_dmask = {_at('dtlb_mask')}
+ %new_dmask = load i64, ptr %p_dmask
+{_probe('%nia')}
+ %code = load ptr, ptr %there
+ musttail call preserve_nonecc void %code(ptr %cpu, ptr %there, ptr %new_dtlb, i64 %new_dmask, i64 %left, i64 %new_delta)
+ ret void
+miss:
+ %ignored = call i64 @rt_fetch(ptr %cpu)
+ {tail('@dispatch')}
+}}
+"""
+
+
+def _helper(name: str) -> str:
+    return f"""define preserve_nonecc void @help_{name}({ARGS}) nounwind {{
+{CIA} %p_cia = {_at('cia')}
+ store i64 %cia, ptr %p_cia
+ %next = add i64 %cia, 4
+ %left = add i64 %icount, -1
+{_publish('%next', '%left')}
+ %ignored = call i64 @rt_{name}(ptr %cpu)
+ {tail('@dispatch')}
+}}
+"""
+
+
+def _decode_me(mode: str, swaps: bool) -> str:
+    info = {name: PAGE_INFO_OFFSET + PAGE_INFO.fields[name][1] for name in ("host", "active")}
+    swap = f""" %p_little = {_at('little')}
+ %little = load i8, ptr %p_little
+ %is_big = icmp eq i8 %little, 0
+ %swapped = call i32 @llvm.bswap.i32(i32 %raw)
+ %word = select i1 %is_big, i32 %swapped, i32 %raw
+""" if swaps else " %word = add i32 %raw, 0\n"
+    return f"""define preserve_nonecc void @decode_me_{mode}({ARGS}) nounwind {{
+{CIA} %low = and i64 %cia, 4092
+ %index = lshr i64 %low, 2
+ %back = mul i64 %index, -{CELL_BYTES}
+ %cells = getelementptr i8, ptr %cell, i64 %back
+ %p_active = getelementptr i8, ptr %cells, i64 {info['active']}
+ %active = load i64, ptr %p_active
+ %is_cold = icmp eq i64 %active, 0
+ br i1 %is_cold, label %cold, label %warm
+cold:
+{_publish('%cia', '%icount')} %ignored = call i64 @rt_fetch(ptr %cpu)
+ {tail('@dispatch')}
+warm:
+ %p_host = getelementptr i8, ptr %cells, i64 {info['host']}
+ %host = load ptr, ptr %p_host
+ %p_word = getelementptr i8, ptr %host, i64 %low
+ %raw = load i32, ptr %p_word
+{swap} %primary = lshr i32 %word, 26
+ %primary_11 = shl i32 %primary, 11
+ %extended = and i32 %word, 2047
+ %key = or i32 %primary_11, %extended
+ %key64 = zext i32 %key to i64
+ %p_first = getelementptr i16, ptr @first_{mode}, i64 %key64
+ %first = load i16, ptr %p_first
+ %first64 = zext i16 %first to i64
+ %start = getelementptr {{i32, i32, ptr}}, ptr @chains_{mode}, i64 %first64
+ br label %try
+try:
+ %candidate = phi ptr [%start, %warm], [%after, %no]
+ %mask = load i32, ptr %candidate
+ %p_value = getelementptr i8, ptr %candidate, i64 4
+ %value = load i32, ptr %p_value
+ %masked = and i32 %word, %mask
+ %matches = icmp eq i32 %masked, %value
+ br i1 %matches, label %yes, label %no
+no:
+ %after = getelementptr {{i32, i32, ptr}}, ptr %candidate, i64 1
+ br label %try
+yes:
+ %p_predecode = getelementptr i8, ptr %candidate, i64 8
+ %predecode = load ptr, ptr %p_predecode
+ call void %predecode(ptr %cell, i32 %word, i64 %index)
+ %p_count = getelementptr i8, ptr %cpu, i64 {offset('counters') + 8 * COUNTER['decoded']}
+ %count = load i64, ptr %p_count
+ %count1 = add i64 %count, 1
+ store i64 %count1, ptr %p_count
+ %code = load ptr, ptr %cell
+ {tail('%code')}
+}}
+"""
+
+
+def chain_tables(mode: str, matches: Sequence[Match]) -> str:
+    """The decode tables: for each primary opcode and low 11 bits, where its chain of candidates starts.
+
+    `matches` come in order of precedence. Chains end in a candidate that matches everything: the unknown word.
+    """
+    by_primary: list[list[Match]] = [[] for _ in range(64)]
+    for match in matches:
+        by_primary[match.value >> 26].append(match)
+    starts: dict[tuple[Match, ...], int] = {}
+    entries: list[str] = []
+    first: list[int] = []
+    for primary in range(64):
+        for low in range(2048):
+            chain = []
+            for match in by_primary[primary]:
+                if not (low ^ match.value) & match.mask & 0x7FF:
+                    chain.append(match)
+                    if not match.mask & 0x3FFF800:
+                        break   # nothing behind a sure match is ever reached
+            key = tuple(chain)
+            if key not in starts:
+                starts[key] = len(entries)
+                entries += [_entry(m.mask, m.value, f"p_{m.name}") for m in chain]
+                entries.append(_entry(0, 0, f"p_unknown_{mode}"))
+            first.append(starts[key])
+    if len(entries) >= 1 << 16:
+        raise ValueError("decode chains need more than 16 bits")
+    return (f"@first_{mode} = constant [{len(first)} x i16] [" + ", ".join(f"i16 {n}" for n in first) + "]\n"
+            f"@chains_{mode} = constant [{len(entries)} x {{i32, i32, ptr}}] [" + ", ".join(entries) + "]\n")
+
+
+def _entry(mask: int, value: int, name: str) -> str:
+    return f"{{i32, i32, ptr}} {{i32 {mask}, i32 {value}, ptr @{name}}}"
+
+
+def _simple() -> str:
+    return f"""define preserve_nonecc void @slice_end({ARGS}) noinline nounwind {{
+{CIA}{_publish('%cia', '%icount')} ret void
+}}
+define preserve_nonecc void @page_end({ARGS}) nounwind {{
+{CIA} {tail('@far_jump', delta='%cia')}
+}}
+define preserve_nonecc void @raise_interrupt({ARGS}) cold noinline nounwind {{
+{CIA} %p_cia = {_at('cia')}
+ store i64 %cia, ptr %p_cia
+{_publish('%cia', '%icount')} %ignored = call i64 @rt_raise(ptr %cpu)
+ {tail('@dispatch')}
+}}
+define preserve_nonecc void @hot({ARGS}) cold noinline nounwind {{
+{CIA}{_publish('%cia', '%icount')} %ignored = call i64 @rt_hot(ptr %cpu, ptr %cell)
+ %code = load ptr, ptr %cell
+ {tail('%code')}
+}}
+define i64 @jit_anchor(i64 %n) nounwind {{
+ %p = getelementptr ptr, ptr @anchors, i64 %n
+ %a = load i64, ptr %p
+ ret i64 %a
+}}
+define void @jit_enter(ptr %cpu) nounwind {{
+ call preserve_nonecc void @dispatch(ptr %cpu, ptr null, ptr null, i64 0, i64 0, i64 0)
+ ret void
+}}
+declare i32 @llvm.bswap.i32(i32)
+"""
+
+
+def glue_module(matches: dict[str, Sequence[Match]], helpers: Sequence[str], handlers: Sequence[str]) -> str:
+    """The module of fixed code and tables. `matches` by mode; `handlers` in the order of their numbers."""
+    names = sorted({m.name for chain in matches.values() for m in chain} | {f"unknown_{m}" for m in matches})
+    text = [f"declare i64 @{name}({types})" for name, types in ROUTINES.items()]
+    text += [f"declare i64 @rt_{name}(ptr)" for name in helpers]
+    text += [f"declare void @p_{name}(ptr, i32, i64)" for name in names]
+    text += [f"declare preserve_nonecc void @{name}({TYPES})" for name in handlers]
+    table = ", ".join(f"ptr @{name}" for name in handlers)
+    text.append(f"@handlers = constant [{len(handlers)} x ptr] [{table}]")
+    anchors = [f"decode_me_{mode}" for mode in matches] + ["page_end", "handlers"]
+    text.append(f"@anchors = constant [{len(anchors)} x ptr] [" + ", ".join(f"ptr @{a}" for a in anchors) + "]")
+    text += [chain_tables(mode, chain) for mode, chain in matches.items()]
+    text += [_simple(), _far_jump(), _dispatch()]
+    text += [_helper(name) for name in helpers]
+    text += [_decode_me(mode, swaps=mode != "le64") for mode in matches]
+    text.append(METADATA)
+    return "\n".join(text)

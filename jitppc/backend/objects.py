@@ -1,0 +1,38 @@
+"""From LLVM text to relocatable objects."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import llvmlite.binding as llvm
+
+
+@functools.cache
+def target_machine(level: int) -> Any:
+    """The host's target machine at a code generation level 0..3."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        opt=level, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(),
+        reloc="static", codemodel="small")   # the arena lies below 2 GiB
+
+
+def host_signature() -> str:
+    """What compiled code depends on: LLVM, the CPU and its features."""
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return f"llvm {version} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+
+
+def compile_text(text: str, level: int = 1, extra: tuple[str, ...] = ()) -> bytes:
+    """Parse, link in `extra` modules, optimise, emit. Raises RuntimeError with LLVM's message on bad text."""
+    machine = target_machine(level)
+    module = llvm.parse_assembly(text)
+    for other in extra:
+        module.link_in(llvm.parse_assembly(other))
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(machine.target_data)
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    llvm.create_pass_builder(machine, options).getModulePassManager().run(
+        module, llvm.create_pass_builder(machine, options))
+    return machine.emit_object(module)

@@ -1,0 +1,451 @@
+"""Tier 0: from the block of a row with symbolic fields to its handler and its predecoder, as LLVM text.
+
+Binding time decides what goes where. Ops on instruction fields alone are static: the predecoder computes them
+once, from the word, into the cell's slots. The rest is the handler, which reads the slots.
+
+A handler is `void h(cpu, cell, dtlb, dmask, icount, delta)`, preserve_nonecc, and ends in a tail call of the next
+cell's entry. cia is `(cell >> 3) + delta`: cells are 32 bytes, instructions 4.
+Each row variant has a fast handler and, where it can leave, a cold one that does the same with calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jitppc.ir.block import Block, Value
+from jitppc.ir.layout import CELL_BYTES, INTERRUPT_NUMBER, Register, offset
+from jitppc.ir.ops import Effect
+
+from .lower.effects import UNLIKELY, EffectEmitter
+from .lower.emitter import LOWER, Emitter
+
+ARGS = "ptr noalias %cpu, ptr %cell, ptr %dtlb, i64 %dmask, i64 %icount, i64 %delta"
+TYPES = "ptr, ptr, ptr, i64, i64, i64"
+SLOT_AT, IMM_AT, HANDLER_AT, HEAT_AT, WORD_AT = 16, 8, 24, 26, 28
+NO_TAG = (1 << 64) - 1
+
+
+def tail(callee: str, cell: str = "%cell", icount: str = "%icount", delta: str = "%delta") -> str:
+    """A tail call of a handler, and the return LLVM wants after it."""
+    return (f"musttail call preserve_nonecc void {callee}(ptr %cpu, ptr {cell}, ptr %dtlb, i64 %dmask, "
+            f"i64 {icount}, i64 {delta})\n ret void")
+
+
+def arrive(e: Emitter, cell: str, left: str, delta: str) -> None:
+    """Go on at a cell reached by a jump: end the slice when it is used up, count the cell's heat."""
+    stop, on, hot, go = e.fresh("stop"), e.fresh("on"), e.fresh("hot"), e.fresh("go")
+    done = e.tmp(f"icmp sle i64 {left}, 0")
+    e.line(f"br i1 {done}, label %{stop}, label %{on}, {UNLIKELY}")
+    e.line(f"{stop}:")
+    e.line(tail("@slice_end", cell, left, delta))
+    e.line(f"{on}:")
+    pointer = e.tmp(f"getelementptr i8, ptr {cell}, i64 {HEAT_AT}")
+    heat = e.tmp(f"add i16 {e.tmp(f'load i16, ptr {pointer}')}, -1")
+    e.line(f"store i16 {heat}, ptr {pointer}")
+    is_hot = e.tmp(f"icmp eq i16 {heat}, 0")
+    e.line(f"br i1 {is_hot}, label %{hot}, label %{go}, {UNLIKELY}")
+    e.line(f"{hot}:")
+    e.line(tail("@hot", cell, left, delta))
+    e.line(f"{go}:")
+    entry = e.tmp(f"load ptr, ptr {cell}")
+    e.line(tail(entry, cell, left, delta))
+
+
+class DoesNotFit(ValueError):
+    """A body needs more slots than a cell has."""
+
+
+@dataclass(slots=True)
+class Slots:
+    """Which static values of a block the cell holds, and where: found while the handler is emitted."""
+
+    small: list[tuple[Value, Register | None]] = field(default_factory=list)
+    wide: Value | None = None
+
+    def small_slot(self, value: Value, register: Register | None) -> int:
+        """Number of the u16 slot for a small value, or for the byte offset of a register of that number."""
+        key = (value, register)
+        if key not in self.small:
+            if len(self.small) == 4:
+                raise DoesNotFit("more than four slots")
+            self.small.append(key)
+        return self.small.index(key)
+
+    def wide_slot(self, value: Value) -> None:
+        """Claim the 64-bit slot."""
+        if self.wide not in (None, value):
+            raise DoesNotFit("more than one wide static value")
+        self.wide = value
+
+
+def upper_bound(value: Value) -> int:
+    """The largest number a static value can be."""
+    name, full = value.op.name, value.type.mask
+    bounds = [upper_bound(a) for a in value.args]
+    if value.constant is not None:
+        return value.constant
+    if name == "field":
+        return (1 << value.attr[1]) - 1
+    if name == "and":
+        return min(bounds)
+    if name in ("or", "xor"):
+        return (1 << max(b.bit_length() for b in bounds)) - 1
+    if name == "add":
+        return min(sum(bounds), full) if sum(bounds) <= full else full
+    if name == "sub":
+        return value.args[0].constant if bounds[1] <= (value.args[0].constant or -1) else full
+    if name == "select":
+        return max(bounds[1:])
+    if name in ("zext", "trunc", "lshr", "udiv", "urem"):
+        return min(bounds[0], full)
+    if name == "shl" and value.args[1].constant is not None:
+        return min(bounds[0] << value.args[1].constant, full)
+    return full
+
+
+class HandlerEmitter(EffectEmitter):
+    """Emits one handler. `cold` names the handler to leave to; None while emitting that one."""
+
+    def __init__(self, slots: Slots, cold: str | None, exact: bool) -> None:
+        super().__init__()
+        self.slots, self.cold, self.exact = slots, cold, exact
+        self.leaves = False
+        self._slot_values: dict[object, str] = {}
+
+    def of(self, value: Value) -> str:
+        if value.constant is not None or not value.is_static:
+            return super().of(value)
+        if value in self._slot_values:
+            return self._slot_values[value]
+        if upper_bound(value) < 1 << 16:
+            raw = self._load_slot(self.slots.small_slot(value, None))
+            bits = value.type.bits
+            result = raw if bits == 16 else self.tmp(f"{'trunc' if bits < 16 else 'zext'} i16 {raw} to i{bits}")
+        else:
+            self.slots.wide_slot(value)
+            raw = self.tmp(f"load i64, ptr {self.tmp(f'getelementptr i8, ptr %cell, i64 {IMM_AT}')}")
+            bits = value.type.bits
+            if bits > 64:
+                raise DoesNotFit("a static value of 128 bits")
+            result = raw if bits == 64 else self.tmp(f"trunc i64 {raw} to i{bits}")
+        self._slot_values[value] = result
+        return result
+
+    def _load_slot(self, number: int) -> str:
+        return self.tmp(f"load i16, ptr {self.tmp(f'getelementptr i8, ptr %cell, i64 {SLOT_AT + 2 * number}')}")
+
+    def register_pointer(self, register: Register, index: Value | None) -> str:
+        if index is None or index.constant is not None:
+            return super().register_pointer(register, index)
+        if not index.is_static:
+            scaled = self.tmp(f"mul i64 {self.of(index)}, {register.stride}")
+            base = self.tmp(f"getelementptr i8, ptr %cpu, i64 {register.offset}")
+            return self.tmp(f"getelementptr i8, ptr {base}, i64 {scaled}")
+        key = (index, register)
+        if key not in self._slot_values:
+            raw = self._load_slot(self.slots.small_slot(index, register))
+            at = self.tmp(f"zext i16 {raw} to i64")
+            self._slot_values[key] = self.tmp(f"getelementptr i8, ptr %cpu, i64 {at}")
+        return self._slot_values[key]
+
+    def cia(self) -> str:
+        address = self.tmp("ptrtoint ptr %cell to i64")
+        return self.tmp(f"add i64 {self.tmp(f'lshr i64 {address}, 3')}, %delta")
+
+    def leave_if(self, condition: str) -> None:
+        assert self.cold is not None
+        self.leaves = True
+        stay, go = self.fresh("stay"), self.fresh("go")
+        self.line(f"br i1 {condition}, label %{go}, label %{stay}, {UNLIKELY}")
+        self.line(f"{go}:")
+        self.line(tail(f"@{self.cold}"))
+        self.line(f"{stay}:")
+
+    # --- ends of a handler
+    def next(self) -> None:
+        """Go on at the next cell."""
+        cell = self.tmp(f"getelementptr i8, ptr %cell, i64 {CELL_BYTES}")
+        left = self.tmp("add i64 %icount, -1")
+        if self.exact:
+            done = self.tmp(f"icmp sle i64 {left}, 0")
+            stop, go = self.fresh("stop"), self.fresh("go")
+            self.line(f"br i1 {done}, label %{stop}, label %{go}, {UNLIKELY}")
+            self.line(f"{stop}:")
+            self.line(tail("@slice_end", cell, left))
+            self.line(f"{go}:")
+        entry = self.tmp(f"load ptr, ptr {cell}")
+        self.line(tail(entry, cell, left))
+
+    def go_near(self, displacement: str) -> None:
+        """Go on at a cell of the same page, `displacement` bytes of cells away."""
+        cell = self.tmp(f"getelementptr i8, ptr %cell, i64 {displacement}")
+        left = self.tmp("add i64 %icount, -1")
+        arrive(self, cell, left, "%delta")
+
+    def go_far(self, target: str) -> None:
+        """Go on at an effective address."""
+        left = self.tmp("add i64 %icount, -1")
+        self.line(tail("@far_jump", "%cell", left, target))
+
+    def raise_interrupt(self, kind: str, value: str) -> None:
+        """Leave to the delivery of an interrupt."""
+        scratch = offset("scratch")
+        pointer = self.tmp(f"getelementptr i8, ptr %cpu, i64 {scratch}")
+        self.line(f"store i64 {INTERRUPT_NUMBER[kind]}, ptr {pointer}")
+        second = self.tmp(f"getelementptr i8, ptr %cpu, i64 {scratch + 8}")
+        self.line(f"store i64 {value}, ptr {second}")
+        self.line(tail("@raise_interrupt"))
+
+    # --- ops that the two kinds of handler lower differently
+    def lower(self, value: Value) -> None:
+        name = value.op.name
+        own = getattr(self, f"_{name}", None)
+        if own is None and self.cold is None:
+            own = getattr(self, f"_cold_{name}", None)
+        if own is None:
+            super().lower(value)
+            return
+        result = own(value)
+        if result is not None:
+            self.names[value] = result
+
+    def _interrupt_if(self, value: Value) -> None:
+        condition = value.args[0]
+        detail = self.of(value.args[1])
+        stay, go = self.fresh("stay"), self.fresh("go")
+        self.line(f"br i1 {self.of(condition)}, label %{go}, label %{stay}, {UNLIKELY}")
+        self.line(f"{go}:")
+        self.raise_interrupt(value.attr, detail)
+        self.line(f"{stay}:")
+
+    def _helper(self, value: Value) -> None:
+        for number, operand in enumerate(value.args):
+            widened = self._widen(operand)
+            pointer = self.tmp(f"getelementptr i8, ptr %cpu, i64 {offset('scratch') + 8 * number}")
+            self.line(f"store i64 {widened}, ptr {pointer}")
+        self.line(tail(f"@help_{value.attr}"))
+
+    def _widen(self, value: Value) -> str:
+        text = self.of(value)
+        return text if value.type.bits == 64 else self.tmp(f"zext {value.type} {text} to i64")
+
+    def _timebase(self, _value: Value) -> str:
+        self._publish()
+        return self.tmp("call i64 @rt_timebase(ptr %cpu)")
+
+    def _random(self, _value: Value) -> str:
+        return self.tmp("call i64 @rt_random(ptr %cpu)")
+
+    def _publish(self) -> None:
+        """Let called code see where we are and how many instructions are left."""
+        self.set_field("cia", self.cia())
+        self.set_field("icount", "%icount")
+
+    def _after_call(self) -> None:
+        """If the call delivered an interrupt, go where it says."""
+        fault = self.get_field("fault")
+        bad, good = self.fresh("bad"), self.fresh("good")
+        condition = self.tmp(f"icmp ne i64 {fault}, 0")
+        self.line(f"br i1 {condition}, label %{bad}, label %{good}, {UNLIKELY}")
+        self.line(f"{bad}:")
+        self.line(tail("@dispatch"))
+        self.line(f"{good}:")
+
+    def _cold_load(self, value: Value) -> str:
+        bits = value.attr
+        self._publish()
+        low = self.tmp(f"call i64 @rt_load(ptr %cpu, i64 {self.of(value.args[0])}, i64 {bits})")
+        self._after_call()
+        return self._assemble(low, bits)
+
+    def _assemble(self, low: str, bits: int) -> str:
+        if bits == 64:
+            return low
+        if bits < 64:
+            return self.tmp(f"trunc i64 {low} to i{bits}")
+        high = self.tmp(f"zext i64 {self.get_field('scratch')} to i128")
+        low = self.tmp(f"zext i64 {low} to i128")
+        return self.tmp(f"or i128 {self.tmp(f'shl i128 {high}, 64')}, {low}")
+
+    def _halves(self, value: Value) -> tuple[str, str]:
+        text, bits = self.of(value), value.type.bits
+        if bits < 128:
+            return (text if bits == 64 else self.tmp(f"zext i{bits} {text} to i64")), "0"
+        high = self.tmp(f"trunc i128 {self.tmp(f'lshr i128 {text}, 64')} to i64")
+        return self.tmp(f"trunc i128 {text} to i64"), high
+
+    def _cold_store(self, value: Value) -> None:
+        self._publish()
+        low, high = self._halves(value.args[1])
+        ea = self.of(value.args[0])
+        self.tmp(f"call i64 @rt_store(ptr %cpu, i64 {ea}, i64 {value.attr}, i64 {low}, i64 {high})")
+        self._after_call()
+
+    def _cold_load_reserve(self, value: Value) -> str:
+        self._publish()
+        low = self.tmp(f"call i64 @rt_load_reserve(ptr %cpu, i64 {self.of(value.args[0])}, i64 {value.attr})")
+        self._after_call()
+        return self._assemble(low, value.attr)
+
+    def _cold_store_conditional(self, value: Value) -> str:
+        self._publish()
+        low, high = self._halves(value.args[1])
+        ea = self.of(value.args[0])
+        done = self.tmp(f"call i64 @rt_store_conditional(ptr %cpu, i64 {ea}, i64 {value.attr}, i64 {low}, i64 {high})")
+        self._after_call()
+        return self.tmp(f"trunc i64 {done} to i1")
+
+    def _cold_zero_block(self, value: Value) -> None:
+        self._publish()
+        self.tmp(f"call i64 @rt_zero_block(ptr %cpu, i64 {self.of(value.args[0])})")
+        self._after_call()
+
+    def _cold_touch(self, value: Value) -> None:
+        self._publish()
+        self.tmp(f"call i64 @rt_touch(ptr %cpu, i64 {self.of(value.args[0])}, i64 {value.attr})")
+        self._after_call()
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """The text of one row variant: its functions, what they need declared, and how its words are recognised."""
+
+    name: str           # the fast handler; `p_<name>` predecodes
+    mask: int
+    value: int
+    text: str
+    needs: dict[str, str]
+    numbers: int        # handler numbers taken: 2 when it has a far form
+
+
+def _relative(block: Block) -> Value | None:
+    last = block.values[-1] if block.values else None
+    if last is None or last.op.name not in ("jump_rel", "jump_rel_if") or last.args[-1].constant is not None:
+        return None
+    return last
+
+
+def _function(name: str, block: Block, slots: Slots, cold: str | None, exact: bool, near: bool) -> HandlerEmitter:
+    e = HandlerEmitter(slots, cold, exact)
+    live = _live(block)
+    for value in block.values:
+        if value.is_static or (value.op.evaluate is not None and value not in live):
+            continue
+        if value.op.effects & Effect.ENDS_BLOCK and value.op.name != "helper":
+            _terminator(e, value, near)
+        else:
+            e.lower(value)
+    if not block.ends:
+        e.next()
+    return e
+
+
+def _live(block: Block) -> set[Value]:
+    live: set[Value] = set()
+    for value in reversed(block.values):
+        if value.op.evaluate is None or value in live:
+            live.update(value.args)
+    return live
+
+
+def _terminator(e: HandlerEmitter, value: Value, near: bool) -> None:
+    name, target = value.op.name, value.args[-1]
+    if name.endswith("_if"):
+        taken, other = e.fresh("taken"), e.fresh("other")
+        e.line(f"br i1 {e.of(value.args[0])}, label %{taken}, label %{other}")
+        e.line(f"{other}:")
+        saved = dict(e._slot_values)
+        e.next()
+        e._slot_values = saved
+        e.line(f"{taken}:")
+    if target.constant is not None and name.startswith("jump_rel"):
+        if target.constant != 4:
+            raise DoesNotFit("a constant displacement other than to the next instruction")
+        e.go_near(str(CELL_BYTES))
+    elif name.startswith("jump_rel"):
+        displacement = e.of(target)
+        if near:
+            e.go_near(displacement)
+        else:
+            e.go_far(e.tmp(f"add i64 {e.cia()}, {displacement}"))
+    else:
+        e.go_far(e.of(target))
+
+
+def make_handler(name: str, block: Block, mask: int, value: int, number: int, exact: bool = False) -> Handler:
+    """The functions of one row variant. Raises DoesNotFit when a cell cannot hold its static values."""
+    slots = Slots()
+    relative = _relative(block)
+    texts, needs = [], {}
+    forms = [(name, True)] + ([(f"{name}_far", False)] if relative is not None else [])
+    for form, near in forms:
+        fast = _function(form, block, slots, f"{name}_cold", exact, near)
+        texts.append(f"define preserve_nonecc void @{form}({ARGS}) nounwind {{\n" + "\n".join(fast.lines) + "\n}\n")
+        needs.update(fast.declarations)
+        if fast.leaves and near:
+            cold = _function(f"{name}_cold", block, slots, None, exact, near)
+            texts.append(f"define internal preserve_nonecc void @{name}_cold({ARGS}) cold nounwind {{\n"
+                         + "\n".join(cold.lines) + "\n}\n")
+            needs.update(cold.declarations)
+    predecoder = _predecoder(name, block, slots, number, relative)
+    needs.update(predecoder.declarations)
+    texts.append(f"define void @p_{name}(ptr %cell, i32 %word, i64 %index) nounwind {{\n"
+                 + "\n".join(predecoder.lines) + "\n}\n")
+    return Handler(name, mask, value, "".join(texts), needs, len(forms))
+
+
+class _Predecoder(Emitter):
+    """Emits the computation of static values from the word."""
+
+    def lower(self, value: Value) -> None:
+        if value.op.name == "field":
+            _, width, shift = value.attr
+            bits = self.tmp(f"and i32 {self.tmp(f'lshr i32 %word, {shift}')}, {(1 << width) - 1}")
+            self.names[value] = self.tmp(f"zext i32 {bits} to i64")
+        else:
+            result = LOWER[value.op.name](self, value)
+            assert result is not None
+            self.names[value] = result
+
+
+def _predecoder(name: str, block: Block, slots: Slots, number: int, relative: Value | None) -> _Predecoder:
+    e = _Predecoder()
+    for value in block.values:
+        if value.is_static and value.constant is None:
+            e.lower(value)
+    for position, (value, register) in enumerate(slots.small):
+        text, bits = e.of(value), value.type.bits
+        if register is not None:
+            scaled = e.tmp(f"mul i64 {text}, {register.stride}")
+            text, bits = e.tmp(f"add i64 {scaled}, {register.offset}"), 64
+        if bits != 16:
+            text = e.tmp(f"{'trunc' if bits > 16 else 'zext'} i{bits} {text} to i16")
+        pointer = e.tmp(f"getelementptr i8, ptr %cell, i64 {SLOT_AT + 2 * position}")
+        e.line(f"store i16 {text}, ptr {pointer}")
+    entry, handler = f"@{name}", str(number)
+    if slots.wide is not None:
+        wide = e.of(slots.wide)
+        if slots.wide.type.bits < 64:
+            wide = e.tmp(f"zext {slots.wide.type} {wide} to i64")
+        if relative is not None and slots.wide is relative.args[-1]:
+            wide, entry, handler = _near_or_far(e, name, wide, number)
+        e.line(f"store i64 {wide}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {IMM_AT}')}")
+    elif relative is not None:
+        raise DoesNotFit("a relative displacement must be the wide slot")
+    e.line(f"store i16 {handler}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {HANDLER_AT}')}")
+    e.line(f"store i32 %word, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {WORD_AT}')}")
+    e.line(f"store ptr {entry}, ptr %cell")
+    e.line("ret void")
+    return e
+
+
+def _near_or_far(e: Emitter, name: str, displacement: str, number: int) -> tuple[str, str, str]:
+    """Choose the near form when the target is in the same page; its slot counts bytes of cells."""
+    here = e.tmp("shl i64 %index, 2")
+    target = e.tmp(f"add i64 {here}, {displacement}")
+    near = e.tmp(f"icmp ult i64 {target}, 4096")
+    cells = e.tmp(f"mul i64 {displacement}, {CELL_BYTES // 4}")
+    wide = e.tmp(f"select i1 {near}, i64 {cells}, i64 {displacement}")
+    entry = e.tmp(f"select i1 {near}, ptr @{name}, ptr @{name}_far")
+    handler = e.tmp(f"select i1 {near}, i16 {number}, i16 {number + 1}")
+    return wide, entry, handler

@@ -1,0 +1,129 @@
+"""System linkage, MSR, translation look-aside buffer and doorbells. Ref: Book III 4.3, 4.4, 6.9.3, 11.4."""
+
+from __future__ import annotations
+
+from jitppc.frontend.isa.spr import SCV_FACILITY, facility
+from jitppc.frontend.rows import Fields, insn
+from jitppc.ir.builder import Builder
+
+
+@insn("SC", "010001 ///// ///// //// LEV /// 1 /", "LEV", ref="Book III 4.3.1")
+def sc(b: Builder, i: Fields) -> None:
+    """System call (LEV = 0) or hypercall (LEV = 1)."""
+    b.helper("sc", i.LEV)
+
+
+@insn("SC", "010001 ///// ///// //// LEV /// 0 1", "LEV", since="3.0", ref="Book III 4.3.1")
+def scv(b: Builder, i: Fields) -> None:
+    """System call vectored: LR <- NIA, CTR <- MSR, nia <- vector + LEV * 32."""
+    facility(b, SCV_FACILITY)
+    b.interrupt_if(1, "SYSTEM_CALL_VECTORED", i.LEV)
+
+
+@insn("XL", "010011 ///// ///// ///// 0000010010 /", ref="Book III 4.3.2")
+def rfid(b: Builder, i: Fields) -> None:
+    """MSR <- SRR1, nia <- SRR0."""
+    b.privileged()
+    b.helper("rfid")
+
+
+@insn("XL", "010011 ///// ///// ///// 0001010010 /", since="3.0", ref="Book III 4.3.2")
+def rfscv(b: Builder, i: Fields) -> None:
+    """MSR <- CTR, nia <- LR."""
+    b.privileged()
+    b.helper("rfscv")
+
+
+@insn("X", "011111 RT ///// ///// 0001010011 /", "RT", ref="Book III 5.4.5")
+def mfmsr(b: Builder, i: Fields) -> None:
+    """RT <- MSR."""
+    b.privileged()
+    b.set_gpr(i.RT, b.get("msr"))
+
+
+@insn("X", "011111 RS //// L ///// 0010010010 /", "RS,L", ref="Book III 5.4.5")
+def mtmsr(b: Builder, i: Fields) -> None:
+    """MSR[32:63] <- (RS)[32:63]; with L only EE and RI."""
+    b.privileged()
+    b.helper("mtmsr", b.gpr(i.RS), i.L)
+
+
+@insn("X", "011111 RS //// L ///// 0010110010 /", "RS,L", ref="Book III 5.4.5")
+def mtmsrd(b: Builder, i: Fields) -> None:
+    """MSR <- (RS); with L only EE and RI."""
+    b.privileged()
+    b.helper("mtmsrd", b.gpr(i.RS), i.L)
+
+
+def _tlbie(b: Builder, i: Fields) -> None:
+    b.privileged()
+    rs = b.gpr(i.RS)
+    b.helper("tlbie", b.gpr(i.RB), rs, b.or_(i.RIC, b.shl(i.PRS, 2)))
+
+
+@insn("X", "011111 RS / RIC PRS R RB 0100110010 /", "RB,RS,RIC,PRS,R", ref="Book III 6.9.3.3")
+def tlbie(b: Builder, i: Fields) -> None:
+    """Invalidate translations on all processors."""
+    _tlbie(b, i)
+
+
+@insn("X", "011111 RS / RIC PRS R RB 0100010010 /", "RB,RS,RIC,PRS,R", ref="Book III 6.9.3.3")
+def tlbiel(b: Builder, i: Fields) -> None:
+    """Invalidate translations on this processor."""
+    _tlbie(b, i)
+
+
+@insn("X", "011111 ///// ///// ///// 1000110110 /", ref="Book III 6.9.3.3")
+def tlbsync(b: Builder, i: Fields) -> None:
+    """Order the invalidations of tlbie; they are done when tlbie is."""
+    b.privileged()
+    b.fence()
+
+
+@insn("X", "011111 ///// ///// RB 0010001110 /", "RB", since="2.07", ref="Book III 11.4")
+def msgsndp(b: Builder, i: Fields) -> None:
+    """Send a directed privileged doorbell to a thread of this core."""
+    b.privileged()
+    b.helper("msgsndp", b.gpr(i.RB))
+
+
+@insn("X", "011111 ///// ///// RB 0010101110 /", "RB", since="2.07", ref="Book III 11.4")
+def msgclrp(b: Builder, i: Fields) -> None:
+    """Withdraw this thread's directed privileged doorbell."""
+    b.privileged()
+    b.helper("msgclrp", b.gpr(i.RB))
+
+
+@insn("X", "011111 RS ///// RB 0110010010 /", "RS,RB", ref="Book III 6.9.3.2")
+def slbmte(b: Builder, i: Fields) -> None:
+    """Write an SLB entry."""
+    b.privileged()
+    b.helper("slbmte", b.gpr(i.RS), b.gpr(i.RB))
+
+
+@insn("X", "011111 // IH ///// ///// 0111110010 /", "IH", ref="Book III 6.9.3.2")
+def slbia(b: Builder, i: Fields) -> None:
+    """Invalidate SLB entries, as the hint says."""
+    b.privileged()
+    b.helper("slbia", i.IH)
+
+
+@insn("X", "011111 ///// ///// RB 0110110010 /", "RB", ref="Book III 6.9.3.2")
+def slbie(b: Builder, i: Fields) -> None:
+    """Invalidate the SLB entry of a segment."""
+    b.privileged()
+    b.helper("slbie", b.gpr(i.RB))
+
+
+@insn("X", "011111 RT ///// RB 1110010011 /", "RT,RB", ref="Book III 6.9.3.2")
+def slbmfee(b: Builder, i: Fields) -> None:
+    """RT <- the ESID half of an SLB entry."""
+    b.privileged()
+    b.helper("slbmfee", i.RT, b.gpr(i.RB))
+
+
+@insn("X", "011111 RT ///// RB 1101010011 /", "RT,RB", ref="Book III 6.9.3.2")
+def slbmfev(b: Builder, i: Fields) -> None:
+    """RT <- the VSID half of an SLB entry."""
+    b.privileged()
+    b.helper("slbmfev", i.RT, b.gpr(i.RB))

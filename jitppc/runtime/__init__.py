@@ -1,0 +1,1 @@
+"""The running machine: guest memory, address translation, interrupts, the run loop, vCPUs."""

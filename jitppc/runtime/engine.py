@@ -1,0 +1,29 @@
+"""The native code of tier 0, from the object cache or compiled now, placed in an arena and callable."""
+
+from __future__ import annotations
+
+import ctypes
+
+from jitppc.backend.arena import Arena
+
+from .tier0 import Progress
+from .tier0_cache import tier0_objects
+
+
+class Engine:
+    """One arena with tier 0 in it. Several machines of a process may share one: it holds no guest state."""
+
+    def __init__(self, *, exact: bool = False, use_cache: bool = True, progress: Progress | None = None) -> None:
+        self.arena = Arena()
+        self.arena.load(tier0_objects(exact, use_cache, progress), export=True)
+        self.handlers = self.arena.symbols["handlers"]
+        two, three = (ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * n) for n in (1, 2))
+        self._one, self._two = two, three
+        self._functions: dict[str, ctypes._CFuncPtr] = {}
+
+    def call(self, name: str, *arguments: int) -> int:
+        """Call a native routine by name; the GIL is free while it runs."""
+        if name not in self._functions:
+            prototype = self._one if len(arguments) == 1 else self._two
+            self._functions[name] = prototype(self.arena.symbols[name])
+        return int(self._functions[name](*arguments))

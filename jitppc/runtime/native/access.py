@@ -1,0 +1,206 @@
+"""Data accesses that missed the TLB: fill it and do them. Also those that cross pages or hit pages of code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TAG
+
+from .code import has_code, note_store
+from .host import U, I, load8, load16, load32, load64, machine_of, store8, store16, store32, store64, tlb_entry
+from .interrupts import data_interrupt, raise_kind
+from .radix import NOT_RAM, PR, READ, REAL_MASK, WRITE, walk
+
+NONE = U(NO_TAG)
+DR = U(MSR.DR)
+GRANULE = U(1 << GRANULE_LOG2)
+MISSES = COUNTER["dtlb_misses"]
+ALIGNMENT = INTERRUPT_NUMBER["ALIGNMENT"]
+
+
+@njit
+def host_address(cpu: Any, ea: Any, access: Any) -> Any:
+    """Translate one address for data; fills the TLB; 0 after delivering an interrupt."""
+    cpu.counters[MISSES] += U(1)
+    real, shift, flags = ea & REAL_MASK, U(GRANULE_LOG2), U(3)
+    if cpu.msr & DR != U(0):
+        cause, real, shift, flags = walk(cpu, ea, access, cpu.msr & PR != U(0))
+        if cause != U(0):
+            data_interrupt(cpu, cause, ea, access)
+            return U(0)
+    machine = machine_of(cpu)
+    if real >= machine.ram_size:
+        data_interrupt(cpu, NOT_RAM, ea, access)
+        return U(0)
+    if access == WRITE:
+        note_store(cpu, real)
+    if shift >= U(GRANULE_LOG2):
+        _fill(cpu, machine, ea, real, flags)
+    return machine.ram + real
+
+
+@njit
+def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
+    address = cpu.dtlb + ((ea >> U(GRANULE_LOG2 - 5)) & cpu.dtlb_mask)
+    entry = tlb_entry(address)
+    tag = ea & ~(GRANULE - U(1))
+    entry.host = machine.ram + (real & ~(GRANULE - U(1)))
+    entry.read_tag = tag if flags & U(1) != U(0) else NONE
+    entry.write_tag = NONE
+    if flags & U(2) != U(0) and has_code(cpu, real) == U(0):
+        entry.write_tag = tag
+        slots = machine.write_slots + (real >> U(GRANULE_LOG2)) * U(16)
+        first, second = load64(slots), load64(slots + U(8))
+        if first == U(0):
+            store64(slots, address)
+        elif first != address and first != NONE and second != address:
+            if second == U(0):
+                store64(slots + U(8), address)
+            elif not _still_writes(first, entry.host):
+                store64(slots, address)
+            elif not _still_writes(second, entry.host):
+                store64(slots + U(8), address)
+            else:
+                store64(slots, NONE)
+
+
+@njit
+def _still_writes(address: Any, host: Any) -> Any:
+    entry = tlb_entry(address)
+    return entry.host == host and entry.write_tag != NONE
+
+
+@njit
+def load_at(host: Any, size: Any) -> Any:
+    """A little-endian number of 1, 2, 4 or 8 bytes at a host address."""
+    if size == I(8):
+        return load64(host)
+    if size == I(4):
+        return load32(host)
+    if size == I(2):
+        return load16(host)
+    return load8(host)
+
+
+@njit
+def store_at(host: Any, size: Any, value: Any) -> None:
+    """Write a little-endian number of 1, 2, 4 or 8 bytes at a host address."""
+    if size == I(8):
+        store64(host, value)
+    elif size == I(4):
+        store32(host, value)
+    elif size == I(2):
+        store16(host, value)
+    else:
+        store8(host, value)
+
+
+@njit
+def crosses(ea: Any, size: Any) -> Any:
+    """True when the access touches two 4 KiB pages (the smallest unit of translation and of code)."""
+    return (ea & U(4095)) + U(size) > U(4096)
+
+
+@njit
+def load(cpu: Any, ea: Any, bits: Any) -> Any:
+    """Load 8..64 bits; on an interrupt cpu.fault is set. 128 bits: the high half goes to scratch[0]."""
+    size = bits >> I(3)
+    if size == I(16):
+        low = load(cpu, ea, I(64))
+        if cpu.fault != U(0):
+            return U(0)
+        cpu.scratch[0] = load(cpu, (ea + U(8)) & cpu.ea_mask, I(64))
+        return low
+    if not crosses(ea, size):
+        host = host_address(cpu, ea, READ)
+        return load_at(host, size) if host != U(0) else U(0)
+    value = U(0)
+    for n in range(size):
+        host = host_address(cpu, (ea + U(n)) & cpu.ea_mask, READ)
+        if host == U(0):
+            return U(0)
+        value |= load8(host) << U(8 * n)
+    return value
+
+
+@njit
+def store(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> None:
+    """Store 8..128 bits; nothing is written when any byte's page refuses."""
+    size = bits >> I(3)
+    if not crosses(ea, size):
+        host = host_address(cpu, ea, WRITE)
+        if host != U(0):
+            if size == I(16):
+                store64(host, low)
+                store64(host + U(8), high)
+            else:
+                store_at(host, size, low)
+        return
+    last = (ea + U(size) - U(1)) & cpu.ea_mask
+    if host_address(cpu, ea, WRITE) == U(0) or host_address(cpu, last, WRITE) == U(0):
+        return
+    for n in range(size):
+        host = host_address(cpu, (ea + U(n)) & cpu.ea_mask, WRITE)
+        byte = (low >> U(8 * n)) if n < 8 else (high >> U(8 * n - 64))
+        store8(host, byte & U(255))
+
+
+@njit
+def load_reserve(cpu: Any, ea: Any, bits: Any) -> Any:
+    """Load and set the reservation; a misaligned address raises an alignment interrupt."""
+    if ea & U((bits >> I(3)) - 1) != U(0):
+        raise_kind(cpu, U(ALIGNMENT), ea)
+        return U(0)
+    low = load(cpu, ea, bits)
+    if cpu.fault == U(0):
+        cpu.reserve_ea, cpu.reserve_bits = ea, U(bits)
+        cpu.reserve_low, cpu.reserve_high = low, cpu.scratch[0]
+    return low
+
+
+@njit
+def store_conditional(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
+    """The uncommon store conditional: no reservation, another address or size in the granule, a TLB miss."""
+    if ea & U((bits >> I(3)) - 1) != U(0):
+        raise_kind(cpu, U(ALIGNMENT), ea)
+        return U(0)
+    held = cpu.reserve_ea
+    if held >> U(7) != ea >> U(7):
+        cpu.reserve_ea = NONE
+        return U(0)
+    host = host_address(cpu, ea, WRITE)
+    if host == U(0):
+        return U(0)
+    cpu.reserve_ea = NONE
+    size = bits >> I(3)
+    if held == ea and cpu.reserve_bits == U(bits):
+        unchanged = load_at(host, min(size, I(8))) == cpu.reserve_low
+        if size == I(16):
+            unchanged = unchanged and load64(host + U(8)) == cpu.reserve_high
+        if not unchanged:
+            return U(0)
+    if size == I(16):
+        store64(host, low)
+        store64(host + U(8), high)
+    else:
+        store_at(host, size, low)
+    return U(1)
+
+
+@njit
+def zero_block(cpu: Any, ea: Any) -> None:
+    """Zero the 128-byte block that holds `ea`."""
+    host = host_address(cpu, ea & ~U(127), WRITE)
+    if host != U(0):
+        for n in range(16):
+            store64(host + U(8 * n), U(0))
+
+
+@njit
+def touch(cpu: Any, ea: Any, bits: Any) -> None:
+    """Raise what a store would raise."""
+    size = bits >> I(3)
+    if host_address(cpu, ea, WRITE) != U(0) and crosses(ea, size):
+        host_address(cpu, (ea + U(size) - U(1)) & cpu.ea_mask, WRITE)

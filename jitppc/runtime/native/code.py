@@ -1,0 +1,196 @@
+"""Pages of code: cells, their allocation, invalidation by stores, and the code TLB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit, types
+
+from jitppc.ir.layout import (
+    CELL_BYTES, CELL_PAGE_BYTES, CELLS_PER_PAGE, CODE_CONTEXTS, COUNTER, GRANULE_LOG2, HOT_RING, HOT_THRESHOLD, MSR,
+    NO_TAG, PAGE_INFO_OFFSET,
+)
+
+from .contexts import DATA_CONTEXTS, switch_context
+from .host import (
+    U, I, cell_at, code_entry, hot_at, load64, machine_of, mmu_of, page_info, store64,
+    tlb_entry,
+)
+from .interrupts import fetch_interrupt
+from .radix import FETCH, NOT_RAM, PR, REAL_MASK, walk
+
+NONE = U(NO_TAG)
+IR = U(MSR.IR)
+INFO = U(PAGE_INFO_OFFSET)
+BYTES = U(CELL_PAGE_BYTES)
+FLUSHES, CODE_PAGES, ITLB_MISSES, REVIVED, HOT_COUNT = (
+    COUNTER[n] for n in ("flushes", "code_pages", "itlb_misses", "revived", "hot"))
+
+#: handlers that fill fresh cells: [decode_me_le64, decode_me_any, page_end, handlers]
+_anchor = types.ExternalFunction("jit_anchor", types.uint64(types.uint64))
+
+
+@njit
+def fetch(cpu: Any) -> None:
+    """Make the page at nia executable from the code TLB, or deliver the fetch's interrupt."""
+    cpu.counters[ITLB_MISSES] += U(1)
+    ea = cpu.nia
+    real = ea & REAL_MASK
+    if cpu.msr & IR != U(0):
+        cause, real, _shift, _flags = walk(cpu, ea, FETCH, cpu.msr & PR != U(0))
+        if cause != U(0):
+            fetch_interrupt(cpu, cause)
+            return
+    machine = machine_of(cpu)
+    if real >= machine.ram_size:
+        fetch_interrupt(cpu, NOT_RAM)
+        return
+    cells = cells_of(cpu, real)
+    entry = code_entry(cpu.itlb + ((ea >> U(8)) & U(16368)))
+    if ea >> U(62) == U(0) and cpu.msr & (IR | PR) == IR:
+        cpu.kernel_runs_user_page = U(1)
+    entry.tag = ea & ~U(4095)
+    entry.cells = cells
+
+
+@njit
+def mode_of(cpu: Any) -> Any:
+    """The number of the current mode: 0 little-endian 64-bit, 1 big-endian, 2 little-endian 32-bit."""
+    if cpu.little == 0:
+        return U(1)
+    return U(0) if cpu.sixty_four != 0 else U(2)
+
+
+@njit
+def cells_of(cpu: Any, real: Any) -> Any:
+    """The cells of the page that holds a real address, made and active, in the current mode."""
+    machine = machine_of(cpu)
+    slot = machine.code_pages + (real >> U(12)) * U(8)
+    cells = load64(slot)
+    mode = mode_of(cpu)
+    if cells == U(0):
+        cells = _allocate(cpu)
+        store64(slot, cells)
+        info = page_info(cells + INFO)
+        info.host = machine.ram + (real & ~U(4095))
+        info.gra = real & ~U(4095)
+        info.generation = U(0)
+        info.active = U(0)
+        cpu.counters[CODE_PAGES] += U(1)
+    info = page_info(cells + INFO)
+    if info.active == U(0) or info.mode != mode:
+        info.mode = mode
+        info.generation += U(1)
+        info.active = U(1)
+        _fill(cells, mode)
+        protect(cpu, real)
+    return cells
+
+
+@njit
+def _allocate(cpu: Any) -> Any:
+    """Room for one page's cells; when the pool is used up, all pages are dropped and it starts afresh."""
+    machine = machine_of(cpu)
+    if machine.pool_next + BYTES > machine.pool_end:
+        machine.pool_next = machine.pool
+        for page in range(I(machine.ram_size >> U(12))):
+            store64(machine.code_pages + U(page) * U(8), U(0))
+        mmu = mmu_of(cpu)
+        for context in range(CODE_CONTEXTS):
+            mmu.code_keys[context] = NONE
+        cpu.context_key = NONE
+        switch_context(cpu)
+        cpu.counters[FLUSHES] += U(1)
+    cells = machine.pool_next
+    machine.pool_next += BYTES
+    return cells
+
+
+@njit
+def _fill(cells: Any, mode: Any) -> None:
+    """Every cell undecoded, the page-end cell behind them."""
+    first = _anchor(U(0) if mode == U(0) else U(1))
+    for n in range(CELLS_PER_PAGE):
+        cell = cell_at(cells + U(n * CELL_BYTES))
+        cell.entry = first
+        cell.heat = HOT_THRESHOLD
+    end = cell_at(cells + U(CELLS_PER_PAGE * CELL_BYTES))
+    end.entry = _anchor(U(2))
+    end.heat = 0
+
+
+@njit
+def protect(cpu: Any, real: Any) -> None:
+    """Take the right to store past the slow path from every TLB entry of the page's granule."""
+    machine = machine_of(cpu)
+    granule = real >> U(GRANULE_LOG2)
+    slots = machine.write_slots + granule * U(16)
+    host = machine.ram + (granule << U(GRANULE_LOG2))
+    first, second = load64(slots), load64(slots + U(8))
+    if first == NONE:                                # more than two entries had it: look at all
+        mmu = mmu_of(cpu)
+        for context in range(DATA_CONTEXTS):
+            for n in range(I(mmu.data_masks[context] >> U(5)) + 1):
+                _deny(mmu.data_tables[context] + U(n) * U(32), host)
+    else:
+        if first != U(0):
+            _deny(first, host)
+        if second != U(0):
+            _deny(second, host)
+    store64(slots, U(0))
+    store64(slots + U(8), U(0))
+
+
+@njit
+def _deny(address: Any, host: Any) -> None:
+    entry = tlb_entry(address)
+    if entry.host == host:
+        entry.write_tag = NONE
+
+
+@njit
+def has_code(cpu: Any, real: Any) -> Any:
+    """1 if any page of the granule holds active cells."""
+    machine = machine_of(cpu)
+    first = machine.code_pages + ((real >> U(GRANULE_LOG2)) << U(GRANULE_LOG2 - 12)) * U(8)
+    for n in range(1 << (GRANULE_LOG2 - 12)):
+        cells = load64(first + U(n * 8))
+        if cells != U(0) and page_info(cells + INFO).active != U(0):
+            return U(1)
+    return U(0)
+
+
+@njit
+def note_store(cpu: Any, real: Any) -> None:
+    """A store is about to hit the page of `real`: forget what was decoded there."""
+    machine = machine_of(cpu)
+    cells = load64(machine.code_pages + (real >> U(12)) * U(8))
+    if cells == U(0):
+        return
+    info = page_info(cells + INFO)
+    if info.active != U(0):
+        info.active = U(0)
+        info.generation += U(1)
+        _fill(cells, info.mode)
+        cpu.counters[REVIVED] += U(1)
+
+
+@njit
+def hot(cpu: Any, address: Any) -> None:
+    """A cell was jumped to often: ask for its translation, if the ring has room."""
+    cpu.counters[HOT_COUNT] += U(1)
+    cell = cell_at(address)
+    cell.heat = 0xFFFF
+    if cpu.hot_ring == U(0) or cpu.hot_head - cpu.hot_tail >= U(HOT_RING):
+        return
+    index = (cpu.nia & U(4095)) >> U(2)
+    page = address - index * U(CELL_BYTES) + INFO
+    info = page_info(page)
+    if info.active == U(0):
+        return
+    request = hot_at(cpu.hot_ring + (cpu.hot_head % U(HOT_RING)) * U(32))
+    request.page = page
+    request.index = index
+    request.cia = cpu.nia
+    request.generation = info.generation
+    cpu.hot_head += U(1)

@@ -1,0 +1,206 @@
+"""Translation contexts: which TLB serves the current MSR, PID and key register, and how narrowly it is emptied.
+
+Nothing is flushed when the context changes. A data context is real mode (0), the kernel behind its guard
+(1: supervisor state with both key-0 bits of AMR set, so that only quadrant 3 is reachable: shared by all PIDs),
+or (PID, PR, AMR key 0). A code context is real mode (0), the kernel (1), or a PID in problem state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from jitppc.ir.layout import (
+    CODE_CONTEXTS, COUNTER, DATA_CONTEXTS, GRANULE_LOG2, ITLB_ENTRIES, MSR, NO_TAG,
+)
+
+from .host import U, I, code_entry, mmu_of, tlb_entry
+from .radix import AMR, PIDR
+
+REAL, KERNEL = U(0), U(1)
+NONE = U(NO_TAG)
+LITTLE, SIXTY_FOUR = U(MSR.LE), U(MSR.SF)
+PR, IR, DR = U(MSR.PR), U(MSR.IR), U(MSR.DR)
+GUARDED = U(3 << 62)
+SWITCHES = COUNTER["context_switches"]
+
+
+@njit
+def set_msr(cpu: Any, msr: Any) -> None:
+    """Write MSR and everything that follows from it."""
+    cpu.msr = msr
+    cpu.little = 1 if msr & LITTLE != U(0) else 0
+    if msr & SIXTY_FOUR != U(0):
+        cpu.sixty_four = 1
+        cpu.ea_mask = NONE
+    else:
+        cpu.sixty_four = 0
+        cpu.ea_mask = U(0xFFFF_FFFF)
+    switch_context(cpu)
+
+
+@njit
+def data_key(cpu: Any) -> Any:
+    """The data context of the current state."""
+    if cpu.msr & DR == U(0):
+        return REAL
+    key = (cpu.spr[PIDR] << U(8)) | U(0x80)
+    if cpu.msr & PR != U(0):
+        return key | U(0x10)
+    guard = cpu.spr[AMR] & GUARDED
+    if guard == GUARDED:
+        return KERNEL
+    return key | (guard >> U(62))
+
+
+@njit
+def code_key(cpu: Any) -> Any:
+    """The code context of the current state; bit 6 tells the byte order apart in translated modes."""
+    order = U(0x40) if cpu.msr & LITTLE == U(0) or cpu.msr & SIXTY_FOUR == U(0) else U(0)
+    if cpu.msr & LITTLE == U(0):
+        order |= U(0x20)
+    if cpu.msr & IR == U(0):
+        return REAL | order
+    if cpu.msr & PR == U(0):
+        return KERNEL | order
+    return (cpu.spr[PIDR] << U(8)) | U(0x80) | order
+
+
+@njit
+def switch_context(cpu: Any) -> None:
+    """Choose the TLBs of the current context; a table whose owner changes is emptied."""
+    key = data_key(cpu)
+    ikey = code_key(cpu)
+    if key == cpu.context_key and ikey == cpu.code_key:
+        return
+    cpu.context_key = key
+    cpu.code_key = ikey
+    cpu.counters[SWITCHES] += U(1)
+    mmu = mmu_of(cpu)
+    slot = _data_slot(key)
+    if mmu.data_keys[slot] != key:
+        mmu.data_keys[slot] = key
+        clear_data(cpu, slot)
+    cpu.dtlb = mmu.data_tables[slot]
+    cpu.dtlb_mask = mmu.data_masks[slot]
+    slot = _code_slot(ikey)
+    if mmu.code_keys[slot] != ikey:
+        mmu.code_keys[slot] = ikey
+        clear_code(cpu, slot)
+    cpu.itlb = mmu.code_tables[slot]
+
+
+@njit
+def _data_slot(key: Any) -> Any:
+    if key <= KERNEL:
+        return I(key)
+    kind = ((key >> U(2)) & U(4)) | (key & U(3))        # user, or one of the supervisor's key states
+    return I(U(2) + ((key >> U(8)) * U(5) + kind) % U(DATA_CONTEXTS - 2))
+
+
+@njit
+def _code_slot(key: Any) -> Any:
+    if key < U(0x80):
+        return I((key & U(1)) | ((key >> U(4)) & U(6)))  # 0..7: real and kernel, by mode
+    return I(U(8) + ((key >> U(8)) + (key & U(0x60))) % U(CODE_CONTEXTS - 8))
+
+
+@njit
+def clear_data(cpu: Any, slot: Any) -> None:
+    """Empty one data table."""
+    mmu = mmu_of(cpu)
+    address = mmu.data_tables[slot]
+    for n in range(I(mmu.data_masks[slot] >> U(5)) + 1):
+        entry = tlb_entry(address + U(n) * U(32))
+        entry.read_tag = NONE
+        entry.write_tag = NONE
+
+
+@njit
+def clear_code(cpu: Any, slot: Any) -> None:
+    """Empty one code table."""
+    address = mmu_of(cpu).code_tables[slot]
+    for n in range(ITLB_ENTRIES):
+        code_entry(address + U(n) * U(16)).tag = NONE
+
+
+@njit
+def forget_all(cpu: Any) -> None:
+    """Empty every translation of this vCPU (real mode stays: it depends on nothing)."""
+    mmu = mmu_of(cpu)
+    for slot in range(1, DATA_CONTEXTS):
+        if mmu.data_keys[slot] != NONE:
+            mmu.data_keys[slot] = NONE
+    for slot in range(CODE_CONTEXTS):
+        if mmu.code_keys[slot] & U(0x81) != U(0):
+            mmu.code_keys[slot] = NONE
+    cpu.context_key = NONE
+    switch_context(cpu)
+
+
+@njit
+def forget_pid(cpu: Any, pid: Any) -> None:
+    """Empty the contexts of one PID; PID 0 also owns the kernel's quadrant, which every context may hold."""
+    if pid == U(0):
+        forget_all(cpu)
+        return
+    mmu = mmu_of(cpu)
+    for slot in range(2, DATA_CONTEXTS):
+        if mmu.data_keys[slot] >> U(8) == pid:
+            mmu.data_keys[slot] = NONE
+    for slot in range(8, CODE_CONTEXTS):
+        if mmu.code_keys[slot] >> U(8) == pid:
+            mmu.code_keys[slot] = NONE
+    cpu.context_key = NONE
+    switch_context(cpu)
+
+
+@njit
+def forget_range(cpu: Any, pid: Any, ea: Any, size_log2: Any) -> None:
+    """Drop the translations of one page of one PID (of the kernel's quadrant: from every context)."""
+    if size_log2 > U(24):
+        forget_pid(cpu, pid)
+        return
+    mmu = mmu_of(cpu)
+    start = ea & ~((U(1) << size_log2) - U(1))
+    is_kernel = ea >> U(62) == U(3)
+    granule = U(1 << GRANULE_LOG2)
+    count = I(1) if size_log2 < U(GRANULE_LOG2) else I(U(1) << (size_log2 - U(GRANULE_LOG2)))
+    for slot in range(1, DATA_CONTEXTS):
+        key = mmu.data_keys[slot]
+        if key != NONE and (is_kernel or (key != KERNEL and key >> U(8) == pid)):
+            for n in range(count):
+                tag = (start + U(n) * granule) & ~(granule - U(1))
+                at = (tag >> U(GRANULE_LOG2 - 5)) & mmu.data_masks[slot]
+                entry = tlb_entry(mmu.data_tables[slot] + at)
+                if entry.read_tag == tag or entry.write_tag == tag:
+                    entry.read_tag = NONE
+                    entry.write_tag = NONE
+    pages = I(1) if size_log2 <= U(12) else I(U(1) << (size_log2 - U(12)))
+    for slot in range(CODE_CONTEXTS):
+        key = mmu.code_keys[slot]
+        kernel_table = key & U(0x81) == U(1)
+        if key != NONE and (kernel_table if is_kernel else (key >= U(0x80) and key >> U(8) == pid)):
+            _forget_code(mmu.code_tables[slot], start & ~U(4095), pages)
+
+
+@njit
+def _forget_code(table: Any, start: Any, pages: Any) -> None:
+    for n in range(min(pages, ITLB_ENTRIES)):
+        if pages > ITLB_ENTRIES:
+            code_entry(table + U(n) * U(16)).tag = NONE
+        else:
+            tag = start + U(n) * U(4096)
+            entry = code_entry(table + ((tag >> U(8)) & U(16368)))
+            if entry.tag == tag:
+                entry.tag = NONE
+
+
+
+
+@njit
+def refresh(cpu: Any) -> None:
+    """Recompute all that follows from MSR, after Python wrote it."""
+    cpu.context_key = NONE
+    set_msr(cpu, cpu.msr)

@@ -1,0 +1,141 @@
+"""The native routines as symbols: `rt_*` with C calling convention, and their LLVM IR.
+
+Only this file pays for Numba at run time, and only when the object has to be compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+from numba import cfunc, types
+
+from jitppc.frontend.helpers import HELPERS
+
+from . import access, clock, code, contexts, interrupts, loop, segments, strings, system
+from .host import U, address_of, cpu_at
+
+P, I64, U64 = types.voidptr, types.int64, types.uint64
+
+
+def _plain(function: Callable[[Any], None]) -> Any:
+    def routine(pointer: Any) -> Any:
+        function(cpu_at(pointer))
+        return U(0)
+    return routine
+
+
+def _with_pointer(function: Callable[[Any, Any], None]) -> Any:
+    def routine(pointer: Any) -> Any:
+        function(cpu_at(pointer), pointer)
+        return U(0)
+    return routine
+
+
+def rt_load(pointer: Any, ea: Any, bits: Any) -> Any:
+    return access.load(cpu_at(pointer), ea, bits)
+
+
+def rt_store(pointer: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
+    access.store(cpu_at(pointer), ea, bits, low, high)
+    return U(0)
+
+
+def rt_load_reserve(pointer: Any, ea: Any, bits: Any) -> Any:
+    return access.load_reserve(cpu_at(pointer), ea, bits)
+
+
+def rt_store_conditional(pointer: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
+    return access.store_conditional(cpu_at(pointer), ea, bits, low, high)
+
+
+def rt_zero_block(pointer: Any, ea: Any) -> Any:
+    access.zero_block(cpu_at(pointer), ea)
+    return U(0)
+
+
+def rt_touch(pointer: Any, ea: Any, bits: Any) -> Any:
+    access.touch(cpu_at(pointer), ea, bits)
+    return U(0)
+
+
+def rt_timebase(pointer: Any) -> Any:
+    return clock.timebase(cpu_at(pointer), pointer)
+
+
+def rt_random(pointer: Any) -> Any:
+    cpu = cpu_at(pointer)
+    cpu.random_state ^= cpu.random_state << U(13)
+    cpu.random_state ^= cpu.random_state >> U(7)
+    cpu.random_state ^= cpu.random_state << U(17)
+    return cpu.random_state * U(0x2545_F491_4F6C_DD1D)
+
+
+def rt_hot(pointer: Any, cell: Any) -> Any:
+    code.hot(cpu_at(pointer), address_of(cell))
+    return U(0)
+
+
+def rt_raise(pointer: Any) -> Any:
+    cpu = cpu_at(pointer)
+    interrupts.raise_kind(cpu, cpu.scratch[0], cpu.scratch[1])
+    return U(0)
+
+
+def rt_note_store(pointer: Any, real: Any) -> Any:
+    code.note_store(cpu_at(pointer), real)
+    return U(0)
+
+
+def routines() -> dict[str, tuple[Any, Any]]:
+    """Every routine: symbol -> (signature, Python function)."""
+    table = {
+        "rt_load": (U64(P, U64, I64), rt_load), "rt_store": (U64(P, U64, I64, U64, U64), rt_store),
+        "rt_load_reserve": (U64(P, U64, I64), rt_load_reserve),
+        "rt_store_conditional": (U64(P, U64, I64, U64, U64), rt_store_conditional),
+        "rt_zero_block": (U64(P, U64), rt_zero_block), "rt_touch": (U64(P, U64, I64), rt_touch),
+        "rt_timebase": (U64(P), rt_timebase), "rt_random": (U64(P), rt_random),
+        "rt_fetch": (U64(P), _plain(code.fetch)), "rt_raise": (U64(P), rt_raise), "rt_hot": (U64(P, P), rt_hot),
+        "rt_run": (U64(P), _with_pointer(loop.run)),
+        "rt_switch_context": (U64(P), _plain(contexts.refresh)), "rt_forget_all": (U64(P), _plain(contexts.forget_all)),
+        "rt_note_store": (U64(P, U64), rt_note_store),
+    }
+    for name in HELPERS:
+        wrap = _with_pointer if name == "mtdec" else _plain
+        room = next(r for r in (strings, segments, system) if name in vars(r))
+        table[f"rt_{name}"] = (U64(P), wrap(getattr(room, name)))
+    return table
+
+
+def native_ir() -> list[str]:
+    """LLVM IR of all routines: Numba's inner functions, and for each a symbol of ours that calls it.
+
+    Numba's own C wrapper reports exceptions to Python; our routines raise none, so the wrapper is made internal,
+    and LLVM drops it with all its references to the interpreter.
+    """
+    for name in ("jit_anchor", "jit_enter"):   # Numba insists on linking; the real ones come with the glue
+        llvm.add_symbol(name, 1)
+    texts = []
+    for symbol, (signature, function) in routines().items():
+        compiled = cfunc(signature, nopython=True)(function)
+        module = llvm.parse_assembly(compiled._library.get_llvm_str())
+        module.get_function(compiled.native_name).linkage = "internal"
+        inner = compiled.native_name.removeprefix("cfunc.")
+        kinds = ["ptr" if a == P else "i64" for a in signature.args]
+        texts.append(str(module))
+        texts.append(_entry(symbol, inner, kinds))
+    return texts
+
+
+def _entry(symbol: str, inner: str, kinds: list[str]) -> str:
+    parameters = ", ".join(f"{k} %a{n}" for n, k in enumerate(kinds))
+    return f"""declare i32 @{inner}(ptr, ptr, {', '.join(kinds)})
+define i64 @{symbol}({parameters}) nounwind {{
+ %result = alloca i64
+ %error = alloca ptr
+ %status = call i32 @{inner}(ptr %result, ptr %error, {parameters})
+ %value = load i64, ptr %result
+ ret i64 %value
+}}
+"""

@@ -1,0 +1,76 @@
+"""The run loop: slices of native execution, and between them interrupts, finished regions, requests to stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit, types
+
+from jitppc.ir.layout import COUNTER, INSTALL_RING, MSR, ExitReason
+
+from .clock import timebase
+from .host import U, I, cell_at, install_at, machine_of, page_info
+from .interrupts import deliver
+
+_enter = types.ExternalFunction("jit_enter", types.void(types.voidptr))
+EE = U(MSR.EE)
+SLICE = I(20_000)
+SLICES = COUNTER["slices"]
+NOTHING, STOP_REQUESTED, BUDGET = U(ExitReason.NONE), U(ExitReason.STOP_REQUESTED), U(ExitReason.BUDGET)
+
+
+@njit
+def take_interrupts(cpu: Any, pointer: Any) -> None:
+    """Deliver the interrupt of highest priority that is pending and enabled. Ref: Book III 7.9."""
+    if cpu.dec_deadline < I(timebase(cpu, pointer)):
+        cpu.dec_pending = U(1)
+    if cpu.system_reset != U(0):
+        cpu.system_reset = U(0)
+        deliver(cpu, U(0x100), cpu.nia, U(0))
+    elif cpu.msr & EE != U(0):
+        if cpu.external != U(0):
+            deliver(cpu, U(0x500), cpu.nia, U(0))
+        elif cpu.dec_pending != U(0):
+            deliver(cpu, U(0x900), cpu.nia, U(0))
+        elif cpu.doorbell != U(0):
+            cpu.doorbell = U(0)
+            deliver(cpu, U(0xA00), cpu.nia, U(0))
+
+
+@njit
+def install_regions(cpu: Any) -> None:
+    """Put finished regions into their head cells, unless the page changed meanwhile."""
+    machine = machine_of(cpu)
+    while machine.install_tail != machine.install_head:
+        ready = install_at(machine.install_ring + (machine.install_tail % U(INSTALL_RING)) * U(32))
+        info = page_info(ready.page)
+        if info.generation == ready.generation and info.active != U(0):
+            cell_at(ready.cell).entry = ready.entry
+        machine.install_tail += U(1)
+
+
+@njit
+def run(cpu: Any, pointer: Any) -> None:
+    """Run until there is a reason for Python to look: cpu.exit_reason."""
+    cpu.exit_reason = NOTHING
+    while cpu.exit_reason == NOTHING:
+        if cpu.stop_request != U(0):
+            cpu.stop_request = U(0)
+            cpu.exit_reason = STOP_REQUESTED
+            return
+        if cpu.retired >= cpu.retired_limit:
+            cpu.exit_reason = BUDGET
+            return
+        take_interrupts(cpu, pointer)
+        grant = SLICE
+        if cpu.retired_limit - cpu.retired < U(SLICE):
+            grant = I(cpu.retired_limit - cpu.retired)
+        cpu.slice = grant
+        cpu.icount = grant
+        cpu.fault = U(0)
+        _enter(pointer)
+        cpu.retired += U(cpu.slice - cpu.icount)
+        cpu.slice = I(0)
+        cpu.icount = I(0)
+        cpu.counters[SLICES] += U(1)
+        install_regions(cpu)

@@ -1,0 +1,204 @@
+"""What system instructions do beyond registers: MSR changes, returns, hypercalls, TLB invalidation, timers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from jitppc.ir.layout import COUNTER, MSR, ExitReason
+
+from .clock import timebase
+from .contexts import forget_all, forget_pid, forget_range, set_msr, switch_context
+from .host import U, I
+from .interrupts import CTR, LR, SRR0, SRR1, raise_kind
+from .interrupts import _ILLEGAL as ILLEGAL
+from .interrupts import _PRIVILEGED as PRIVILEGED
+from .interrupts import _SC as SC
+from .radix import AMR, IAMR, PIDR
+
+PR, EE, IR, DR, ME, RI = (U(b) for b in (MSR.PR, MSR.EE, MSR.IR, MSR.DR, MSR.ME, MSR.RI))
+#: bits a guest can set (no HV, S, TM)
+IMPLEMENTED = U(MSR.SF | MSR.VEC | MSR.VSX | MSR.EE | MSR.PR | MSR.FP | MSR.ME | MSR.FE0 | 1 << 10 | 1 << 9 | MSR.FE1
+                | MSR.IR | MSR.DR | MSR.PMM | MSR.RI | MSR.LE)
+TLBIE = COUNTER["tlbie"]
+HCALL = U(ExitReason.HCALL)
+LARGE_DECREMENTER = U(1 << (63 - 46))
+
+
+@njit
+def end_slice(cpu: Any) -> None:
+    """Return to the run loop at the next dispatch, without counting instructions that did not run."""
+    cpu.slice -= cpu.icount
+    cpu.icount = I(0)
+
+
+@njit
+def check_soon(cpu: Any) -> None:
+    """Something may be deliverable now: let the run loop look."""
+    if cpu.msr & EE != U(0) and (cpu.external | cpu.dec_pending | cpu.doorbell) != U(0):
+        end_slice(cpu)
+
+
+@njit
+def _install(cpu: Any, wanted: Any) -> None:
+    """An MSR value from software: problem state implies EE, IR and DR; ME stays. Ref: Book III 4.4.1."""
+    msr = wanted & IMPLEMENTED & ~ME
+    if msr & PR != U(0):
+        msr |= EE | IR | DR
+    set_msr(cpu, msr | (cpu.msr & ME))
+    check_soon(cpu)
+
+
+@njit
+def rfid(cpu: Any) -> None:
+    """Return from interrupt doubleword."""
+    cpu.nia = cpu.spr[SRR0] & ~U(3)
+    _install(cpu, cpu.spr[SRR1])
+    cpu.nia &= cpu.ea_mask
+
+
+@njit
+def rfscv(cpu: Any) -> None:
+    """Return from system call vectored."""
+    cpu.nia = cpu.spr[LR] & ~U(3)
+    _install(cpu, cpu.spr[CTR])
+    cpu.nia &= cpu.ea_mask
+
+
+@njit
+def mtmsrd(cpu: Any) -> None:
+    """scratch[0] = RS, scratch[1] = L: with L only EE and RI change; LE never does."""
+    new = cpu.scratch[0]
+    if cpu.scratch[1] != U(0):
+        set_msr(cpu, (cpu.msr & ~(EE | RI)) | (new & (EE | RI)))
+        check_soon(cpu)
+    else:
+        _install(cpu, (new & ~U(1)) | (cpu.msr & U(1)))
+
+
+@njit
+def mtmsr(cpu: Any) -> None:
+    """As mtmsrd for the low word."""
+    cpu.scratch[0] = (cpu.msr & U(0xFFFF_FFFF_0000_0000)) | (cpu.scratch[0] & U(0xFFFF_FFFF))
+    mtmsrd(cpu)
+
+
+@njit
+def sc(cpu: Any) -> None:
+    """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall (of problem state: H_PRIVILEGE)."""
+    if cpu.scratch[0] & U(1) == U(0):
+        raise_kind(cpu, U(SC), U(0))
+    elif cpu.msr & PR != U(0):
+        cpu.gpr[3] = U(0xFFFF_FFFF_FFFF_FFFD)
+    else:
+        cpu.exit_reason = HCALL
+
+
+@njit
+def tlbie(cpu: Any) -> None:
+    """scratch = RB, RS, RIC | PRS << 2. Process-scoped invalidation of one page, one PID, or everything."""
+    rb, rs, form = cpu.scratch[0], cpu.scratch[1], cpu.scratch[2]
+    cpu.counters[TLBIE] += U(1)
+    ric, selector = form & U(3), (rb >> U(10)) & U(3)
+    pid = rs >> U(32)
+    if ric == U(3) or (selector == U(0) and ric != U(0)):
+        raise_kind(cpu, U(ILLEGAL), U(0))
+        return
+    if ric == U(1):
+        return                                       # page walk cache: there is none
+    if selector == U(0):
+        size = _page_size(rb)
+        if size == U(0):
+            raise_kind(cpu, U(ILLEGAL), U(0))
+            return
+        forget_range(cpu, pid, rb & ~U(0xFFF), size)
+    elif selector == U(1):
+        forget_pid(cpu, pid)
+    else:
+        forget_all(cpu)
+
+
+@njit
+def _page_size(rb: Any) -> Any:
+    code = (rb >> U(5)) & U(7)
+    if code == U(0):
+        return U(12)
+    if code == U(5):
+        return U(16)
+    if code == U(1):
+        return U(21)
+    return U(30) if code == U(2) else U(0)
+
+
+@njit
+def mtpid(cpu: Any) -> None:
+    """PIDR: 32 bits. Nothing is flushed: contexts carry the PID."""
+    cpu.spr[PIDR] = cpu.scratch[0] & U(0xFFFF_FFFF)
+    if cpu.kernel_runs_user_page != U(0):
+        cpu.kernel_runs_user_page = U(0)
+        forget_all(cpu)
+    switch_context(cpu)
+
+
+@njit
+def mtamr(cpu: Any) -> None:
+    """AMR chooses the data context; scratch[1] is the mask of bits that may change."""
+    mask = cpu.scratch[1]
+    cpu.spr[AMR] = (cpu.spr[AMR] & ~mask) | (cpu.scratch[0] & mask)
+    switch_context(cpu)
+
+
+@njit
+def mtiamr(cpu: Any) -> None:
+    """IAMR key 0 bars the kernel from user pages: what was fetched under the old key is forgotten."""
+    if cpu.spr[IAMR] != cpu.scratch[0]:
+        cpu.spr[IAMR] = cpu.scratch[0]
+        forget_all(cpu)
+
+
+@njit
+def mtdec(cpu: Any, pointer: Any) -> None:
+    """Decrementer: 56 bits with LPCR[LD], else 32."""
+    value = cpu.scratch[0]
+    bits = U(56) if cpu.lpcr & LARGE_DECREMENTER != U(0) else U(32)
+    signed = I(value << (U(64) - bits)) >> I(U(64) - bits)
+    cpu.dec_deadline = I(timebase(cpu, pointer)) + signed
+    cpu.dec_pending = U(1) if signed < I(0) else U(0)
+    check_soon(cpu)
+
+
+@njit
+def msgsndp(cpu: Any) -> None:
+    """scratch[0] = RB: a directed privileged doorbell to a thread of this core (there is one thread)."""
+    if (cpu.scratch[0] >> U(27)) & U(0x1F) == U(5) and cpu.scratch[0] & U(0x7F) == U(0):
+        cpu.doorbell = U(1)
+        check_soon(cpu)
+
+
+@njit
+def msgclrp(cpu: Any) -> None:
+    """scratch[0] = RB: withdraw this thread's doorbell."""
+    if (cpu.scratch[0] >> U(27)) & U(0x1F) == U(5):
+        cpu.doorbell = U(0)
+
+
+@njit
+def spr_other(cpu: Any) -> None:
+    """scratch[0] = number of an SPR that is not there. Ref: Book III 5.4.4: refused or without effect."""
+    number = cpu.scratch[0]
+    if cpu.msr & PR != U(0):
+        raise_kind(cpu, U(PRIVILEGED) if number & U(0x10) != U(0) else U(ILLEGAL), U(0))
+    elif number == U(0) or (number >= U(4) and number <= U(6)):
+        raise_kind(cpu, U(ILLEGAL), U(0))
+
+
+@njit
+def unknown(cpu: Any) -> None:
+    """scratch[0] = a word without a row: illegal-instruction interrupt, remembered for the report."""
+    cpu.unknown_word = cpu.scratch[0]
+    cpu.unknown_nia = cpu.cia
+    cpu.unknown_count += U(1)
+    raise_kind(cpu, U(ILLEGAL), U(0))
+
+

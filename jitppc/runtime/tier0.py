@@ -1,0 +1,98 @@
+"""Tier 0 of a machine: all rows through the handler generator, compiled once, kept as objects, placed in the arena.
+
+The composition of front end (rows) and back end (handlers); the two rooms do not know each other.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jitppc.backend import glue, objects
+from jitppc.backend.lower.effects import METADATA
+from jitppc.backend.tier0 import Handler, make_handler
+from jitppc.frontend.decode import rows
+from jitppc.frontend.helpers import HELPERS
+from jitppc.frontend.rows import Row
+from jitppc.frontend.translate import translate_row
+from jitppc.ir.builder import ANY, LE64, Builder, Mode
+
+MODES = (LE64, ANY)
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tier0Text:
+    """LLVM text of all handlers: modules to compile, the glue, and how many handler numbers there are."""
+
+    modules: list[str]
+    glue: str
+    count: int
+
+
+def _candidates(mode: Mode, first_number: int, exact: bool) -> tuple[list[Handler], int]:
+    handlers, number = [], first_number
+    ordered = sorted(rows().values(), key=lambda r: (-r.picture.mask.bit_count(), r.key))
+    for row in ordered:
+        for flags in row.variants():
+            mask, value = row.picture.mask, row.picture.value
+            for name, flag in flags.items():
+                shift, width = row.picture.fields[name]
+                mask |= ((1 << width) - 1) << shift
+                value |= flag << shift
+            handler = make_handler(_symbol(row, flags, mode), translate_row(row, flags, mode), mask, value, number,
+                                   exact)
+            handlers.append(handler)
+            number += handler.numbers
+    handlers.append(make_handler(f"unknown_{mode.name}", _unknown(mode), 0, 0, number, exact))
+    return handlers, number + 1
+
+
+def _unknown(mode: Mode) -> "object":
+    b = Builder(mode)
+    b.helper("unknown", b.field("word", 32, 0))
+    return b.block
+
+
+def _symbol(row: Row, flags: dict[str, int], mode: Mode) -> str:
+    suffix = "".join(f"_{k}{v}" for k, v in flags.items())
+    return f"h_{row.key.replace('.', '_dot_')}{suffix}_{mode.name}"
+
+
+def generate(exact: bool = False, chunks: int = 12) -> Tier0Text:
+    """Text of all handlers of all modes."""
+    everything: list[Handler] = []
+    matches: dict[str, Sequence[glue.Match]] = {}
+    number = 0
+    for mode in MODES:
+        handlers, number = _candidates(mode, number, exact)
+        matches[mode.name] = [glue.Match(h.mask, h.value, h.name) for h in handlers[:-1]]
+        everything += handlers
+    names = [n for h in everything for n in ([h.name] if h.numbers == 1 else [h.name, f"{h.name}_far"])]
+    prologue = glue.declarations(HELPERS)
+    modules = []
+    for start in range(chunks):
+        part = everything[start::chunks]
+        needs: dict[str, str] = {}
+        for handler in part:
+            needs.update(handler.needs)
+        modules.append(prologue + "\n".join(needs.values()) + "\n" + "".join(h.text for h in part) + METADATA)
+    return Tier0Text(modules, glue.glue_module(matches, HELPERS, names), number)
+
+
+def build(exact: bool = False, progress: Progress | None = None) -> list[bytes]:
+    """Compile everything: handlers in worker processes, the native routines and the glue here."""
+    text = generate(exact)
+    report = progress or (lambda _what, _done, _total: None)
+    total = len(text.modules) + 1
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
+        futures = [pool.submit(objects.compile_text, module) for module in text.modules]
+        from jitppc.runtime.native.exports import native_ir
+        main = objects.compile_text(text.glue, 2, tuple(native_ir()))
+        report("compiling the interpreter", 1, total)
+        for done, _future in enumerate(concurrent.futures.as_completed(futures), 2):
+            report("compiling the interpreter", done, total)
+        return [main] + [future.result() for future in futures]

@@ -1,0 +1,86 @@
+"""The object cache of tier 0: compiled once per source, LLVM and host CPU, kept in the user's cache directory."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import os
+import struct
+import tempfile
+from pathlib import Path
+
+from .tier0 import Progress, build
+
+log = logging.getLogger(__name__)
+MAGIC = b"jitppc-objects-1\n"
+ROOMS = ("ir", "frontend", "backend", "runtime/native")
+
+
+def cache_directory() -> Path:
+    """Where jitppc keeps what it can make again: $XDG_CACHE_HOME/jitppc or ~/.cache/jitppc."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "jitppc"
+
+
+@functools.cache
+def source_key(exact: bool) -> str:
+    """Hash of everything the objects depend on: our sources, LLVM, Numba, the host CPU."""
+    import llvmlite
+    from jitppc.backend.objects import host_signature
+    digest = hashlib.sha256(f"{llvmlite.__version__} {host_signature()} exact={exact}".encode())
+    package = Path(__file__).parent.parent
+    for room in ROOMS:
+        for path in sorted((package / room).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    digest.update((package / "runtime" / "tier0.py").read_bytes())
+    return digest.hexdigest()
+
+
+def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> list[bytes]:
+    """The objects, from the cache if a sound copy is there; a cache that cannot be used costs only time."""
+    path = cache_directory() / "tier0" / f"{source_key(exact)}.objects"
+    if use_cache:
+        found = _read(path)
+        if found is not None:
+            return found
+    objects = build(exact, progress)
+    if use_cache:
+        _write(path, objects)
+    return objects
+
+
+def _read(path: Path) -> list[bytes] | None:
+    try:
+        if path.stat().st_uid != os.getuid() or path.parent.stat().st_mode & 0o022:
+            log.warning("%s can be written by others; not used", path.parent)
+            return None
+        data = path.read_bytes()
+    except OSError:
+        return None
+    digest, body = data[len(MAGIC):len(MAGIC) + 32], data[len(MAGIC) + 32:]
+    if not data.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
+        log.warning("%s is damaged; compiling again", path)
+        return None
+    (count,) = struct.unpack_from("<I", body)
+    sizes = struct.unpack_from(f"<{count}Q", body, 4)
+    objects, at = [], 4 + 8 * count
+    for size in sizes:
+        objects.append(body[at:at + size])
+        at += size
+    return objects
+
+
+def _write(path: Path, objects: list[bytes]) -> None:
+    body = struct.pack(f"<I{len(objects)}Q", len(objects), *map(len, objects)) + b"".join(objects)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(MAGIC + hashlib.sha256(body).digest() + body)
+        os.replace(file.name, path)
+    except OSError as error:
+        log.warning("the object cache cannot be written (%s); going on without", error.strerror)
+        return
+    for other in path.parent.glob("*.objects"):      # sources changed: what was compiled from the old ones is waste
+        if other != path and other.stat().st_mtime < path.stat().st_mtime - 7 * 86400:
+            other.unlink(missing_ok=True)

@@ -1,0 +1,250 @@
+"""One virtual processor: its state record, its TLBs, and the thread-safe requests others make of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from jitppc.ir import layout
+from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
+
+from .engine import Engine
+from .exits import Exit, ExitReason
+from .memory import GuestMemory, aligned_zeros
+from .registers import Gprs, Sprs
+
+TIMEBASE_HZ = 512_000_000
+LPCR_ILE, LPCR_AIL_SHIFT, LPCR_UPRT, LPCR_HR, LPCR_LD, LPCR_GTSE = (
+    1 << (63 - 38), 63 - 40, 1 << (63 - 41), 1 << (63 - 43), 1 << (63 - 46), 1 << (63 - 53))
+FOREVER = (1 << 63) - 1
+PROCESS_TABLE_RADIX = 1 << 63
+
+
+def _field(name: str, doc: str) -> Any:
+    def get(self: Vcpu) -> int:
+        return int(self.state[name])
+
+    def put(self: Vcpu, value: int) -> None:
+        self.state[name] = value & NO_TAG
+    return property(get, put, doc=doc)
+
+
+def _spr(number: int, doc: str) -> Any:
+    def get(self: Vcpu) -> int:
+        return int(self.state["spr"][number])
+
+    def put(self: Vcpu, value: int) -> None:
+        self.state["spr"][number] = value & NO_TAG
+    return property(get, put, doc=doc)
+
+
+class Vcpu:
+    """A processor. `run` executes natively without the GIL; everything else is for when it stands still,
+    except `request_stop`, `set_external` and `pend_system_reset`."""
+
+    nia = _field("nia", "Where to go on.")
+    lpcr = _field("lpcr", "Logical partition control register.")
+    lr = _spr(8, "Link register.")
+    ctr = _spr(9, "Count register.")
+    sprg0 = _spr(272, "SPRG0.")
+
+    def __init__(self, engine: Engine, memory: GuestMemory, vcpu_id: int, pvr: int, clock: str = "host") -> None:
+        self.vcpu_id, self.memory, self._engine = vcpu_id, memory, engine
+        self._record = aligned_zeros(CPU_STATE.itemsize).view(CPU_STATE)
+        self.state: Any = self._record[0]
+        self.address = self._record.ctypes.data
+        self._mmu = aligned_zeros(MMU_STATE.itemsize).view(MMU_STATE)
+        self._make_tables()
+        self._wake = threading.Condition()
+        self._pvr = pvr
+        self.state["mmu"] = self._mmu.ctypes.data
+        self.state["machine"] = memory.state.ctypes.data
+        self.state["vcpu_id"] = vcpu_id
+        self.state["clock_is_insns"] = int(clock == "insns")
+        self.state["random_state"] = int.from_bytes(os.urandom(8), "little") | 1
+        self.state["retired_limit"] = FOREVER
+        self.state["table"] = engine.handlers
+        self.gpr, self.spr = Gprs(self.state["gpr"]), Sprs(self.state["spr"])
+        self.python_seconds = self.native_seconds = 0.0
+        self._last_return: float | None = None
+        memory.on_code_write = self._note_store
+        self.reset()
+
+    def _make_tables(self) -> None:
+        mmu = self._mmu[0]
+        small, big = layout.DATA_TABLE_ENTRIES, layout.KERNEL_TABLE_ENTRIES
+        sizes = [small, big] + [small] * (layout.DATA_CONTEXTS - 2)
+        self._data = aligned_zeros(sum(sizes) * TLB_ENTRY.itemsize).view(TLB_ENTRY)
+        starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.uint64)
+        mmu["data_tables"] = self._data.ctypes.data + starts * TLB_ENTRY.itemsize
+        mmu["data_masks"] = (np.array(sizes) - 1) * TLB_ENTRY.itemsize
+        self._code = aligned_zeros(layout.CODE_CONTEXTS * layout.ITLB_ENTRIES * CODE_ENTRY.itemsize).view(CODE_ENTRY)
+        starts = np.arange(layout.CODE_CONTEXTS, dtype=np.uint64) * layout.ITLB_ENTRIES * CODE_ENTRY.itemsize
+        mmu["code_tables"] = self._code.ctypes.data + starts
+
+    def reset(self) -> None:
+        """The architected reset state; nothing translated is left."""
+        kept = ("mmu", "machine", "vcpu_id", "clock_is_insns", "random_state", "retired_limit", "table", "hot_ring",
+                "hot_head", "hot_tail", "retired", "region_insns", "counters", "interrupts", "unknown_count")
+        saved = {name: self.state[name].copy() for name in kept}
+        self._record.view(np.uint8)[:] = 0
+        for name, value in saved.items():
+            self.state[name] = value
+        self._mmu[0]["data_keys"] = NO_TAG
+        self._mmu[0]["code_keys"] = NO_TAG
+        self.state["pvr"] = self._pvr
+        self.state["spr"][287] = self._pvr
+        self.state["reserve_ea"] = NO_TAG
+        self.state["lpcr"] = LPCR_LD
+        self.state["spr"][275] = 0
+        self.state["tb_offset"] = 0
+        self.state["tb_offset"] = -self.timebase & NO_TAG
+        self.state["dec_deadline"] = FOREVER
+        self.msr = MSR.ME | MSR.FP
+
+    # --- registers with parts
+    @property
+    def msr(self) -> int:
+        """Machine state register; writing it changes the translation context with it."""
+        return int(self.state["msr"])
+
+    @msr.setter
+    def msr(self, value: int) -> None:
+        self.state["msr"] = value & NO_TAG
+        self._engine.call("rt_switch_context", self.address)
+
+    @property
+    def cr(self) -> int:
+        """Condition register, 32 bits."""
+        value = 0
+        for field in self.state["crf"]:
+            value = value << 4 | int(field)
+        return value
+
+    @cr.setter
+    def cr(self, value: int) -> None:
+        self.state["crf"] = [value >> shift & 15 for shift in range(28, -1, -4)]
+
+    @property
+    def timebase(self) -> int:
+        """The Time Base."""
+        return int(self._engine.call("rt_timebase", self.address))
+
+    @property
+    def retired(self) -> int:
+        """Instructions retired since the machine was made."""
+        return int(self.state["retired"])
+
+    # --- partition state set by hypercalls
+    def set_process_table(self, dw1: int) -> None:
+        """The partition-table entry's second doubleword; LPCR[UPRT], [HR] and [GTSE] follow it."""
+        self.state["process_table"] = dw1 & NO_TAG & ~PROCESS_TABLE_RADIX
+        self.lpcr = self.lpcr | LPCR_UPRT | LPCR_HR | LPCR_GTSE
+        self._engine.call("rt_forget_all", self.address)
+
+    def set_ail(self, ail: int) -> None:
+        """LPCR[AIL]: 0 or 3."""
+        self.lpcr = self.lpcr & ~(3 << LPCR_AIL_SHIFT) | ail << LPCR_AIL_SHIFT
+
+    def set_ile(self, little: bool) -> None:
+        """LPCR[ILE]: byte order of interrupt handlers."""
+        self.lpcr = self.lpcr & ~LPCR_ILE | (LPCR_ILE if little else 0)
+
+    # --- running
+    def run(self) -> Exit:
+        """Execute until something needs Python. The GIL is free meanwhile."""
+        started = time.perf_counter()
+        if self._last_return is not None:
+            self.python_seconds += started - self._last_return
+        self._engine.call("rt_run", self.address)
+        self._last_return = time.perf_counter()
+        self.native_seconds += self._last_return - started
+        return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
+
+    def step(self, count: int) -> Exit:
+        """Execute at least `count` instructions, stopping at the next jump (exactly `count` with the exact tier)."""
+        self.state["retired_limit"] = self.retired + count
+        try:
+            return self.run()
+        finally:
+            self.state["retired_limit"] = FOREVER
+
+    def _note_store(self, gra: int) -> None:
+        self._engine.call("rt_note_store", self.address, gra)
+
+    # --- requests from any thread
+    def request_stop(self) -> None:
+        """`run` and `wait_for_interrupt` return soon."""
+        self.state["stop_request"] = 1
+        self._notify()
+
+    def set_external(self, level: bool) -> None:
+        """The external interrupt line has this level."""
+        self.state["external"] = int(level)
+        self._notify()
+
+    def pend_system_reset(self) -> None:
+        """A system reset interrupt comes as soon as possible."""
+        self.state["system_reset"] = 1
+        self._notify()
+
+    def _notify(self) -> None:
+        with self._wake:
+            self._wake.notify_all()
+
+    def _has_reason_to_run(self) -> bool:
+        s = self.state
+        return bool(s["external"] or s["stop_request"] or s["system_reset"] or s["doorbell"])
+
+    def wait_for_interrupt(self, timeout_s: float | None) -> bool:
+        """Idle until an interrupt or a request is pending; False when the time ran out. For H_CEDE."""
+        if self.state["clock_is_insns"]:
+            return self._skip_to_decrementer()
+        limit = None if timeout_s is None else time.monotonic() + timeout_s
+        started = time.perf_counter()
+        try:
+            with self._wake:
+                while not self._has_reason_to_run():
+                    left = (int(self.state["dec_deadline"]) - self.timebase) / TIMEBASE_HZ
+                    if left < 0:
+                        return True
+                    if limit is not None:
+                        remaining = limit - time.monotonic()
+                        if remaining <= 0:
+                            return False
+                        left = min(left, remaining)
+                    self._wake.wait(min(left + 1e-6, 3600.0))
+            return True
+        finally:
+            idle = time.perf_counter() - started
+            self.state["counters"][layout.COUNTER["idle_ns"]] += np.uint64(int(idle * 1e9))
+            if self._last_return is not None:
+                self._last_return += idle
+
+    def _skip_to_decrementer(self) -> bool:
+        """With the clock of instructions nothing else happens while idle: time jumps to the decrementer."""
+        with self._wake:
+            if not self._has_reason_to_run():
+                ahead = int(self.state["dec_deadline"]) - self.timebase + 1
+                if ahead > TIMEBASE_HZ * 3600:
+                    self._wake.wait(0.1)             # only input from outside can end this
+                elif ahead > 0:
+                    self.state["tb_offset"] = (int(self.state["tb_offset"]) + ahead) & NO_TAG
+        return True
+
+    # --- looking
+    def statistics(self) -> dict[str, Any]:
+        """Counters of execution."""
+        found: dict[str, Any] = {
+            "instructions": self.retired, "region_instructions": int(self.state["region_insns"]),
+            "native_seconds": self.native_seconds, "python_seconds": self.python_seconds,
+            "interrupts": {f"{n << 8:#x}": int(c) for n, c in enumerate(self.state["interrupts"]) if c},
+            "unknown_instructions": int(self.state["unknown_count"]),
+        }
+        return found | {name: int(self.state["counters"][n]) for name, n in layout.COUNTER.items()}
+
+
