@@ -140,6 +140,17 @@ class Machine:
         """How often each service of the Open Firmware client interface was called since reset."""
         return dict(self._client.calls)
 
+    def statistics(self) -> dict[str, Any]:
+        """Counters of this room, and those of the vCPUs that keep some."""
+        found: dict[str, Any] = {
+            "reboots": self.reboots,
+            "hypercalls": dict(self.hcalls.calls),
+            "unknown_hypercalls": {f"{op:#x}": n for op, n in self.hcalls.unknown.items()},
+            "firmware_calls": self.firmware_calls,
+        }
+        count = getattr(self.cpu, "statistics", None)
+        return found if count is None else found | count()
+
     def device_tree(self) -> bytes:
         """The flattened device tree as it is now."""
         return fdt.flatten(self._client.state.tree.root)

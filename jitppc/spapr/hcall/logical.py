@@ -15,6 +15,7 @@ MEMOP_COPY = 0
 MEMOP_INVERT = 1
 MEMOP_MAX_COUNT = 0x8000_0000
 MEMOP_CHUNK = 1 << 20
+INVERTED = bytes(range(255, -1, -1))
 
 
 def _load(cpu: PaprCpu, size: int, gra: int) -> HcallResult:
@@ -86,6 +87,6 @@ def h_logical_memop(
     for offset in reversed(starts) if source < destination else starts:
         data = cpu.memory.read(source + offset, min(MEMOP_CHUNK, n - offset))
         if operation == MEMOP_INVERT:
-            data = bytes(byte ^ 0xFF for byte in data)
+            data = data.translate(INVERTED)
         cpu.memory.write(destination + offset, data)
     return H.SUCCESS

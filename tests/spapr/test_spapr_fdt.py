@@ -1,0 +1,185 @@
+"""Our tree beside the decoded tree of the reference machine; each difference has its reason here."""
+
+import re
+from pathlib import Path
+
+import fdt as fdt_library
+import pytest
+
+import jitppc.spapr.rtas.rows  # noqa: F401
+from jitppc.spapr import fdt
+from jitppc.spapr.cpu_models import cpu_model
+from jitppc.spapr.fdt_values import cells, get, text, walk
+from jitppc.spapr.rtas.table import advertised_tokens
+from jitppc.spapr.vio.bus import VioBus
+from jitppc.spapr.vio.nvram import Nvram
+from jitppc.spapr.vio.vty import Vty
+
+REFERENCE = Path(__file__).parent / "data" / "reference_power9_fdt.txt"
+
+HASH = "no hash MMU: radix only"
+HOTPLUG = "nothing can be hot-plugged"
+PCI = "no PCI host bridge yet"
+DEVICE = "a device of the reference's command line"
+
+# path of the node, property or None for the whole node: why we have it not.
+ABSENT = {
+    ("/", "ibm,drc-.*"): HOTPLUG,
+    ("/ibm,persistent-memory", None): HOTPLUG,
+    ("/pci@800000020000000.*", None): PCI,
+    ("/event-sources/hot-plug-events", None): HOTPLUG,
+    ("/cpus", "ibm,drc-.*"): HOTPLUG,
+    ("/cpus/.*", "ibm,my-drc-index"): HOTPLUG,
+    ("/cpus/.*", "ibm,pft-size|ibm,segment-page-sizes|ibm,processor-segment-sizes"): HASH,
+    ("/cpus/.*", "(ibm,)?slb-size"): HASH,
+    ("/cpus/.*", "ibm,dfp"): "no decimal floating point yet",
+    ("/vdevice/(v-scsi|l-lan)@.*", None): DEVICE,
+    ("/rtas", "ibm,change-msix-capable"): PCI,
+    ("/rtas", "ibm,(set-tce-bypass|query-interrupt-source-number|change-msi)"): PCI,
+    ("/rtas", "ibm,.*(eeh|get-config-addr|slot|configure-pe|pe-dma-window).*"): PCI,
+    ("/rtas", "ibm,configure-connector"): HOTPLUG,
+    ("/rtas", "ibm,suspend-me"): "no migration",
+}
+
+# path and property: why ours has another value.
+DIFFERENT = {
+    ("/chosen", "rng-seed"): "random",
+    ("/chosen", "ibm,arch-vec-5-platform-support"): "XICS only, radix only",
+    ("/rtas", "ibm,hypertas-functions"): "no hash MMU, no TCEs",
+    ("/event-sources", "interrupt-ranges"): HOTPLUG,
+    ("/cpus/.*", "ibm,pa-features"): "SAO, EBB, copy-paste, DFP are left out",
+}
+
+# path and property that only we have.
+ADDED = {
+    ("/chosen", "bootargs"): "-append is always there",
+}
+
+
+def reference_tree():
+    """Path of the node to its properties, as bytes; None where the dump has cut a value."""
+    tree, path = {}, []
+    for raw in REFERENCE.read_text().splitlines():
+        line = raw.strip()
+        if line.endswith("{"):
+            path.append(line[:-1].strip())
+            tree["/" + "/".join(path[1:])] = {}
+        elif line == "}":
+            path.pop()
+        elif line:
+            name, _, value = line.partition(" = ")
+            tree["/" + "/".join(path[1:])][name] = reference_value(value)
+    return tree
+
+
+def reference_value(value):
+    if value == "...":
+        return None
+    if value.startswith("<"):
+        return cells(*(int(word, 16) for word in value[1:-1].split()))
+    if value.startswith("["):
+        return bytes.fromhex(value[1:-1])
+    return text(*re.findall(r"'([^']*)'", value))
+
+
+def our_root(**changes):
+    bus = VioBus(lambda irq: None, lambda irq: None)
+    bus.plug(lambda slot: Vty(slot, None))
+    bus.plug(Nvram)
+    options = {
+        "model": cpu_model("power9_v2.0"),
+        "ram_size": 1 << 30,
+        "vcpu_count": 2,
+        "vio_nodes": bus.tree_nodes(),
+        "stdout_path": "/vdevice/vty@71000000",
+        "rtas_tokens": advertised_tokens(),
+    } | changes
+    return fdt.build_root(fdt.TreeSpec(**options))
+
+
+def our_tree(**changes):
+    tree = {}
+
+    def visit(node, path):
+        tree[path or "/"] = {p.name: get(node, p.name) for p in node.props}
+        for child in node.nodes:
+            visit(child, f"{path}/{child.name}")
+
+    visit(our_root(**changes), "")
+    return tree
+
+
+def explained(table, path, name):
+    return any(
+        re.fullmatch(p, path) and (n is None or (name is not None and re.fullmatch(n, name)))
+        for p, n in table
+    )
+
+
+def test_every_difference_from_the_reference_tree_is_explained():
+    ours, reference = our_tree(), reference_tree()
+    for path, properties in reference.items():
+        if path not in ours:
+            assert explained(ABSENT, path, None), f"node {path} is missing"
+            continue
+        for name, value in properties.items():
+            if name not in ours[path]:
+                assert explained(ABSENT, path, name), f"{path} {name} is missing"
+            elif ours[path][name] != value:
+                assert explained(DIFFERENT, path, name), (path, name, ours[path][name], value)
+    for path, properties in ours.items():
+        for name in properties.keys() - reference[path].keys():
+            assert explained(ADDED, path, name), f"{path} {name} is not in the reference"
+
+
+def test_no_explanation_is_out_of_date():
+    ours, reference = our_tree(), reference_tree()
+    pairs = [(path, name) for path, values in reference.items() for name in values]
+    pairs += [(path, None) for path in reference]
+    missing = [(p, n) for p, n in pairs if p not in ours or (n and n not in ours[p])]
+    for key in ABSENT:
+        assert any(explained({key: ""}, *pair) for pair in missing), key
+    for path, name in DIFFERENT:
+        assert any(
+            re.fullmatch(path, p) and ours[p][n] != reference[p][n]
+            for p, n in pairs
+            if p in ours and n == name
+        ), (path, name)
+
+
+def test_pa_features_drop_only_what_the_processor_lacks():
+    ours = our_tree()["/cpus/PowerPC,POWER9@0"]["ibm,pa-features"]
+    reference = reference_tree()["/cpus/PowerPC,POWER9@0"]["ibm,pa-features"]
+    differing = {i: (a, b) for i, (a, b) in enumerate(zip(ours, reference, strict=True)) if a != b}
+    assert all(a & ~b == 0 for a, b in differing.values())
+    # Two bytes of header; SAO, EBB (twice), multiple match, SPR SO, copy-paste, decimal FP.
+    assert set(differing) == {2 + i for i in (4, 5, 30, 34, 36, 38, 54)} & set(differing)
+    assert ours[2 + 40] == 0x80
+
+
+@pytest.mark.parametrize(
+    ("mib", "pieces"),
+    [
+        (1024, [(0, 1024)]),
+        (2048, [(0, 2048)]),
+        (3072, [(0, 2048), (2048, 1024)]),
+        (3840, [(0, 2048), (2048, 1024), (3072, 512), (3584, 256)]),
+    ],
+)
+def test_memory_nodes_are_naturally_aligned_powers_of_two(mib, pieces):
+    assert [(s >> 20, n >> 20) for s, n in fdt.memory_pieces(mib << 20)] == pieces
+
+
+def test_bootargs_and_initrd_are_in_chosen():
+    chosen = our_tree(bootargs="console=hvc0", initrd=(0x600000, 0x700000))["/chosen"]
+    assert chosen["bootargs"] == b"console=hvc0\0"
+    assert chosen["linux,initrd-start"] == cells(0x600000)
+    assert chosen["linux,initrd-end"] == cells(0x700000)
+
+
+def test_flattened_tree_reads_back_the_same():
+    blob = fdt.flatten(our_root())
+    back = fdt_library.parse_dtb(blob)
+    names = [node.name for node in walk(back.root)]
+    assert names == [node.name for node in walk(our_root())]
+    assert get(back.root.get_subnode("rtas"), "nvram-fetch") == cells(0x2012)
