@@ -1,15 +1,21 @@
-"""A vCPU whose guest is a Python generator, and RAM in a bytearray: the room without its runtime."""
+"""A vCPU whose guest is a Python generator, and RAM in a bytearray: no runtime room needed."""
 
 import struct
 import threading
-from collections import namedtuple
 from enum import Enum
+from typing import Any, NamedTuple
 
 from jitppc.spapr.boot import STACK_GRA
 from jitppc.spapr.memory_map import MIB
 
 Reason = Enum("Reason", "HCALL STOP_REQUESTED BUDGET CHECKSTOP")
-FakeExit = namedtuple("FakeExit", "reason detail")
+
+
+class FakeExit(NamedTuple):
+    reason: Any
+    detail: Any
+
+
 SCRATCH = STACK_GRA
 
 

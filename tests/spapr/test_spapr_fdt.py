@@ -1,4 +1,4 @@
-"""Our tree beside the decoded tree of the reference machine; each difference has its reason here."""
+"""Our tree beside the decoded tree of the reference machine: each difference has its reason."""
 
 import re
 from pathlib import Path

@@ -15,7 +15,7 @@ def ask(*calls):
     def program(vcpu):
         answers = []
         for one in calls:
-            answers.append((yield from vcpu.hcall(*one)))
+            answers.append((yield from vcpu.hcall(*one)))  # noqa: PERF401 (`yield`)
         return answers
 
     return program
@@ -229,7 +229,7 @@ def test_page_init(call):
         ]
         answers = []
         for one in calls:
-            answers.append((yield from vcpu.hcall(0x2C, *one))[0])
+            answers.append((yield from vcpu.hcall(0x2C, *one))[0])  # noqa: PERF401 (`yield`)
         return answers
 
     assert call(program) == [0, 0] + [u(H.PARAMETER)] * 5
@@ -336,7 +336,8 @@ def test_registers_that_power9_has_not_are_hardware_errors(call):
 
 
 def test_sprg0_and_vio_signal(call):
-    assert codes(call, (0x24, 77), (0x104, 0x71000000, 0), (0x104, 0x71000000, 1), (0x104, 9, 0)) == [
+    vty = 0x71000000
+    assert codes(call, (0x24, 77), (0x104, vty, 0), (0x104, vty, 1), (0x104, 9, 0)) == [
         0, 0, u(H.PARAMETER), u(H.PARAMETER),
     ]  # fmt: skip
     assert call.machine.cpu.sprg0 == 77

@@ -158,7 +158,7 @@ def test_unknown_hypercalls_answer_h_function_and_are_counted(call):
     def program(vcpu):
         answers = []
         for opcode in (0x08, 0x08, 0xF004, 1 << 63):
-            answers.append((yield from vcpu.hcall(opcode))[0])
+            answers.append((yield from vcpu.hcall(opcode))[0])  # noqa: PERF401 (`yield`)
         return answers
 
     assert call(program) == [(1 << 64) - 2] * 4
