@@ -1,10 +1,10 @@
 """jitppc runs PowerPC pseries (sPAPR) Linux guests on x86-64 by translating their code with LLVM.
 
-    from jitppc import Machine
+from jitppc import Machine
 
-    m = Machine(kernel="vmlinux", initrd="initrd.gz", memory="2G")
-    m.run(until="login:")
-    m.cpu.gpr[3]
+m = Machine(kernel="vmlinux", initrd="initrd.gz", memory="2G")
+m.run(until="login:")
+m.cpu.gpr[3]
 """
 
 from importlib import import_module
@@ -21,8 +21,8 @@ __all__ = ["Machine", "__version__"]
 def __getattr__(name: str) -> Any:
     """`jitppc.Machine` exists, and its room is loaded on first use.
 
-    The import is dynamic so that `import jitppc` (and `jitppc --help`) loads neither NumPy nor LLVM,
-    and so that no room can reach another one through this package.
+    The import is dynamic so that `import jitppc` (and `jitppc --help`) loads neither NumPy nor
+    LLVM, and so that no room can reach another one through this package.
     """
     if name == "Machine":
         return import_module("jitppc.spapr.machine").Machine

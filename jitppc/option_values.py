@@ -12,7 +12,7 @@ GIB = 1 << 30
 # pseries hands out memory in logical memory blocks of this size.
 MEMORY_BLOCK = 256 * MIB
 
-STRATEGIES = ("interp", "regions")
+STRATEGIES = ("interp", "regions", "exact")
 CLOCKS = ("host", "insns")
 CPUS = ("power9", "power9_v2.0", "power9_v2.2")
 

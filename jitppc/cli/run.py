@@ -49,6 +49,12 @@ def make_machine(config: RunConfig, console: Any, progress: Progress) -> Any:
     """A machine of the spapr room, as configured."""
     from jitppc.spapr.machine import Machine
 
+    if config.lockstep is not None:
+        raise UserError("-lockstep: this release cannot compare strategies yet")
+
+    def tell(what: str, done: int, total: int) -> None:
+        progress(what, done / total if total else None)
+
     return Machine(
         kernel=config.kernel,
         initrd=config.initrd,
@@ -60,7 +66,8 @@ def make_machine(config: RunConfig, console: Any, progress: Progress) -> Any:
         console=console,
         no_reboot=config.no_reboot,
         clock=config.clock,
-        progress=progress,
+        use_cache=config.code_cache,
+        progress=tell,
     )
 
 

@@ -52,6 +52,14 @@ def test_one_dash_two_dashes_and_equals_mean_the_same():
     assert settings_of("-m", "1G") == settings_of("--m", "1G") == settings_of("--m=1G")
 
 
+def test_choices_are_those_of_the_rooms_that_know_them():
+    from jitppc.runtime.factory import STRATEGIES
+    from jitppc.spapr.cpu_models import CPU_MODELS
+
+    assert set(STRATEGIES) == set(values.STRATEGIES)
+    assert set(CPU_MODELS) == set(values.CPUS)
+
+
 def test_every_option_says_what_it_does_and_has_names_of_its_own():
     for command in COMMANDS:
         names = [name for option in command.all_options for name in option.names]
