@@ -99,9 +99,8 @@ def test_web_addresses_are_those_of_public_documents():
     for path in project_files():
         if path.name == "LICENSE":
             continue
-        for host in re.findall(r"\bhttps?://([\w.-]+)", text_of(path)):
-            if host not in PUBLIC_HOSTS:
-                found.append(f"{name_of(path)}: {host}")
+        hosts = set(re.findall(r"\bhttps?://([\w.-]+)", text_of(path)))
+        found += [f"{name_of(path)}: {host}" for host in sorted(hosts - PUBLIC_HOSTS)]
     assert [] == found
 
 

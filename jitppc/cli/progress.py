@@ -58,6 +58,9 @@ class Progress:
                 TimeElapsedColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                # The console writes to descriptors; nothing is to be caught on the way.
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
             self._task = self._bar.add_task(what, total=None)
             self._bar.start()

@@ -90,6 +90,7 @@ class _Session:
         started = time.monotonic()
         with self._progress:
             self._machine = make_machine(self._config, self._console, self._progress)
+            self._progress.close()
             self._say_banner()
             with self._console:
                 stop: Stop = self._machine.run(
