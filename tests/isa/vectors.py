@@ -26,6 +26,8 @@ XER_BITS = {"so": 1 << 31, "ov": 1 << 30, "ca": 1 << 29, "ov32": 1 << 19, "ca32"
 XER_LOW = 0x7F
 XER_MID = 0x000FFFFF & ~(1 << 19 | 1 << 18 | XER_LOW)
 
+FSCR = 153
+
 Registers = dict[str, int]
 
 
@@ -36,6 +38,7 @@ def new_state() -> np.ndarray:
     state["sixty_four"], state["little"] = 1, 1
     state["ea_mask"] = (1 << 64) - 1
     state["reserve_ea"] = NO_TAG
+    state["spr"][0][FSCR] = (1 << 64) - 1
     return state
 
 

@@ -56,7 +56,8 @@ store_conditional("stdcx", "0011010110", 64, "PPC")
 
 
 @insn("X", "011111 RTp RA RB 0100010100 EH", "RTp,RA,RB,EH", since="2.07", ref=REF,
-      accept=lambda word: not word >> 21 & 1)
+      accept=lambda word: word >> 21 & 31 not in (word >> 16 & 31, word >> 11 & 31)
+      and not word >> 21 & 1)
 def lqarx(b: Builder, i: Fields) -> None:
     """RTp || RTp+1 <- MEM(EA, 16), RESERVE, EA = (RA|0) + (RB). An odd RTp counts as RTp - 1."""
     value = b.load_reserve(128, b.ea(b.gpr_or_zero(i.RA), b.gpr(i.RB)))

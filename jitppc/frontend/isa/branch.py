@@ -10,10 +10,10 @@ from __future__ import annotations
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
-from jitppc.ir.layout import MSR
 from jitppc.ir.types import I1
 
 from .fixed_arith import in_mode
+from .spr import TAR_FACILITY, facility
 
 REF = "Book I 2.4"
 BO = ("BO0", "BO1", "BO2", "BO3")
@@ -22,8 +22,6 @@ BO_PICTURE = "BO0:1 BO1:1 BO2:1 BO3:1 BO4:1"
 #: BO without reserved hints and with its unused bits 0: the values that are not invalid forms
 VALID_BO = {0, 2, 4, 6, 7, 8, 10, 12, 14, 15, 16, 18, 20, 24, 25, 26, 27}
 
-FSCR = 153
-FSCR_TAR, FACILITY_TAR = 1 << (63 - 55), 8
 TAR = 815
 
 
@@ -125,9 +123,7 @@ def bcctr(b: Builder, i: Fields) -> None:
       static=BO, accept=is_valid_BO)
 def bctar(b: Builder, i: Fields) -> None:
     """If BO and BI say so, NIA <- TAR[0:61] || 0b00. FSCR may forbid it to problem state."""
-    problem = b.ne(b.and_(b.get("msr"), MSR.PR), 0)
-    forbidden = b.eq(b.and_(b.get("spr", FSCR), FSCR_TAR), 0)
-    b.interrupt_if(b.and_(problem, forbidden), "FACILITY_UNAVAILABLE", FACILITY_TAR)
+    facility(b, TAR_FACILITY)
     target = b.get("spr", TAR)
     wanted = taken(b, i)
     link(b, i)

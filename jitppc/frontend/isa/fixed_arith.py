@@ -157,7 +157,8 @@ def neg(b: Builder, i: Fields) -> None:
     sum_of(b, i, b.not_(b.gpr(i.RA)), b.const(0), carry_in=1)
 
 
-@insn("Z23", "011111 RT RA RB CY:2 10101010 /", "RT,RA,RB,CY", since="3.0B", ref=REF)
+@insn("Z23", "011111 RT RA RB CY:2 10101010 /", "RT,RA,RB,CY", since="3.0B", ref=REF,
+      accept=lambda word: not word >> 9 & 3)
 def addex(b: Builder, i: Fields) -> None:
     """RT <- (RA) + (RB) + OV; OV and OV32 are the carries out, SO stays.
 

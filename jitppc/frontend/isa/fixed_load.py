@@ -94,15 +94,14 @@ load("ldbrx", "X", "011111 RT RA RB 1000010100 /", 64, reverse=True, ref=REF_REV
 
 
 @insn("DQ", "111000 RTp RA DQ ////", "RTp,DQ(RA)", since="2.07", ref="Book I 3.3.4",
-      accept=lambda word: not word >> 21 & 1)
+      accept=lambda word: not word >> 21 & 1 and word >> 21 & 31 != word >> 16 & 31)
 def lq(b: Builder, i: Fields) -> None:
     """RTp || RTp+1 <- MEM(EA, 16), EA = (RA|0) + EXTS(DQ || 0b0000).
 
-    Either byte order gives RTp the more significant doubleword. EA must be a multiple of 16.
+    Either byte order gives RTp the more significant doubleword. Any alignment will do.
     """
     b.invalid_form_if(b.ne(b.and_(i.RTp, 1), 0))
     ea = b.ea(b.gpr_or_zero(i.RA), i.DQ)
-    b.interrupt_if(b.ne(b.and_(ea, 15), 0), "ALIGNMENT", ea)
     value = b.load(128, ea)
     b.set_gpr(i.RTp, b.hi(value))
     b.set_gpr(b.or_(i.RTp, 1), b.lo(value))

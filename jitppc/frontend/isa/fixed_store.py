@@ -64,8 +64,7 @@ store("stdbrx", "X", "011111 RS RA RB 1010010100 /", 64, reverse=True, ref=REF_R
 @insn("DS", "111110 RSp RA DS 10", "RSp,DS(RA)", since="2.07", ref="Book I 3.3.4",
       accept=lambda word: not word >> 21 & 1)
 def stq(b: Builder, i: Fields) -> None:
-    """MEM(EA, 16) <- RSp || RSp+1, EA = (RA|0) + EXTS(DS || 0b00); EA must be a multiple of 16."""
+    """MEM(EA, 16) <- RSp || RSp+1, EA = (RA|0) + EXTS(DS || 0b00); any alignment."""
     b.invalid_form_if(b.ne(b.and_(i.RSp, 1), 0))
     ea = b.ea(b.gpr_or_zero(i.RA), i.DS)
-    b.interrupt_if(b.ne(b.and_(ea, 15), 0), "ALIGNMENT", ea)
     b.store(128, ea, b.pack(b.gpr(i.RSp), b.gpr(b.or_(i.RSp, 1))))
