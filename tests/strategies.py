@@ -63,7 +63,9 @@ def random_word(row: Row, source: random.Random, near: bool = False) -> int:
 
 
 @st.composite
-def words(draw: st.DrawFn, row: Row | None = None, among: Callable[[Row], bool] | None = None) -> int:
+def words(
+    draw: st.DrawFn, row: Row | None = None, among: Callable[[Row], bool] | None = None
+) -> int:
     """A valid word: of this row, or of any row (that `among` allows)."""
     if row is None:
         row = draw(st.sampled_from([r for r in rows().values() if among is None or among(r)]))
@@ -116,11 +118,12 @@ def random_state(seed: int, mode: Mode = LE64, msr: int = 0) -> np.ndarray:
     record["gpr"] = [doubleword() for _ in range(32)]
     record["vsr"] = [[doubleword(), doubleword()] for _ in range(64)]
     record["spr"] = [source.getrandbits(64) for _ in range(1024)]
+    record["spr"][153] = 0xFFFFFFFFFFFFFFFF  # FSCR: every facility is available
     record["crf"] = [source.randrange(16) for _ in range(8)]
     for name in ("so", "ov", "ca", "ov32", "ca32"):
         record[name] = source.randrange(2)
     record["xer_low"] = source.randrange(128)
-    record["fpscr"] = source.getrandbits(2) | source.getrandbits(32) & 0xFFF80700
+    record["fpscr"] = _consistent_fpscr(source.getrandbits(32))
     record["vscr"] = source.getrandbits(64) & 0x10001
     record["reserve_ea"] = NO_TAG
     base = MSR.SF | MSR.FP | MSR.VEC | MSR.VSX | MSR.IR | MSR.DR | MSR.RI
@@ -130,6 +133,12 @@ def random_state(seed: int, mode: Mode = LE64, msr: int = 0) -> np.ndarray:
     record["sixty_four"] = int(bool(record["msr"] & MSR.SF))
     record["ea_mask"] = 0xFFFFFFFFFFFFFFFF if record["sixty_four"] else 0xFFFFFFFF
     return state
+
+
+def _consistent_fpscr(bits: int) -> int:
+    """FPSCR with no exception enabled, and VX the or of the VX bits. Ref: Book I 4.2.2."""
+    bits &= 0x9FFFF703  # all but FEX, VX, the reserved bit, the enables and NI
+    return bits | (0x20000000 if bits & 0x01F80700 else 0)
 
 
 def cpu_states(mode: Mode = LE64) -> st.SearchStrategy[np.ndarray]:

@@ -1,7 +1,7 @@
 """Algebra on single ops as they are built: identities that shorten code for both tiers.
 
-Each rule says its law. A rule gives an older value, a constant, or fewer and cheaper ops than it takes away,
-always in the same direction, so that no two rules undo each other.
+Each rule says its law. A rule gives an older value, a constant, or fewer and cheaper ops than it
+takes away, always in the same direction, so that no two rules undo each other.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ Rule = Callable[..., "Value | None"]
 _RULES: dict[str, list[Rule]] = {}
 
 
-def simplify(b: OpsMixin, row: Op, args: tuple[Value, ...], attr: Any, result: Type | None) -> Value | None:
+def simplify(
+    b: OpsMixin, row: Op, args: tuple[Value, ...], attr: Any, result: Type | None
+) -> Value | None:
     """An existing or simpler value equal to the op, or None.
 
-    Only pure ops come here, and not all operands are constants. `b` has `const` and `emit`, nothing more.
+    Only pure ops come here, and not all operands are constants. `b` has `const` and `emit`,
+    nothing more.
     """
     for rule in _RULES.get(row.name, ()):
         found = rule(b, row.name, args, attr, result)
@@ -38,14 +41,25 @@ def _rule(*names: str) -> Callable[[Rule], Rule]:
         for name in names:
             _RULES.setdefault(name, []).append(rule)
         return rule
+
     return register
 
 
-# --- what is known of a value -------------------------------------------------------------------
+# --- what is known of a value ----------------------------------------------------------------
 
 #: registers that hold less than their type could
-_REGISTER_BITS = {"so": 1, "ov": 1, "ca": 1, "ov32": 1, "ca32": 1, "little": 1, "sixty_four": 1,
-                  "crf": 0xF, "xer_low": 0x7F, "zero": 0}
+_REGISTER_BITS = {
+    "so": 1,
+    "ov": 1,
+    "ca": 1,
+    "ov32": 1,
+    "ca32": 1,
+    "little": 1,
+    "sixty_four": 1,
+    "crf": 0xF,
+    "xer_low": 0x7F,
+    "zero": 0,
+}
 
 
 def possible_bits(value: Value, depth: int = 4) -> int:
@@ -76,8 +90,14 @@ def possible_bits(value: Value, depth: int = 4) -> int:
 
 def _is_choice_of_constants(value: Value, depth: int = 3) -> bool:
     """True for a select between constants, or between such selects."""
-    return value.op.name == "select" and depth > 0 and all(
-        arm.constant is not None or _is_choice_of_constants(arm, depth - 1) for arm in value.args[1:])
+    return (
+        value.op.name == "select"
+        and depth > 0
+        and all(
+            arm.constant is not None or _is_choice_of_constants(arm, depth - 1)
+            for arm in value.args[1:]
+        )
+    )
 
 
 def _choose(b: OpsMixin, value: Value, change: Callable[[int], Value]) -> Value:
@@ -88,31 +108,31 @@ def _choose(b: OpsMixin, value: Value, change: Callable[[int], Value]) -> Value:
     return b.emit("select", condition, _choose(b, x, change), _choose(b, y, change))
 
 
-# --- choice ---------------------------------------------------------------------------------------
+# --- choice ----------------------------------------------------------------------------------
 @_rule("select")
 def _select(b, _name, args, _attr, _result):
     condition, x, y = args
-    if condition.constant is not None:                 # select 1 x y == x
+    if condition.constant is not None:  # select 1 x y == x
         return x if condition.constant else y
-    if x is y or (x.constant is not None and x.constant == y.constant):    # select c x x == x
+    if x is y or (x.constant is not None and x.constant == y.constant):  # select c x x == x
         return x
-    if condition.op.name == "not":                     # select (not c) x y == select c y x
+    if condition.op.name == "not":  # select (not c) x y == select c y x
         return b.emit("select", condition.args[0], y, x)
     if x.type == I1:
-        if x.constant == 1:                            # select c 1 y == c | y
+        if x.constant == 1:  # select c 1 y == c | y
             return b.emit("or", condition, y)
-        if y.constant == 0:                            # select c x 0 == c & x
+        if y.constant == 0:  # select c x 0 == c & x
             return b.emit("and", condition, x)
-        if x.constant == 0 and y.constant == 1:        # select c 0 1 == not c
+        if x.constant == 0 and y.constant == 1:  # select c 0 1 == not c
             return b.emit("not", condition)
     return None
 
 
-# --- bitwise --------------------------------------------------------------------------------------
+# --- bitwise ---------------------------------------------------------------------------------
 @_rule("and")
 def _and(b, _name, args, _attr, _result):
     x, y = args
-    if x is y:                                         # x & x == x
+    if x is y:  # x & x == x
         return x
     if x.constant is not None:
         x, y = y, x
@@ -120,17 +140,17 @@ def _and(b, _name, args, _attr, _result):
     if mask is None:
         return None
     possible = possible_bits(x)
-    if possible & mask == 0:                           # no bit in common: 0
+    if possible & mask == 0:  # no bit in common: 0
         return b.const(0, x.type)
-    if possible & ~mask == 0:                          # the mask takes nothing away: x
+    if possible & ~mask == 0:  # the mask takes nothing away: x
         return x
-    if x.op.name == "and" and x.args[1].constant is not None:      # (x & c) & d == x & (c & d)
+    if x.op.name == "and" and x.args[1].constant is not None:  # (x & c) & d == x & (c & d)
         return b.emit("and", x.args[0], b.const(x.args[1].constant & mask, x.type))
-    if x.op.name == "or":                              # (x | z) & c == x & c when z & c == 0
+    if x.op.name == "or":  # (x | z) & c == x & c when z & c == 0
         for this, other in (x.args, x.args[::-1]):
             if possible_bits(other) & mask == 0:
                 return b.emit("and", this, y)
-    if _is_choice_of_constants(x):                     # (select p c d) & e == select p (c & e) (d & e)
+    if _is_choice_of_constants(x):  # (select p c d) & e == select p (c & e) (d & e)
         return _choose(b, x, lambda leaf: b.const(leaf & mask, y.type))
     return None
 
@@ -138,29 +158,35 @@ def _and(b, _name, args, _attr, _result):
 @_rule("or")
 def _or(_b, _name, args, _attr, _result):
     x, y = args
-    if x is y:                                         # x | x == x
+    if x is y:  # x | x == x
         return x
     for this, other in ((x, y), (y, x)):
-        if this.constant == this.type.mask:            # x | ~0 == ~0
+        if this.constant == this.type.mask:  # x | ~0 == ~0
             return this
-        if this.constant == 0:                         # x | 0 == x
+        if this.constant == 0:  # x | 0 == x
             return other
     return None
 
 
 @_rule("xor", "sub")
 def _cancel(b, _name, args, _attr, result):
-    return b.const(0, result) if args[0] is args[1] else None      # x ^ x == x - x == 0
+    return b.const(0, result) if args[0] is args[1] else None  # x ^ x == x - x == 0
 
 
 @_rule("not", "neg", "bswap")
 def _involution(_b, name, args, _attr, _result):
-    return args[0].args[0] if args[0].op.name == name else None    # f(f(x)) == x
+    return args[0].args[0] if args[0].op.name == name else None  # f(f(x)) == x
 
 
 #: comparison that is true exactly when the other is false, and whether its operands are swapped
-_OPPOSITE = {"eq": ("ne", False), "ne": ("eq", False), "ult": ("ule", True), "ule": ("ult", True),
-             "slt": ("sle", True), "sle": ("slt", True)}
+_OPPOSITE = {
+    "eq": ("ne", False),
+    "ne": ("eq", False),
+    "ult": ("ule", True),
+    "ule": ("ult", True),
+    "slt": ("sle", True),
+    "sle": ("slt", True),
+}
 
 
 @_rule("not")
@@ -168,17 +194,17 @@ def _not_of_comparison(b, _name, args, _attr, _result):
     inner = args[0]
     if inner.op.name not in _OPPOSITE:
         return None
-    name, swapped = _OPPOSITE[inner.op.name]           # not (x < y) == y <= x
+    name, swapped = _OPPOSITE[inner.op.name]  # not (x < y) == y <= x
     return b.emit(name, *(inner.args[::-1] if swapped else inner.args))
 
 
-# --- sums, products, shifts -------------------------------------------------------------------------
+# --- sums, products, shifts ------------------------------------------------------------------
 @_rule("add", "xor")
 def _zero_on_either_side(_b, _name, args, _attr, _result):
     x, y = args
-    if x.constant == 0:                                # 0 + x == x
+    if x.constant == 0:  # 0 + x == x
         return y
-    return x if y.constant == 0 else None              # x + 0 == x
+    return x if y.constant == 0 else None  # x + 0 == x
 
 
 @_rule("add")
@@ -188,15 +214,15 @@ def _sum_of_constants(b, _name, args, _attr, _result):
         x, y = y, x
     if y.constant is not None and x.op.name == "add" and x.args[1].constant is not None:
         return b.emit("add", x.args[0], b.const(x.args[1].constant + y.constant, x.type))
-    return None                                        # (x + c) + d == x + (c + d)
+    return None  # (x + c) + d == x + (c + d)
 
 
 @_rule("mul")
 def _one_on_either_side(_b, _name, args, _attr, _result):
     for this, other in (args, args[::-1]):
-        if this.constant == 1:                         # x * 1 == x
+        if this.constant == 1:  # x * 1 == x
             return other
-        if this.constant == 0:                         # x * 0 == 0
+        if this.constant == 0:  # x * 0 == 0
             return this
     return None
 
@@ -217,14 +243,14 @@ def _all_shifted_out(b, _name, args, _attr, result):
     if n.constant is None:
         return None
     kept = possible_bits(x) >> n.constant if _name == "lshr" else n.constant < result.bits
-    return None if kept else b.const(0, result)        # x >> n == 0 when no bit is left
+    return None if kept else b.const(0, result)  # x >> n == 0 when no bit is left
 
 
-# --- widths -----------------------------------------------------------------------------------------
+# --- widths ----------------------------------------------------------------------------------
 @_rule("zext")
 def _zext(b, _name, args, attr, _result):
     inner = args[0]
-    if inner.op.name == "zext":                        # zext(zext(x)) == zext(x)
+    if inner.op.name == "zext":  # zext(zext(x)) == zext(x)
         return b.emit("zext", inner.args[0], attr=attr)
     return None
 
@@ -232,7 +258,7 @@ def _zext(b, _name, args, attr, _result):
 @_rule("sext")
 def _sext(b, _name, args, attr, _result):
     inner = args[0]
-    if inner.op.name in ("sext", "zext"):              # sext(ext(x)) == ext(x), for zext widens with a 0
+    if inner.op.name in ("sext", "zext"):  # sext(ext(x)) == ext(x), for zext widens with a 0
         return b.emit(inner.op.name, inner.args[0], attr=attr)
     return None
 
@@ -242,21 +268,21 @@ def _trunc(b, _name, args, attr, _result):
     inner = args[0]
     if inner.op.name in ("zext", "sext", "trunc"):
         source = inner.args[0]
-        if source.type.bits == attr:                   # trunc(ext(x)) == x
+        if source.type.bits == attr:  # trunc(ext(x)) == x
             return source
-        if source.type.bits > attr:                    # trunc(trunc(x)) == trunc(x)
+        if source.type.bits > attr:  # trunc(trunc(x)) == trunc(x)
             return b.emit("trunc", source, attr=attr)
-        return b.emit(inner.op.name, source, attr=attr)    # trunc(ext(x)) == a narrower ext(x)
+        return b.emit(inner.op.name, source, attr=attr)  # trunc(ext(x)) == a narrower ext(x)
     return None
 
 
-# --- halves -----------------------------------------------------------------------------------------
+# --- halves ----------------------------------------------------------------------------------
 @_rule("hi")
 def _hi(b, _name, args, _attr, _result):
     inner = args[0]
-    if inner.op.name == "pack":                        # hi(pack(h, l)) == h
+    if inner.op.name == "pack":  # hi(pack(h, l)) == h
         return inner.args[0]
-    if inner.op.name == "zext":                        # hi(zext(x)) == 0
+    if inner.op.name == "zext":  # hi(zext(x)) == 0
         return b.const(0)
     return None
 
@@ -264,10 +290,10 @@ def _hi(b, _name, args, _attr, _result):
 @_rule("lo")
 def _lo(b, _name, args, _attr, _result):
     inner = args[0]
-    if inner.op.name == "pack":                        # lo(pack(h, l)) == l
+    if inner.op.name == "pack":  # lo(pack(h, l)) == l
         return inner.args[1]
     if inner.op.name in ("zext", "sext"):
-        source = inner.args[0]                         # lo(ext(x)) == x, or a narrower ext(x)
+        source = inner.args[0]  # lo(ext(x)) == x, or a narrower ext(x)
         return source if source.type.bits == 64 else b.emit(inner.op.name, source, attr=64)
     return None
 
@@ -276,14 +302,14 @@ def _lo(b, _name, args, _attr, _result):
 def _pack(_b, _name, args, _attr, _result):
     high, low = args
     if high.op.name == "hi" and low.op.name == "lo" and high.args[0] is low.args[0]:
-        return high.args[0]                            # pack(hi(x), lo(x)) == x
+        return high.args[0]  # pack(hi(x), lo(x)) == x
     return None
 
 
-# --- comparisons --------------------------------------------------------------------------------------
+# --- comparisons -----------------------------------------------------------------------------
 @_rule("eq", "ne", "ult", "ule", "slt", "sle")
 def _compare_same(b, name, args, _attr, _result):
-    if args[0] is args[1]:                             # x == x, x <= x; never x < x
+    if args[0] is args[1]:  # x == x, x <= x; never x < x
         return b.const(int(name in ("eq", "ule", "sle")), I1)
     return None
 
@@ -296,12 +322,12 @@ def _equality(b, name, args, _attr, _result):
     constant, wanted = y.constant, int(name == "eq")
     if constant is None:
         return None
-    if constant & ~possible_bits(x):                   # x == c is false when c has a bit that x cannot have
+    if constant & ~possible_bits(x):  # x == c is false when c has a bit that x cannot have
         return b.const(1 - wanted, I1)
-    if x.op.name == "zext":                            # zext(x) == c is x == c
+    if x.op.name == "zext":  # zext(x) == c is x == c
         return b.emit(name, x.args[0], b.const(constant, x.args[0].type))
-    if x.type == I1:                                   # (x == 1) is x, (x == 0) is not x
+    if x.type == I1:  # (x == 1) is x, (x == 0) is not x
         return x if constant == wanted else b.emit("not", x)
-    if _is_choice_of_constants(x):                     # (select p c d) == e  is  select p (c == e) (d == e)
+    if _is_choice_of_constants(x):  # (select p c d) == e  is  select p (c == e) (d == e)
         return _choose(b, x, lambda leaf: b.const(int((leaf == constant) == bool(wanted)), I1))
     return None

@@ -9,9 +9,9 @@
       %4:i64 = field[RT,5,21]               a tuple as attribute is a list with commas
       set[gpr] 3, %1                        an op without a result
 
-Names count from %0 in order; a block of one instruction may leave out `+0:`. Numbers are decimal or 0x...,
-may be negative, and are taken modulo their type. The parser says which line it does not understand; whether
-the block is legal is for `verify` to say.
+Names count from %0 in order; a block of one instruction may leave out `+0:`. Numbers are decimal
+or 0x..., may be negative, and are taken modulo their type. The parser says which line it does not
+understand; whether the block is legal is for `verify` to say.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def number_text(number: int) -> str:
 
 def value_text(value: Value, names: dict[Value, str]) -> str:
     """One op, without indentation. Operands that have no name yet are shown as `%?`."""
+
     def operand(arg: Value) -> str:
         if arg.constant is not None:
             return number_text(arg.constant) + ("" if arg.type == I64 else f":{arg.type}")
@@ -62,14 +63,17 @@ def _attribute_text(attr: Any) -> str:
 
 # --- parsing --------------------------------------------------------------------------------------
 _START = re.compile(r"\+(\d+):")
-_LINE = re.compile(r"(?:(?P<name>%\w+):(?P<type>\w+)\s*=\s*)?(?P<op>[a-z_]\w*)(?:\[(?P<attr>[^\]]*)\])?"
-                   r"(?:\s+(?P<operands>.*))?")
+_LINE = re.compile(
+    r"(?:(?P<name>%\w+):(?P<type>\w+)\s*=\s*)?(?P<op>[a-z_]\w*)(?:\[(?P<attr>[^\]]*)\])?"
+    r"(?:\s+(?P<operands>.*))?"
+)
 _NUMBER = re.compile(r"(-?(?:0x[0-9a-fA-F]+|\d+))(?::(\w+))?")
 
 
 def parse_block(text: str) -> Block:
-    """The block that a text says. Raises ValueError with the number of a line that is not understood."""
-    block, names = Block(), {}
+    """The block that a text says. Raises ValueError with the number of the line in question."""
+    block = Block()
+    names: dict[str, Value] = {}
     constants: dict[tuple[int, Type], Value] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.partition(";")[0].strip()
@@ -83,18 +87,24 @@ def parse_block(text: str) -> Block:
     return block
 
 
-def _parse_line(line: str, names: dict[str, Value], constants: dict[tuple[int, Type], Value]) -> Value:
+def _parse_line(
+    line: str, names: dict[str, Value], constants: dict[tuple[int, Type], Value]
+) -> Value:
     match = _LINE.fullmatch(line)
     if match is None:
         raise ValueError("not an op")
     row = OPS.get(match["op"])
     if row is None:
         raise ValueError(f"there is no op {match['op']}")
-    args = tuple(_operand(part.strip(), names, constants)
-                 for part in (match["operands"] or "").split(",") if part.strip())
+    args = tuple(
+        _operand(part.strip(), names, constants)
+        for part in (match["operands"] or "").split(",")
+        if part.strip()
+    )
     type_ = _type(match["type"]) if match["name"] else None
     is_static = row.name == "field" or (
-        row.is_pure and type_ != I128 and all(arg.is_static for arg in args))
+        row.is_pure and type_ != I128 and all(arg.is_static for arg in args)
+    )
     value = Value(row, type_, args, _attribute(match["attr"]), is_static)
     if match["name"]:
         if match["name"] in names:
@@ -112,8 +122,10 @@ def _type(name: str) -> Type:
 def _attribute(text: str | None) -> Any:
     if text is None:
         return None
-    pieces = [int(p) if re.fullmatch(r"-?\d+", p) else {"True": True, "False": False}.get(p, p)
-              for p in text.split(",")]
+    pieces = [
+        int(p) if re.fullmatch(r"-?\d+", p) else {"True": True, "False": False}.get(p, p)
+        for p in text.split(",")
+    ]
     return pieces[0] if len(pieces) == 1 else tuple(pieces)
 
 

@@ -1,15 +1,15 @@
-"""What every pass owes: the same outcome, registers and memory as before, and instruction starts that fit."""
+"""What every pass owes: the same outcome, registers and memory as before, and starts that fit."""
 
 import copy
 
 import pytest
 from hypothesis import given
+from strategies import SparseMemory, block_of, cpu_states, memories, word_lists
 
 from jitppc.ir.block import Block
 from jitppc.ir.builder import BE64, LE64
 from jitppc.ir.interp import Evaluator, Outcome, StorageInterrupt
 from jitppc.ir.passes import ORDER, run_passes
-from strategies import SparseMemory, block_of, cpu_states, memories, word_lists
 
 CIA = 0x10000
 

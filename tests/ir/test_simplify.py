@@ -1,10 +1,11 @@
-"""Simplified expressions equal plain ones, for random trees of integer ops over constants, fields and registers."""
+"""Simplified expressions equal plain ones, for random trees of integer ops."""
 
 import random
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import EDGES, SparseMemory, random_state
 
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
@@ -13,7 +14,6 @@ from jitppc.ir.layout import REGISTERS
 from jitppc.ir.ops import OPS
 from jitppc.ir.ops.integer import ROWS
 from jitppc.ir.types import BY_BITS, I1, I64
-from strategies import EDGES, SparseMemory, random_state
 
 SOURCES = ("gpr", "so", "ca", "crf", "vsr", "xer_low")
 PURE = [row.name for row in ROWS if row.is_pure]
@@ -31,7 +31,7 @@ class PlainBuilder(Builder):
 
 
 def tree(b: Builder, source: random.Random, size: int) -> None:
-    """Random ops, the same for every builder with the same source; every result is written to a GPR."""
+    """Random ops, the same for every builder with the same source; GPRs take the results."""
     values: dict = {}
 
     def keep(value: Value) -> None:
@@ -40,7 +40,10 @@ def tree(b: Builder, source: random.Random, size: int) -> None:
     def some(bits: int):
         pool = values.get(bits)
         if pool is None or source.random() < 0.3:
-            return b.const(source.choice((0, 1, 2, 3, 7, bits - 1, bits, -1, source.choice(EDGES))), BY_BITS[bits])
+            return b.const(
+                source.choice((0, 1, 2, 3, 7, bits - 1, bits, -1, source.choice(EDGES))),
+                BY_BITS[bits],
+            )
         return source.choice(pool[-6:])
 
     for name in SOURCES:
@@ -59,7 +62,11 @@ def tree(b: Builder, source: random.Random, size: int) -> None:
         operands = [some(bits if kind == "T" else kind.bits) for kind in row.args]
         keep(b.emit(row.name, *operands))
     for number, value in enumerate(v for pool in values.values() for v in pool[-3:]):
-        wide = value if value.type == I64 else b.emit("trunc" if value.type.bits > 64 else "zext", value, attr=64)
+        wide = (
+            value
+            if value.type == I64
+            else b.emit("trunc" if value.type.bits > 64 else "zext", value, attr=64)
+        )
         b.set("gpr", 3 + number % 29, wide)
 
 

@@ -1,8 +1,9 @@
 """Text and blocks say the same."""
 
-
 import pytest
 from hypothesis import given
+from strategies import SparseMemory, block_of, cpu_states, memories, random_state, word_lists
+from test_passes import observed
 
 from jitppc.frontend.decode import rows
 from jitppc.frontend.translate import translate_row
@@ -10,8 +11,6 @@ from jitppc.ir.builder import ANY
 from jitppc.ir.interp import Evaluator
 from jitppc.ir.text import block_text, parse_block
 from jitppc.ir.verify import verify
-from strategies import SparseMemory, block_of, cpu_states, memories, random_state, word_lists
-from test_passes import observed
 
 
 @given(line=word_lists(max_size=10), state=cpu_states(), memory=memories())

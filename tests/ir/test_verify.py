@@ -4,6 +4,7 @@ import random
 
 import pytest
 from hypothesis import given
+from strategies import block_of, random_word, word_lists
 
 from jitppc.frontend.decode import rows
 from jitppc.frontend.translate import translate_row, translate_word
@@ -13,7 +14,6 @@ from jitppc.ir.ops import OPS
 from jitppc.ir.passes import ORDER
 from jitppc.ir.types import I8, I64
 from jitppc.ir.verify import LAWS, verify
-from strategies import block_of, random_word, word_lists
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
@@ -95,7 +95,7 @@ def test_the_verifier_says_what_is_wrong(build, sentence):
     try:
         assert sentence in problems_of(build)
     except TypeError:
-        assert not sentence    # the builder refused already
+        assert not sentence  # the builder refused already
 
 
 def test_a_second_instruction_may_load_after_the_first_wrote():

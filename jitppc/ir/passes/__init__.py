@@ -1,6 +1,7 @@
 """Passes from block to block, one per file; this is the only place that knows their order.
 
-A block here is the straight line of one or more instructions (`Block.starts` says where each begins).
+A block here is the straight line of one or more instructions; `Block.starts` says where each
+begins.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from .state_forwarding import forward_state
 
 Pass = Callable[[Block], Block]
 
-#: Forwarding shows folding what registers hold; what both leave unused goes last, writers before values.
+#: Forwarding shows folding what registers hold; what both leave unused goes last, first the writes
+#: and then the values.
 ORDER: tuple[Pass, ...] = (forward_state, fold, drop_dead_sets, eliminate_dead)
 
 
@@ -27,4 +29,12 @@ def run_passes(block: Block) -> Block:
     return block
 
 
-__all__ = ["ORDER", "Pass", "drop_dead_sets", "eliminate_dead", "fold", "forward_state", "run_passes"]
+__all__ = [
+    "ORDER",
+    "Pass",
+    "drop_dead_sets",
+    "eliminate_dead",
+    "fold",
+    "forward_state",
+    "run_passes",
+]

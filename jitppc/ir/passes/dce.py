@@ -9,7 +9,10 @@ from .rebuild import only
 
 
 def eliminate_dead(block: Block) -> Block:
-    """Drop values that nobody uses and that have no effect. Backwards, so that a dropped user frees its operands."""
+    """Drop values that nobody uses and that have no effect.
+
+    Backwards, so that a dropped user frees its operands.
+    """
     used: set[Value] = set()
     kept: list[int] = []
     values = block.values

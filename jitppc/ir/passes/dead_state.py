@@ -13,7 +13,7 @@ _SEES_ALL = Effect.MAY_INTERRUPT | Effect.ENDS_BLOCK | Effect.READS_STATE
 
 
 def drop_dead_sets(block: Block) -> Block:
-    """Drop each `set` whose bytes are all overwritten before the next op that reads them or may leave the block.
+    """Drop each `set` whose bytes are overwritten before an op reads them or may leave the block.
 
     Backwards, with the bytes that will be overwritten unseen; the end of the block sees everything.
     """

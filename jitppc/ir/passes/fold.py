@@ -17,7 +17,7 @@ _SHARED = {row.name: row.args.index("T") if "T" in row.args else 0 for row in OP
 
 
 def fold(block: Block) -> Block:
-    """Every pure op is a constant, an older equal value, or the simplest op that `simplify` knows for it.
+    """Every pure op is a constant, an older equal value, or the simplest op that `simplify` knows.
 
     Behind an `interrupt_if` its condition is known to be 0, so a repeated check goes away.
     """
@@ -72,7 +72,7 @@ class _Folder(OpsMixin):
         return self.pure(row, args, attr, self._result_type(row, shared, attr))
 
     def pure(self, row: Op, args: tuple[Value, ...], attr: Any, result: Type) -> Value:
-        """The value of a pure op: a constant, a simpler or older value, or a new one at the block's end."""
+        """A constant, a simpler or older value, or a new one at the block's end."""
         key = (row.name, attr, *args)
         made = self._made.get(key)
         if made is None and row.commutative:
@@ -86,7 +86,8 @@ class _Folder(OpsMixin):
         else:
             made = simplify(self, row, args, attr, result)
             if made is None:
-                made = Value(row, result, args, attr, all([a.is_static for a in args]) and result is not I128)
+                is_static = result is not I128 and all(a.is_static for a in args)
+                made = Value(row, result, args, attr, is_static)
                 self.block.values.append(made)
         self._made[key] = made
         return made

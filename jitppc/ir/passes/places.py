@@ -1,7 +1,7 @@
 """Where a `get` or `set` lands in CPU_STATE, and which other registers share its bytes.
 
-Registers are views of bytes (lr is spr[8]; fpr[n] is half of vsr[n]), so passes reason about byte ranges and
-never about names. The rules come from `layout.REGISTERS` alone.
+Registers are views of bytes (lr is spr[8]; fpr[n] is half of vsr[n]), so passes reason about byte
+ranges and never about names. The rules come from `layout.REGISTERS` alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def _of_register(name: str, index: int) -> Place:
 
 @cache
 def _all_places() -> tuple[Place, ...]:
-    return tuple({_of_register(r.name, n): None for r in REGISTERS.values() for n in range(r.count)})
+    return tuple(
+        {_of_register(r.name, n): None for r in REGISTERS.values() for n in range(r.count)}
+    )
 
 
 @cache
@@ -60,10 +62,12 @@ def _units() -> dict[int, int]:
 
 @cache
 def mask(here: Place) -> int:
-    """A bit for each smallest piece of the place: places share bytes exactly when their masks share bits."""
+    """A bit for each smallest piece of the place; masks share bits when places share bytes."""
     units, (begin, bits) = _units(), here
     if begin not in units or begin + bits // 8 not in units:
-        raise ValueError(f"no register begins and ends at bytes {begin} to {begin + bits // 8} of the state")
+        raise ValueError(
+            f"no register begins and ends at bytes {begin} to {begin + bits // 8} of the state"
+        )
     return (1 << units[begin + bits // 8]) - (1 << units[begin])
 
 

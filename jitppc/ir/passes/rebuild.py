@@ -1,4 +1,4 @@
-"""What passes share: values with other operands, and instruction starts that follow the ops they point at."""
+"""What passes share: values with other operands, and starts that follow the ops they point at."""
 
 from __future__ import annotations
 
@@ -31,5 +31,7 @@ def only(block: Block, kept: list[int]) -> Block:
     if len(kept) == len(block.values):
         return block
     values = block.values
-    return Block([values[index] for index in kept],
-                 [(bisect_left(kept, index), offset) for index, offset in block.starts])
+    return Block(
+        [values[index] for index in kept],
+        [(bisect_left(kept, index), offset) for index, offset in block.starts],
+    )

@@ -14,9 +14,10 @@ _RESERVING = (OPS["load_reserve"], OPS["store_conditional"])
 
 
 def forward_state(block: Block) -> Block:
-    """A `get` after a `set` or `get` of the same bytes is that value; a `set` of what is there is dropped.
+    """A `get` after a `set` or `get` of the same bytes is that value.
 
-    Halves of a known vector register are taken with `hi` and `lo`, and two known halves are joined with `pack`.
+    A `set` of what is there is dropped. Halves of a known vector register are taken with `hi` and
+    `lo`, and two known halves are joined with `pack`.
     """
     known: dict[Place, Value] = {}
     replaced: dict[Value, Value] = {}

@@ -1,0 +1,164 @@
+"""One instruction run by the evaluator and by an oracle, and what differs afterwards."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from oracles.qemu_user import CIA, WINDOW, WINDOW_BYTES, Answer
+from strategies import random_state, random_word
+
+from jitppc.frontend.decode import Insn, decode
+from jitppc.frontend.disasm import disassemble
+from jitppc.frontend.forms import raw_field
+from jitppc.frontend.translate import translate_word
+from jitppc.ir.interp import Evaluator, Outcome, StorageInterrupt
+from jitppc.ir.layout import MSR
+from jitppc.ir.ops import Effect
+
+#: the parts of the state that a user program sees
+PARTS = (
+    "gpr",
+    "vsr",
+    "crf",
+    "so",
+    "ov",
+    "ca",
+    "ov32",
+    "ca32",
+    "xer_low",
+    "xer_mid",
+    "fpscr",
+    "vscr",
+)
+
+_INTERRUPTS = {
+    "PROGRAM_TRAP": "trap",
+    "PROGRAM_ILLEGAL": "illegal",
+    "PROGRAM_PRIVILEGED": "privileged",
+    "ALIGNMENT": "alignment",
+}
+
+
+class WindowMemory:
+    """The harness's memory: WINDOW and nothing else."""
+
+    def __init__(self, contents: bytes) -> None:
+        self.contents = bytearray(contents)
+        self.first_ea: int | None = None
+
+    def _at(self, ea: int, size_bytes: int) -> int:
+        if self.first_ea is None:
+            self.first_ea = ea
+        if not WINDOW <= ea <= WINDOW + WINDOW_BYTES - size_bytes:
+            raise StorageInterrupt(ea)
+        return ea - WINDOW
+
+    def load(self, ea: int, size_bytes: int) -> bytes:
+        at = self._at(ea, size_bytes)
+        return bytes(self.contents[at : at + size_bytes])
+
+    def store(self, ea: int, data: bytes) -> None:
+        at = self._at(ea, len(data))
+        self.contents[at : at + len(data)] = data
+
+
+@dataclass(slots=True)
+class Case:
+    """A word, the state before it, and the result of a run."""
+
+    word: int
+    state: np.ndarray
+    window: bytes
+
+    @property
+    def insn(self) -> Insn:
+        found = decode(self.word)
+        assert found is not None
+        return found
+
+    def field(self, name: str) -> int:
+        """A field's bits."""
+        return raw_field(self.insn.row.picture, self.word, name)
+
+    def gpr(self, field: str) -> int:
+        """The contents of the GPR that a field names, before the instruction."""
+        return int(self.state[0]["gpr"][self.field(field)])
+
+    def vsr(self, field: str) -> tuple[int, int]:
+        """High and low doubleword of the VSR (VR for V fields) that a field names, before."""
+        low, high = self.state[0]["vsr"][self.field(field) + (32 if field.startswith("V") else 0)]
+        return int(high), int(low)
+
+    def __str__(self) -> str:
+        return f"{self.word:08x} {disassemble(self.word, CIA)}"
+
+
+def evaluate(case: Case) -> tuple[Answer, int | None]:
+    """The evaluator's answer, and the effective address of the first access."""
+    state, memory = case.state.copy(), WindowMemory(case.window)
+    evaluator = Evaluator(state, memory)
+    try:
+        outcome = evaluator.run(translate_word(case.word), CIA)
+    except StorageInterrupt:
+        outcome = Outcome("interrupt", CIA, "STORAGE")
+    kind = outcome.kind
+    if kind == "interrupt":
+        kind = _INTERRUPTS.get(outcome.detail, outcome.detail.lower())
+    elif kind == "jump" and outcome.nia == CIA + 4:
+        kind = "next"
+    return Answer(kind, outcome.nia, state, bytes(memory.contents)), memory.first_ea
+
+
+def touches_memory(word: int) -> bool:
+    """The instruction may load or store."""
+    effects = Effect.READS_MEMORY | Effect.WRITES_MEMORY
+    return any(v.op.effects & effects and v.args for v in translate_word(word).values)
+
+
+def make_case(insn_row, source: random.Random) -> Case:
+    """A random case of a row. Accesses mostly fall into the window: RA is moved so that they do."""
+    word = random_word(insn_row, source)
+    state = random_state(source.getrandbits(32), msr=MSR.PR)
+    case = Case(word, state, source.randbytes(WINDOW_BYTES))
+    if touches_memory(word) and "RA" in insn_row.picture.fields and source.random() < 0.9:
+        wanted = WINDOW + 2048 + source.choice((0, 16, 32, 64, 96, 112, source.randrange(128)))
+        _, ea = evaluate(case)
+        if ea is not None and case.field("RA"):
+            gpr = state[0]["gpr"]
+            number = case.field("RA")
+            gpr[number] = int(gpr[number]) + wanted - ea & 0xFFFFFFFFFFFFFFFF
+    return case
+
+
+def differences(ours: Answer, theirs: Answer) -> dict[str, tuple]:
+    """What differs, part by part: (ours, theirs)."""
+    found: dict[str, tuple] = {}
+    if (ours.kind, ours.nia) != (theirs.kind, theirs.nia):
+        found["outcome"] = ((ours.kind, hex(ours.nia)), (theirs.kind, hex(theirs.nia)))
+    a, b = ours.state[0], theirs.state[0]
+    for part in PARTS:
+        if np.array_equal(a[part], b[part]):
+            continue
+        if a[part].ndim == 0:
+            found[part] = (hex(a[part]), hex(b[part]))
+            continue
+        for index in np.flatnonzero(np.any(np.atleast_2d((a[part] != b[part]).T), axis=0)):
+            found[f"{part}{index}"] = tuple(_shown(s[part][index]) for s in (a, b))
+    for name, number in (("lr", 8), ("ctr", 9)):
+        if a["spr"][number] != b["spr"][number]:
+            found[name] = (hex(a["spr"][number]), hex(b["spr"][number]))
+    if ours.window != theirs.window:
+        changed = [n for n in range(WINDOW_BYTES) if ours.window[n] != theirs.window[n]]
+        piece = slice(changed[0], changed[-1] + 1)
+        found["memory"] = (
+            ours.window[piece].hex(),
+            theirs.window[piece].hex(),
+            hex(WINDOW + changed[0]),
+        )
+    return found
+
+
+def _shown(value: np.ndarray) -> str:
+    return hex(value) if value.ndim == 0 else f"0x{int(value[1]):016x}_{int(value[0]):016x}"

@@ -1,0 +1,206 @@
+"""Where qemu-ppc64le is known to differ from POWER9 or from the book, with the reason.
+
+A waiver excuses differences in the parts it names, for the rows it names, when its condition holds.
+A test fails when one is not needed any more. `fixed_in` is the QEMU version that needs it no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from oracles.agreement import Case
+from oracles.qemu_user import Answer
+
+Condition = Callable[[Case, Answer, Answer], bool]
+
+
+def always(_case: Case, _ours: Answer, _theirs: Answer) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """`rows` and `parts` are patterns of row keys and of difference names; RT is the target."""
+
+    rows: tuple[str, ...]
+    parts: tuple[str, ...]
+    reason: str
+    ref: str
+    when: Condition = always
+    fixed_in: tuple[int, ...] = (9999,)
+
+    def applies(self, key: str) -> bool:
+        """The waiver is about this row."""
+        return any(fnmatchcase(key, pattern) for pattern in self.rows)
+
+    def excuses(self, case: Case, part: str, ours: Answer, theirs: Answer) -> bool:
+        """The difference in this part is the one the waiver is about."""
+        names = [f"gpr{case.field(p)}" if p == "RT" else p for p in self.parts]
+        return any(fnmatchcase(part, name) for name in names) and self.when(case, ours, theirs)
+
+
+def _we_say(kind: str) -> Condition:
+    return lambda case, ours, theirs: ours.kind == kind
+
+
+def _they_say(kind: str) -> Condition:
+    return lambda case, ours, theirs: theirs.kind == kind
+
+
+def _target_is_zero(case: Case, ours: Answer, _theirs: Answer) -> bool:
+    return int(ours.state[0]["gpr"][case.field("RT")]) == 0
+
+
+def _same_high_halves(_case: Case, ours: Answer, theirs: Answer) -> bool:
+    return bool((ours.state[0]["vsr"][:, 1] == theirs.state[0]["vsr"][:, 1]).all())
+
+
+EVERYTHING = ("*",)
+
+WAIVERS: tuple[Waiver, ...] = (
+    # --- fixed point
+    Waiver(
+        ("mulhw", "mulhwu"),
+        ("RT", "crf0"),
+        "POWER9 puts the high word into both halves of RT",
+        "Book I 3.3.9: RT[0:31] is undefined",
+    ),
+    Waiver(
+        ("divw", "divwu", "divwe", "divweu"),
+        ("RT", "crf0"),
+        "POWER9 zeroes the upper half of RT",
+        "Book I 3.3.9: RT[0:31] is undefined",
+    ),
+    Waiver(
+        ("div*", "mod*"),
+        ("RT", "crf0"),
+        "POWER9 gives 0 for a quotient that does not exist",
+        "Book I 3.3.9: RT is undefined",
+        when=_target_is_zero,
+    ),
+    Waiver(("darn",), ("RT",), "random numbers", "Book I 3.3.9"),
+    # --- storage
+    Waiver(
+        ("l[bhwdq]arx", "st[bhwdq]cx."),
+        EVERYTHING,
+        "a misaligned access with reservation is not refused",
+        "Book III 7.5.8",
+        when=_we_say("alignment"),
+    ),
+    Waiver(
+        ("lwat.*", "ldat.*", "stwat.*", "stdat.*"),
+        EVERYTHING,
+        "alignment within 32 bytes is judged later, or not at all",
+        "Book II 4.5",
+        when=lambda case, ours, theirs: "alignment" in (ours.kind, theirs.kind),
+    ),
+    Waiver(
+        ("lwat.[57]", "stwat.[57]"),
+        ("memory",),
+        "signed words are compared as unsigned",
+        "Book II 4.5",
+    ),
+    Waiver(
+        ("lwat.25", "ldat.25"),
+        ("RT",),
+        "the sign of the least number reaches too far when operands differ",
+        "Book II 4.5",
+    ),
+    Waiver(
+        ("lmw", "stmw", "ls[ws]*", "sts[wx]*"),
+        EVERYTHING,
+        "the user-mode emulator ends at the alignment interrupt of little-endian mode",
+        "Book I 3.3.5",
+        when=_they_say("crash"),
+    ),
+    Waiver(("icbt",), EVERYTHING, "taken as illegal", "Book II 4.3.1", when=_they_say("illegal")),
+    Waiver(
+        ("copy", "paste."), EVERYTHING, "taken as illegal", "Book II 4.4", when=_they_say("illegal")
+    ),
+    Waiver(
+        ("dcbf",),
+        EVERYTHING,
+        "reserved L values are taken as illegal",
+        "Book II 4.3.2",
+        when=_they_say("illegal"),
+    ),
+    Waiver(
+        ("dst*",),
+        ("outcome",),
+        "taken as illegal when RA is 0",
+        "Vector facility, data streams",
+        when=_they_say("illegal"),
+    ),
+    # --- special registers and system
+    Waiver(
+        ("mfspr.*",),
+        ("RT",),
+        "registers that the harness does not load",
+        "Book III 5.4.4",
+        when=_they_say("next"),
+    ),
+    Waiver(
+        ("mfspr.PVR",), ("outcome",), "user mode may read PVR, as Linux emulates", "Book III 5.3.1"
+    ),
+    Waiver(
+        ("m[ft]spr.PPR32", "m[ft]spr.UDSCR", "mfspr.UAMR"),
+        EVERYTHING,
+        "problem-state numbers of these registers are refused",
+        "Book III 5.4.4",
+        when=_they_say("privileged"),
+    ),
+    Waiver(
+        ("m[ft]spr.EBB?R", "m[ft]spr.BESCR"),
+        EVERYTHING,
+        "the user-mode emulator ends at the facility interrupt",
+        "Book II 7.2",
+        when=_they_say("crash"),
+    ),
+    Waiver(("mftb", "mftb.TBU"), ("RT",), "the evaluator has no clock", "Book II 6.2"),
+    Waiver(
+        ("wait",),
+        EVERYTHING,
+        "the user-mode emulator ends, or refuses reserved WC values",
+        "Book II 4.6.4",
+    ),
+    Waiver(
+        ("rfscv",), ("outcome",), "illegal instead of privileged in problem state", "Book III 4.3.1"
+    ),
+    # --- vectors
+    Waiver(
+        ("vextu[hw][lr]x",),
+        ("RT",),
+        "the element reaches beyond the register",
+        "Book I 6.7.5: undefined",
+        when=lambda case, ours, theirs: (
+            case.gpr("RA") % 16 > {"h": 14, "w": 12}[case.insn.row.key[5]]
+        ),
+    ),
+    Waiver(("mtvscr",), ("vscr",), "reserved bits of VSCR are kept", "Book I 6.3.2"),
+    Waiver(("vrldmi",), ("vsr*",), "zeros instead of VRT outside the mask", "Book I 6.9.2"),
+    Waiver(
+        (
+            "lxsdx",
+            "lxsiwax",
+            "lxsiwzx",
+            "lxsibzx",
+            "lxsihzx",
+            "lxsspx",
+            "mtvsrd",
+            "mtvsrwa",
+            "mtvsrwz",
+        ),
+        ("vsr*",),
+        "POWER9 zeroes the second doubleword",
+        "Book I 7.6.3: undefined",
+        when=_same_high_halves,
+    ),
+)
+
+#: rows whose cases cannot be judged here
+NOT_RUN: dict[str, str] = {
+    "sc": "would be a system call of the emulated process",
+    "scv": "would be a system call of the emulated process",
+}
