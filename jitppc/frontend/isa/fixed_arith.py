@@ -194,7 +194,7 @@ def darn(b: Builder, i: Fields) -> None:
     b.set_gpr(i.RT, b.select(reserved, b.const(0), number))
 
 
-@insn("XO", "011111 RT RA RB / 001001010 /", ABC, since="2.06", ref="Book I 3.3.9.1")
+@insn("XO", "011111 RT RA RB / 001001010 /", ABC, since="2.06", ref="Book I 3.3.15")
 def addg6s(b: Builder, i: Fields) -> None:
     """RT <- 6 in each nibble whose sum (RA) + (RB) carries nothing out, else 0."""
     ra, rb = b.gpr(i.RA), b.gpr(i.RB)

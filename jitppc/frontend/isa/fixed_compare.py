@@ -1,4 +1,4 @@
-"""Fixed-point compare, set and select. Ref: Book I 3.3.10, 3.3.12."""
+"""Fixed-point compare, select and set. Ref: Book I 3.3.10, 3.3.12, 3.3.17."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def cmpeqb(b: Builder, i: Fields) -> None:
     b.set_crf(i.BF, b.shl(b.zext(b.ne(equal, 0), 8), 2))
 
 
-@insn("X", "011111 RT BFA // ///// 0010000000 /", "RT,BFA", since="3.0", ref="Book I 3.3.12")
+@insn("X", "011111 RT BFA // ///// 0010000000 /", "RT,BFA", since="3.0", ref="Book I 3.3.17")
 def setb(b: Builder, i: Fields) -> None:
     """RT <- -1, 1 or 0 as CR field BFA says LT, GT or neither."""
     field = b.crf(i.BFA)
