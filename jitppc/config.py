@@ -125,7 +125,11 @@ RUN_OPTIONS = (
         free_text=True,
     ),
     Option(
-        ("timeout",), "SECONDS", "end with status 124 after this time", "timeout", values.seconds
+        ("timeout",),
+        "SECONDS",
+        "end with status 124 when the guest has run so long",
+        "timeout",
+        values.seconds,
     ),
     Option(
         ("clock",),
