@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable
 
+from jitppc.errors import OptionError
 from jitppc.spapr.ports import Chardev
 
 KEPT = 4 << 20
@@ -54,8 +55,12 @@ class ConsoleTap:
     def expect(self, pattern: str | bytes | None, on_match: Callable[[str], None]) -> None:
         """`on_match` is called with the text when `pattern` appears after the previous match."""
         raw = pattern.encode() if isinstance(pattern, str) else pattern
+        try:
+            compiled = None if raw is None else re.compile(raw, re.MULTILINE)
+        except re.error as error:
+            raise OptionError(f"{pattern!r} is not a regular expression: {error}") from error
         with self._lock:
-            self._pattern = None if raw is None else re.compile(raw, re.MULTILINE)
+            self._pattern = compiled
             self._on_match = on_match
             found = self._search(0)
         if found is not None:

@@ -23,6 +23,7 @@ from jitppc.errors import OptionError
 from jitppc.spapr import boot, fdt
 from jitppc.spapr.console import ConsoleTap
 from jitppc.spapr.cpu_models import cpu_model
+from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
 from jitppc.spapr.hcall.table import HcallDispatcher
 from jitppc.spapr.memory_map import RMA_MAX
 from jitppc.spapr.memory_size import memory_size
@@ -48,6 +49,12 @@ from jitppc.spapr.xics import Xics
 log = logging.getLogger(__name__)
 
 BOOTARGS_MAX = 2047
+MAX_VCPUS = 1
+"""The native room runs one vCPU so far; this room runs each on a thread of its own."""
+CLOCKS = ("host", "insns")
+REPEATABLE_EPOCH_NS = 1_767_225_600_000_000_000
+"""2026-01-01 00:00 UTC."""
+MAX_IGNORED_INTERRUPTS = 3
 WATCHDOG_POWER_OFF, WATCHDOG_RESTART, WATCHDOG_DUMP_RESTART = 1, 2, 3
 
 
@@ -67,6 +74,7 @@ class Machine:
         *,
         nvram: str | os.PathLike[str] | None = None,
         no_reboot: bool = False,
+        clock: str = "host",
         runtime: RuntimeFactory | None = None,
         **runtime_options: Any,
     ) -> None:
@@ -77,13 +85,16 @@ class Machine:
             memory: bytes, or text such as "2G".
             console: where the guest's output goes; None keeps it in `console_output` only.
             nvram: backing file of the NVRAM, made when it does not exist.
+            clock: "host", or "insns": time, the date and random numbers are the same in every run.
             no_reboot: a guest that reboots ends `run` with reason "reboot" instead.
             runtime, runtime_options: what makes memory and vCPUs, and what they are told.
         """
         self._model = cpu_model(cpu)
         ram_size = memory_size(memory)
-        if smp != 1:
-            raise OptionError(f"-smp {smp}: this release runs one virtual processor")
+        if not 1 <= smp <= MAX_VCPUS:
+            raise OptionError(f"-smp {smp}: this release runs {MAX_VCPUS} virtual processor(s)")
+        if clock not in CLOCKS:
+            raise OptionError(f"clock {clock!r} is unknown; there are {', '.join(CLOCKS)}")
         if len(append.encode()) > BOOTARGS_MAX or "\0" in append:
             raise OptionError(f"the kernel command line is longer than {BOOTARGS_MAX} bytes")
         initrd_path = None if initrd is None else Path(initrd)
@@ -91,7 +102,8 @@ class Machine:
         self._append = append
         self.no_reboot = no_reboot
 
-        factory = NativeRuntime(strategy, runtime_options) if runtime is None else runtime
+        options = {"clock": clock, **runtime_options}
+        factory = NativeRuntime(strategy, options) if runtime is None else runtime
         self.memory: GuestMemory = factory.memory(ram_size)
         self.cpus: list[Vcpu] = [factory.vcpu(self.memory, i, self._model) for i in range(smp)]
 
@@ -105,7 +117,8 @@ class Machine:
         nvram_path = None if nvram is None else Path(nvram)
         self._nvram = self._vio.plug(lambda slot: Nvram(slot, path=nvram_path))
         self._events = EventQueue(lambda: self._xics.pulse(fdt.EPOW_IRQ))
-        self._clock = RtcClock()
+        self._entropy = HostEntropy() if clock == "host" else RepeatableEntropy()
+        self._clock = RtcClock() if clock == "host" else RtcClock(self._guest_time_ns)
         self._watchdogs = Watchdogs(self._watchdog_expired)
         self.hcalls = HcallDispatcher()
         self._is_running = threading.Lock()
@@ -198,6 +211,7 @@ class Machine:
             events=self._events,
             clock=self._clock,
             watchdogs=self._watchdogs,
+            random_bytes=self._entropy.random_bytes,
         )
         views = [PaprCpu(record, platform) for record in self._partition.records]
         self._processors = [Processor(view, self.hcalls, self._latch) for view in views]
@@ -214,7 +228,7 @@ class Machine:
             vio_nodes=self._vio.tree_nodes(),
             stdout_path=f"/vdevice/vty@{self.vty.slot.unit_address:x}",
             rtas_tokens=advertised_tokens(),
-            rng_seed=os.urandom(32),
+            rng_seed=self._entropy.random_bytes(32),
         )
         claims = ClaimMap(min(self.memory.size, RMA_MAX))
         for start, size in taken:
@@ -282,11 +296,25 @@ class Machine:
                 self._latch.set(Stop("timeout"))
         except BaseException as error:  # noqa: BLE001 (KeyboardInterrupt; `take` raises it again)
             self._latch.fail(error)
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.5)
-                self._wake_all()
+        self._join(threads)
         return self._latch.take()
+
+    def _join(self, threads: list[threading.Thread]) -> None:
+        """All vCPUs stand still. An impatient caller is heard after a few interrupts."""
+        interrupts = 0
+        while any(thread.is_alive() for thread in threads):
+            try:
+                for thread in threads:
+                    thread.join(0.5)
+                self._wake_all()
+            except KeyboardInterrupt:
+                interrupts += 1
+                if interrupts > MAX_IGNORED_INTERRUPTS:
+                    raise
+
+    def _guest_time_ns(self) -> int:
+        """The date of a repeatable run: a fixed day plus the boot processor's time base."""
+        return REPEATABLE_EPOCH_NS + self.cpu.timebase * 1_000_000_000 // self._model.timebase_hz
 
     def _wake_all(self) -> None:
         for record in self._partition.records:

@@ -24,8 +24,6 @@ class Vcpu(Protocol):
     """One virtual processor. All registers are plain Python ints, unsigned."""
 
     vcpu_id: int
-    gpr: MutableSequence[int]
-    spr: MutableMapping[str, int]
     nia: int
     msr: int
     lr: int
@@ -33,6 +31,13 @@ class Vcpu(Protocol):
     cr: int
     lpcr: int
     sprg0: int
+
+    @property
+    def gpr(self) -> MutableSequence[int]: ...
+
+    @property
+    def spr(self) -> MutableMapping[str, int]:
+        """Special purpose registers by their book names."""
 
     @property
     def timebase(self) -> int: ...

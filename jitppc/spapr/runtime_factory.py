@@ -26,7 +26,8 @@ class NativeRuntime:
 
         return NativeMemory(size)
 
-    def vcpu(self, memory: GuestMemory, vcpu_id: int, model: CpuModel) -> Vcpu:
+    def vcpu(self, memory: Any, vcpu_id: int, model: CpuModel) -> Vcpu:
+        """A vCPU over memory that this factory has made."""
         from jitppc.runtime.factory import make_vcpu
 
         return make_vcpu(memory, vcpu_id, model.pvr, self._strategy, **self._options)

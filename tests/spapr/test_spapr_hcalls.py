@@ -275,7 +275,7 @@ def test_memop_copies_overlapping_areas_and_inverts(call):
 
 def test_characteristics_ask_for_no_cache_flush(call):
     _, character, behaviour, *_ = call(ask((0x1C8,)))[0]
-    assert character == 1 << 58 | 1 << 56
+    assert character == 1 << 62 | 1 << 58
     assert behaviour == 1 << 63 | 1 << 56 | 1 << 55
 
 

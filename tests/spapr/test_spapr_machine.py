@@ -5,6 +5,7 @@ import pytest
 from spapr_fakes import FakeExit, Reason
 
 from jitppc.errors import UserError
+from jitppc.spapr import machine as machine_module
 from jitppc.spapr.memory_map import KERNEL_GRA, PROM_ENTRY_GRA, PROM_STUB
 
 
@@ -215,6 +216,7 @@ def test_a_kernel_without_agreement_ends_with_a_reason_instead_of_hanging(machin
         {"smp": 0},
         {"smp": 2},
         {"append": "x" * 3000},
+        {"clock": "sundial"},
         {"initrd": "/nonexistent"},
         {"nvram": "/nonexistent/nvram"},
     ],
@@ -228,3 +230,65 @@ def test_impossible_options_are_refused_in_one_line(machine_with, options):
 def test_cpu_names_are_case_insensitive(machine_with):
     for name in ("POWER9", "power9_v2.0", "Power9_V2.2"):
         machine_with(cpu=name)
+
+
+def test_an_impossible_pattern_is_refused_in_one_line(machine_with):
+    with pytest.raises(UserError):
+        machine_with().run(until="(")
+
+
+def test_repeatable_machines_see_the_same_numbers_and_date(machine_with):
+    def program(vcpu):
+        seen.append((yield from vcpu.hcall(0x300))[1])
+        seen.append((yield from vcpu.rtas(0x2001, nret=8)))
+        yield from vcpu.put(b"done")
+
+    runs = []
+    for _ in range(2):
+        seen = []
+        machine = machine_with(program, clock="insns")
+        machine.run(until="done", timeout=20)
+        runs.append((seen, machine.device_tree()))
+    assert runs[0] == runs[1]
+    assert runs[0][0][1][1] == 2026
+
+
+@pytest.fixture
+def two_vcpus(monkeypatch):
+    monkeypatch.setattr(machine_module, "MAX_VCPUS", 2)
+
+
+def test_a_second_vcpu_is_started_prodded_and_interrupted(machine_with, two_vcpus):
+    def program(vcpu):
+        if vcpu.vcpu_id == 0:
+            yield from vcpu.hcall(0x31C, 1, 4, 0, 0)
+            assert (yield from vcpu.rtas(0x2005, 1, nret=2)) == [0, 0]
+            assert (yield from vcpu.rtas(0x2006, 1, 0x4000, 77)) == [0]
+            assert (yield from vcpu.rtas(0x2005, 1, nret=2)) == [0, 2]
+            while not seen.get("joined"):
+                yield from vcpu.hcall(0xE4, (1 << 64) - 1, 0)
+            yield from vcpu.hcall(0xE8, 1)
+            while not seen.get("ready"):
+                yield from vcpu.hcall(0xE4, 1, 1)
+            yield from vcpu.hcall(0x6C, 1, 4)
+        else:
+            seen.update(nia=vcpu.nia, r3=vcpu.gpr[3], ile=vcpu.ile, msr=vcpu.msr)
+            seen["joined"] = True
+            yield from vcpu.hcall(0x298)
+            yield from vcpu.hcall(0x68, 0xFF)
+            seen["ready"] = True
+            while not vcpu.external:
+                yield from vcpu.hcall(0xE0)
+            seen["xirr"] = (yield from vcpu.hcall(0x74))[1]
+            yield from vcpu.put(b"done")
+
+    seen = {}
+    machine = machine_with(program, smp=2)
+    assert machine.run(until="done", timeout=20).reason == "until"
+    assert seen["xirr"] == 0xFF000002
+    assert (seen["nia"], seen["r3"], seen["ile"], seen["msr"]) == (
+        0x4000,
+        77,
+        True,
+        1 << 63 | 0x1000,
+    )

@@ -73,8 +73,8 @@ class HcallDispatcher:
     def dispatch(self, cpu: PaprCpu) -> None:
         """The hypercall in r3 of the caller is answered in its registers."""
         gpr = cpu.vcpu.gpr
-        opcode = int(gpr[3])
-        result = self._call(cpu, opcode, [int(gpr[4 + i]) for i in range(9)])
+        opcode, *args = gpr[3:13]
+        result = self._call(cpu, opcode, args)
         if isinstance(result, Resume):
             cpu.vcpu.nia = cpu.vcpu.nia - 4 & M64
             return
