@@ -44,7 +44,8 @@ def verify(block: Block) -> list[str]:
             if applies(value.op) and not _safely(holds, walk, value):
                 problems.append(f"op {index}, {value_text(value, walk.names)}: {law}")
         walk.defined.add(value)
-        walk.written |= bool(value.op.effects & Effect.WRITES_STATE)
+        # a reservation may be lost at any time, so only `set` counts
+        walk.written |= value.op.name == "set"
     return problems
 
 

@@ -14,10 +14,17 @@ from jitppc.ir.passes import ORDER, run_passes
 CIA = 0x10000
 
 
+class Repeatable(Evaluator):
+    """Runs the same way twice."""
+
+    def _random(self, _value) -> int:
+        return 4
+
+
 def observed(block: Block, state, memory: SparseMemory):
     """All that the architecture can see of a run."""
     state, memory = state.copy(), copy.deepcopy(memory)
-    evaluator = Evaluator(state, memory)
+    evaluator = Repeatable(state, memory)
     try:
         outcome = evaluator.run(block, CIA)
     except StorageInterrupt:
