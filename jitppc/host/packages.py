@@ -40,6 +40,8 @@ APT::Get::Always-Include-Phased-Updates "true";
 Dir::State "{root}/state";
 Dir::State::status "{root}/state/status";
 Dir::Cache "{root}/cache";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
 Dir::Log "{root}/log";
 Acquire::Languages "none";
 Acquire::GzipIndexes "true";
