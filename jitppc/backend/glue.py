@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from jitppc.ir.layout import CELL_BYTES, COUNTER, PAGE_INFO, PAGE_INFO_OFFSET, offset
 
 from .lower.effects import METADATA
-from .tier0 import ARGS, TYPES, Emitter, arrive, tail
+from .tier0 import ARGS, HANDLER_AT, TYPES, Emitter, arrive, tail
 
 #: native routines every handler module may call: name -> LLVM parameter types
 ROUTINES = {
@@ -93,6 +93,26 @@ def _far_jump() -> str:
 miss:
 {_publish('%target', '%icount')}
  {tail('@dispatch')}
+}}
+"""
+
+
+def _near_arrive() -> str:
+    """Where regions go to reach a cell of their page that they do not contain."""
+    e = Emitter()
+    arrive(e, "%cell", "%icount", "%delta")
+    return f"define preserve_nonecc void @near_arrive({ARGS}) nounwind {{\n" + "\n".join(e.lines) + "\n}\n"
+
+
+def _side_exit() -> str:
+    """Where regions leave in the middle: the cell's tier-0 handler, even if a region starts at the cell."""
+    return f"""define preserve_nonecc void @side_exit({ARGS}) nounwind {{
+ %p_number = getelementptr i8, ptr %cell, i64 {HANDLER_AT}
+ %number = load i16, ptr %p_number
+ %number64 = zext i16 %number to i64
+ %p_handler = getelementptr ptr, ptr @handlers, i64 %number64
+ %handler = load ptr, ptr %p_handler
+ {tail('%handler')}
 }}
 """
 
@@ -280,7 +300,7 @@ def glue_module(matches: dict[str, Sequence[Match]], helpers: Sequence[str], han
     anchors = [f"decode_me_{mode}" for mode in matches] + ["page_end", "handlers"]
     text.append(f"@anchors = constant [{len(anchors)} x ptr] [" + ", ".join(f"ptr @{a}" for a in anchors) + "]")
     text += [chain_tables(mode, chain) for mode, chain in matches.items()]
-    text += [_simple(), _far_jump(), _dispatch()]
+    text += [_simple(), _far_jump(), _near_arrive(), _side_exit(), _dispatch()]
     text += [_helper(name) for name in helpers]
     text += [_decode_me(mode, swaps=mode != "le64") for mode in matches]
     text.append(METADATA)

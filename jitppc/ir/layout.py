@@ -202,6 +202,8 @@ CELL_PAGE_BYTES = PAGE_INFO_OFFSET + 64
 
 #: Jumps to a cell before it asks to be translated.
 HOT_THRESHOLD = 2000
+#: ... and until it asks again, which is how requests are ranked.
+HOT_AGAIN = 16_000
 
 
 class ExitReason:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from .engine import Engine
 from .memory import GuestMemory
 from .tier0 import Progress
+from .translator import Translator
 from .vcpu import Vcpu
+from .workers import WorkerPool
 
 STRATEGIES = {
     "interp": "tier 0 only: the threaded interpreter",
@@ -22,4 +25,8 @@ def make_vcpu(memory: GuestMemory, vcpu_id: int, pvr: int, strategy: str = "regi
     if strategy not in STRATEGIES:
         raise ValueError(f"unknown strategy {strategy!r}; there are {', '.join(STRATEGIES)}")
     engine = Engine(exact=strategy == "exact", use_cache=use_cache, progress=progress)
-    return Vcpu(engine, memory, vcpu_id, pvr, clock)
+    vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
+    if strategy == "regions":
+        pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
+        vcpu.translator = Translator(engine, memory, vcpu, pool)
+    return vcpu

@@ -71,6 +71,7 @@ class Vcpu:
         self.gpr, self.spr = Gprs(self.state["gpr"]), Sprs(self.state["spr"])
         self.python_seconds = self.native_seconds = 0.0
         self._last_return: float | None = None
+        self.translator: Any = None
         memory.on_code_write = self._note_store
         self.reset()
 
@@ -245,6 +246,8 @@ class Vcpu:
             "interrupts": {f"{n << 8:#x}": int(c) for n, c in enumerate(self.state["interrupts"]) if c},
             "unknown_instructions": int(self.state["unknown_count"]),
         }
+        if self.translator is not None:
+            found |= self.translator.statistics()
         return found | {name: int(self.state["counters"][n]) for name, n in layout.COUNTER.items()}
 
 

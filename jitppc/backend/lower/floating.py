@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from jitppc.ir.block import Value
 
+from . import floating_functions
 from .emitter import Emitter, lowers
+
+__all__ = ["floating_functions"]
 
 HOST = {"d_add": "fadd", "d_sub": "fsub", "d_mul": "fmul", "d_div": "fdiv"}
 INFINITY = 0x7FF << 52
@@ -46,6 +49,23 @@ def _fma(e: Emitter, v: Value) -> str:
 def _single(e: Emitter, v: Value) -> str:
     single = e.tmp(f"fptrunc double {as_double(e, e.of(v.args[0]))} to float")
     return as_bits(e, e.tmp(f"fpext float {single} to double"))
+
+
+@lowers("d_of_int")
+def _of_int(e: Emitter, v: Value) -> str:
+    return as_bits(e, e.tmp(f"sitofp i64 {e.of(v.args[0])} to double"))
+
+
+@lowers("d_to_int")
+def _to_int(e: Emitter, v: Value) -> str:
+    """Frozen, because LLVM leaves more than the number open when it does not fit."""
+    return e.tmp(f"freeze i64 {e.tmp(f'fptosi double {as_double(e, e.of(v.args[0]))} to i64')}")
+
+
+@lowers("d_lt", "d_eq")
+def _compare(e: Emitter, v: Value) -> str:
+    x, y = (as_double(e, e.of(a)) for a in v.args)
+    return e.tmp(f"fcmp {'olt' if v.op.name == 'd_lt' else 'oeq'} double {x}, {y}")
 
 
 def _nan(e: Emitter, sign_in_place: str, fraction_in_place: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from numba import njit, types
 
 from jitppc.ir.layout import (
-    CELL_BYTES, CELL_PAGE_BYTES, CELLS_PER_PAGE, CODE_CONTEXTS, COUNTER, GRANULE_LOG2, HOT_RING, HOT_THRESHOLD, MSR,
+    CELL_BYTES, CELL_PAGE_BYTES, CELLS_PER_PAGE, CODE_CONTEXTS, COUNTER, GRANULE_LOG2, HOT_AGAIN, HOT_RING, HOT_THRESHOLD, MSR,
     NO_TAG, PAGE_INFO_OFFSET,
 )
 
@@ -180,7 +180,9 @@ def hot(cpu: Any, address: Any) -> None:
     """A cell was jumped to often: ask for its translation, if the ring has room."""
     cpu.counters[HOT_COUNT] += U(1)
     cell = cell_at(address)
-    cell.heat = 0xFFFF
+    cell.heat = HOT_AGAIN
+    if cell.entry != load64(cpu.table + U(cell.handler) * U(8)):
+        return                                       # undecoded, or translated already
     if cpu.hot_ring == U(0) or cpu.hot_head - cpu.hot_tail >= U(HOT_RING):
         return
     index = (cpu.nia & U(4095)) >> U(2)

@@ -1,0 +1,71 @@
+"""A pool of compile workers (see worker.py): one thread of ours waits on each process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from jitppc.errors import JitppcError
+
+from .worker import receive, send
+
+
+class WorkerError(JitppcError):
+    """A worker could not do its task, or died."""
+
+
+class WorkerPool:
+    """`count` worker processes, started on first use, niced below the machine itself."""
+
+    def __init__(self, count: int, niceness: int = 5) -> None:
+        self.count = count
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="jitppc-compile")
+        self._local = threading.local()
+        self._niceness = niceness
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()
+
+    def submit(self, task: str, *arguments: Any) -> Future[Any]:
+        """Do a task of worker.TASKS in some worker."""
+        return self._threads.submit(self._call, task, arguments)
+
+    def _process(self) -> subprocess.Popen[bytes]:
+        process = getattr(self._local, "process", None)
+        if process is None or process.poll() is not None:
+            environment = dict(os.environ)
+            environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "jitppc.runtime.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                env=environment, start_new_session=True, preexec_fn=lambda: os.nice(self._niceness) and None)
+            self._local.process = process
+            with self._lock:
+                self._processes.append(process)
+        return process
+
+    def _call(self, task: str, arguments: tuple[Any, ...]) -> Any:
+        process = self._process()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            send(process.stdin, (task, arguments))
+            ok, answer = receive(process.stdout)
+        except (OSError, EOFError) as error:
+            raise WorkerError(f"a compile worker died during {task} (status {process.poll()})") from error
+        if not ok:
+            raise WorkerError(f"{task}: {answer}")
+        return answer
+
+    def close(self) -> None:
+        """End all workers, finished or not."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            for process in self._processes:
+                process.kill()
+                process.wait()
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        stream.close()
+            self._processes.clear()
