@@ -1,6 +1,8 @@
 """Lowering: one small function per IR op, to LLVM text. Pure ops here; state, memory and control in `effects`."""
 
-from . import floating, integer, vector, vector_crypto, vector_float
+from . import floating, integer, vector, vector_crypto, vector_decimal, vector_float
 from .emitter import LOWER, Emitter, lowers
 
-__all__ = ["LOWER", "Emitter", "floating", "integer", "lowers", "vector", "vector_crypto", "vector_float"]
+__all__ = [
+    "LOWER", "Emitter", "floating", "integer", "lowers", "vector", "vector_crypto", "vector_decimal", "vector_float",
+]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..types import I64, I128, Type, signed
-from . import vector_crypto, vector_float
+from . import vector_crypto, vector_decimal, vector_float
 from .row import Op
 from .vector_lanes import join, split
 
@@ -117,5 +117,6 @@ ROWS = (
     Op("vshuffle", V2, I128, "The bytes of the two operands, concatenated, whose numbers are the attribute, a "
        "tuple of 16.", _shuffle, attr="bytes"),
     *vector_crypto.ROWS,
+    *vector_decimal.ROWS,
     *vector_float.ROWS,
 )
