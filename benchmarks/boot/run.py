@@ -155,9 +155,25 @@ def _statistics(records: Sequence[dict[str, Any]]) -> list[str]:
     for kind in dict.fromkeys(record["kind"] for record in records):
         last = [record for record in records if record["kind"] == kind][-1]
         if last["statistics"]:
+            shown = derived(last["statistics"]) | last["statistics"]
             lines += ["", f"{kind}, last run:"]
-            lines += [f"  {name}: {value}" for name, value in last["statistics"].items()]
+            lines += [f"  {name}: {value}" for name, value in shown.items()]
     return lines
+
+
+def derived(statistics: dict[str, Any]) -> dict[str, str]:
+    """Speed and the share of each tier, from what `jitppc run -stats` counts."""
+    count = statistics.get("instructions", 0)
+    seconds = statistics.get("run_seconds", 0)
+    if not count or not seconds:
+        return {}
+    in_regions = statistics.get("region_instructions", 0) / count
+    return {
+        "million instructions per second": f"{count / seconds / 1e6:.0f}",
+        "share of regions (tier 1)": f"{in_regions:.1%}",
+        "share of the interpreter (tier 0)": f"{1 - in_regions:.1%}",
+        "share of time in Python": f"{statistics.get('python_seconds', 0) / seconds:.1%}",
+    }
 
 
 if __name__ == "__main__":

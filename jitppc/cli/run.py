@@ -92,12 +92,14 @@ class _Session:
             self._machine = make_machine(self._config, self._console, self._progress)
             self._progress.close()
             self._say_banner()
+            ready = time.monotonic()
             with self._console:
                 stop: Stop = self._machine.run(
                     until=self._config.until, timeout=self._config.timeout
                 )
         if self._config.stats is not None:
-            self._write_statistics(self._config.stats, stop, time.monotonic() - started)
+            ended = time.monotonic()
+            self._write_statistics(self._config.stats, stop, ready - started, ended - ready)
         return self._exit_status(stop)
 
     def _type(self, typed: bytes) -> None:
@@ -139,10 +141,13 @@ class _Session:
                 say(f"stopped: {stop.reason}: {stop.detail}")
         return stop.exit_status
 
-    def _write_statistics(self, path: Path, stop: Stop, wall_seconds: float) -> None:
+    def _write_statistics(
+        self, path: Path, stop: Stop, setup_seconds: float, run_seconds: float
+    ) -> None:
         statistics = {
             "stop": stop.reason,
-            "wall_seconds": round(wall_seconds, 3),
+            "setup_seconds": round(setup_seconds, 3),
+            "run_seconds": round(run_seconds, 3),
             "strategy": self._config.strategy,
             **self._machine.statistics(),
         }

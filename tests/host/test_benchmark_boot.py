@@ -34,6 +34,13 @@ def test_a_time_limit_ends_the_wait():
     assert {} == boot.seconds
 
 
+def test_speed_and_shares_are_derived_from_the_counts():
+    counts = {"instructions": 4_000_000, "region_instructions": 3_000_000, "run_seconds": 2.0}
+    shown = run.derived(counts | {"python_seconds": 0.5})
+    assert ["2", "75.0%", "25.0%", "25.0%"] == list(shown.values())
+    assert {} == run.derived({})
+
+
 def test_the_table_shows_medians_by_kind():
     records = [
         {"kind": "qemu", "seconds": {"init": seconds}, "peak_mib": 900, "statistics": {}}
