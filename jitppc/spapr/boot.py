@@ -40,6 +40,12 @@ ARCHITECTURES = {
     "EM_PPC": "32-bit PowerPC",
 }
 
+DAMAGE = (
+    *(ELFError, ConstructError, LookupError, ValueError, TypeError, AttributeError),
+    *(ArithmeticError, MemoryError, AssertionError),
+)
+"""What the ELF library raises on headers that make no sense."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -139,7 +145,7 @@ def read_kernel(path: Path) -> KernelImage:
             raise KernelError(f"kernel {path} is truncated: its section table is missing")
         segments = _segments(path, elf, data)
         is_wrapped = elf.get_section_by_name(ZIMAGE_SECTION) is not None
-    except (ELFError, ConstructError, LookupError, ValueError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         raise KernelError(f"kernel {path} is a truncated or damaged ELF file") from error
     if not is_wrapped and not any(PSERIES_MARK in segment.data for segment in segments):
         raise KernelError(f"kernel {path} is not built for pseries machines")

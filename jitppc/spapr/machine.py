@@ -41,7 +41,7 @@ from jitppc.spapr.rtas.table import advertised_tokens
 from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
 from jitppc.spapr.stop import Stop, StopLatch
 from jitppc.spapr.vio.bus import VioBus
-from jitppc.spapr.vio.nvram import Nvram
+from jitppc.spapr.vio.nvram import Nvram, load_backing
 from jitppc.spapr.vio.vty import Vty
 from jitppc.spapr.watchdog import Watchdogs
 from jitppc.spapr.xics import Xics
@@ -99,6 +99,9 @@ class Machine:
             raise OptionError(f"the kernel command line is longer than {BOOTARGS_MAX} bytes")
         initrd_path = None if initrd is None else Path(initrd)
         self._images = boot.place(boot.read_kernel(Path(kernel)), initrd_path, ram_size)
+        nvram_path = None if nvram is None else Path(nvram)
+        if nvram_path is not None:
+            load_backing(nvram_path)
         self._append = append
         self.no_reboot = no_reboot
 
@@ -109,23 +112,26 @@ class Machine:
 
         self._partition = Partition([VcpuRecord(vcpu) for vcpu in self.cpus])
         self._latch = StopLatch(self._wake_all)
-        self._xics = Xics(self.cpus)
-        self._xics.claim(fdt.EPOW_IRQ)
-        self._vio = VioBus(self._xics.claim, self._xics.pulse)
         self._tap = ConsoleTap(console, self._latch.fail)
-        self.vty = self._vio.plug(lambda slot: Vty(slot, self._tap))
-        nvram_path = None if nvram is None else Path(nvram)
-        self._nvram = self._vio.plug(lambda slot: Nvram(slot, path=nvram_path))
-        self._events = EventQueue(lambda: self._xics.pulse(fdt.EPOW_IRQ))
-        self._entropy = HostEntropy() if clock == "host" else RepeatableEntropy()
-        self._clock = RtcClock() if clock == "host" else RtcClock(self._guest_time_ns)
-        self._watchdogs = Watchdogs(self._watchdog_expired)
+        self._make_devices(nvram_path, is_repeatable=clock != "host")
         self.hcalls = HcallDispatcher()
         self._is_running = threading.Lock()
         self._final: Stop | None = None
         self.on_hcall: HcallObserver | None = None
         self.reboots = 0
         self.reset()
+
+    def _make_devices(self, nvram_path: Path | None, is_repeatable: bool) -> None:
+        """Interrupt controller, VIO bus with console and NVRAM, clock, watchdogs, event queue."""
+        self._xics = Xics(self.cpus)
+        self._xics.claim(fdt.EPOW_IRQ)
+        self._vio = VioBus(self._xics.claim, self._xics.pulse)
+        self.vty = self._vio.plug(lambda slot: Vty(slot, self._tap))
+        self._nvram = self._vio.plug(lambda slot: Nvram(slot, path=nvram_path))
+        self._events = EventQueue(lambda: self._xics.pulse(fdt.EPOW_IRQ))
+        self._entropy = RepeatableEntropy() if is_repeatable else HostEntropy()
+        self._clock = RtcClock(self._guest_time_ns) if is_repeatable else RtcClock()
+        self._watchdogs = Watchdogs(self._watchdog_expired)
 
     # Looking at the machine.
 

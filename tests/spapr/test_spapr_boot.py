@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from spapr_fakes import RAM, FakeMemory, elf
 
@@ -57,6 +57,7 @@ def test_missing_directory_and_unreadable_kernels_are_refused_in_one_line(tmp_pa
 
 
 @given(st.integers(0, len(GOOD)), st.binary(max_size=8))
+@example(37, b"\x00\x00\x80")
 def test_damaged_kernels_give_an_error_line_and_nothing_else(tmp_path_factory, at, patch):
     path = tmp_path_factory.getbasetemp() / "damaged"
     path.write_bytes(GOOD[:at] + patch + GOOD[at + len(patch) :])

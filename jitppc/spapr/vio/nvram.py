@@ -43,7 +43,7 @@ class Nvram:
     def __init__(self, slot: Slot, size: int = DEFAULT_SIZE, path: Path | None = None) -> None:
         self.slot = slot
         self._path = path
-        self.data = bytearray(formatted(size) if path is None else _load(path, size))
+        self.data = bytearray(formatted(size) if path is None else load_backing(path, size))
 
     @property
     def size(self) -> int:
@@ -78,7 +78,7 @@ class Nvram:
         return True
 
 
-def _load(path: Path, size: int) -> bytes:
+def load_backing(path: Path, size: int = DEFAULT_SIZE) -> bytes:
     """The contents of the backing file; a missing or empty one is created and formatted."""
     try:
         if not path.exists() or path.stat().st_size == 0:
