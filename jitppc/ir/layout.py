@@ -43,6 +43,7 @@ CPU_STATE = np.dtype([
     ("process_table", U64),     # partition-table entry, doubleword 1
     ("context_key", U64),       # what dtlb was chosen for; all ones: choose again
     ("code_key", U64),          # what itlb was chosen for
+    ("data_slot", U64), ("code_slot", U64),  # numbers of the chosen tables in MMU_STATE
     ("kernel_runs_user_page", U64),  # the kernel's code table holds a page of quadrant 0: emptied when PIDR changes
     ("mmu", U64),               # host address of the MMU_STATE record
     ("machine", U64),           # host address of the MACHINE_STATE record
@@ -175,9 +176,13 @@ MACHINE_STATE = np.dtype([
 #: Per-vCPU tables behind the TLBs: `*_keys` say which context owns which table.
 DATA_CONTEXTS, CODE_CONTEXTS = 128, 64
 DATA_TABLE_ENTRIES, KERNEL_TABLE_ENTRIES = 1024, 16384
+FILL_LOG = 256
 MMU_STATE = np.dtype([
     ("data_keys", U64, DATA_CONTEXTS), ("data_tables", U64, DATA_CONTEXTS), ("data_masks", U64, DATA_CONTEXTS),
     ("code_keys", U64, CODE_CONTEXTS), ("code_tables", U64, CODE_CONTEXTS),
+    # which entries were filled since the table was last empty, so that emptying costs what filling did
+    ("data_fills", U64, DATA_CONTEXTS), ("data_log", U16, (DATA_CONTEXTS, FILL_LOG)),
+    ("code_fills", U64, CODE_CONTEXTS), ("code_log", U16, (CODE_CONTEXTS, FILL_LOG)),
 ], align=True)
 
 #: A finished region on its way to its head cell; applied by the run loop if the page is still of `generation`.

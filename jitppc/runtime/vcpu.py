@@ -97,6 +97,7 @@ class Vcpu:
             self.state[name] = value
         self._mmu[0]["data_keys"] = NO_TAG
         self._mmu[0]["code_keys"] = NO_TAG
+        self._mmu[0]["data_fills"] = self._mmu[0]["code_fills"] = layout.FILL_LOG + 1   # nothing known: empty all
         self.state["pvr"] = self._pvr
         self.state["spr"][287] = self._pvr
         self.state["reserve_ea"] = NO_TAG

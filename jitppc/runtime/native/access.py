@@ -8,6 +8,7 @@ from numba import njit
 
 from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TAG
 
+from .contexts import KERNEL, log_data_fill
 from .code import has_code, note_store
 from .host import U, I, load8, load16, load32, load64, machine_of, store8, store16, store32, store64, tlb_entry
 from .interrupts import data_interrupt, raise_kind
@@ -36,7 +37,8 @@ def host_address(cpu: Any, ea: Any, access: Any) -> Any:
         return U(0)
     if access == WRITE:
         note_store(cpu, real)
-    if shift >= U(GRANULE_LOG2):
+    # the guarded kernel's table is shared by all PIDs: it holds nothing of quadrant 0
+    if shift >= U(GRANULE_LOG2) and (cpu.context_key != KERNEL or ea >> U(62) != U(0)):
         _fill(cpu, machine, ea, real, flags)
     return machine.ram + real
 
@@ -46,6 +48,7 @@ def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
     address = cpu.dtlb + ((ea >> U(GRANULE_LOG2 - 5)) & cpu.dtlb_mask)
     entry = tlb_entry(address)
     tag = ea & ~(GRANULE - U(1))
+    log_data_fill(cpu, address)
     entry.host = machine.ram + (real & ~(GRANULE - U(1)))
     entry.read_tag = tag if flags & U(1) != U(0) else NONE
     entry.write_tag = NONE

@@ -11,7 +11,7 @@ from jitppc.ir.layout import (
     NO_TAG, PAGE_INFO_OFFSET,
 )
 
-from .contexts import DATA_CONTEXTS, switch_context
+from .contexts import DATA_CONTEXTS, log_code_fill, switch_context
 from .host import (
     U, I, cell_at, code_entry, hot_at, load64, machine_of, mmu_of, page_info, store64,
     tlb_entry,
@@ -46,7 +46,9 @@ def fetch(cpu: Any) -> None:
         fetch_interrupt(cpu, NOT_RAM)
         return
     cells = cells_of(cpu, real)
-    entry = code_entry(cpu.itlb + ((ea >> U(8)) & U(16368)))
+    address = cpu.itlb + ((ea >> U(8)) & U(16368))
+    entry = code_entry(address)
+    log_code_fill(cpu, address)
     if ea >> U(62) == U(0) and cpu.msr & (IR | PR) == IR:
         cpu.kernel_runs_user_page = U(1)
     entry.tag = ea & ~U(4095)

@@ -12,7 +12,7 @@ from typing import Any
 from numba import njit
 
 from jitppc.ir.layout import (
-    CODE_CONTEXTS, COUNTER, DATA_CONTEXTS, GRANULE_LOG2, ITLB_ENTRIES, MSR, NO_TAG,
+    CODE_CONTEXTS, COUNTER, DATA_CONTEXTS, FILL_LOG, GRANULE_LOG2, ITLB_ENTRIES, MSR, NO_TAG,
 )
 
 from .host import U, I, code_entry, mmu_of, tlb_entry
@@ -82,12 +82,14 @@ def switch_context(cpu: Any) -> None:
     if mmu.data_keys[slot] != key:
         mmu.data_keys[slot] = key
         clear_data(cpu, slot)
+    cpu.data_slot = U(slot)
     cpu.dtlb = mmu.data_tables[slot]
     cpu.dtlb_mask = mmu.data_masks[slot]
     slot = _code_slot(ikey)
     if mmu.code_keys[slot] != ikey:
         mmu.code_keys[slot] = ikey
         clear_code(cpu, slot)
+    cpu.code_slot = U(slot)
     cpu.itlb = mmu.code_tables[slot]
 
 
@@ -108,21 +110,59 @@ def _code_slot(key: Any) -> Any:
 
 @njit
 def clear_data(cpu: Any, slot: Any) -> None:
-    """Empty one data table."""
+    """Empty one data table: the entries its log names, or all when the log ran over."""
     mmu = mmu_of(cpu)
-    address = mmu.data_tables[slot]
-    for n in range(I(mmu.data_masks[slot] >> U(5)) + 1):
-        entry = tlb_entry(address + U(n) * U(32))
-        entry.read_tag = NONE
-        entry.write_tag = NONE
+    address, fills = mmu.data_tables[slot], mmu.data_fills[slot]
+    if fills <= U(FILL_LOG):
+        for n in range(I(fills)):
+            _empty(address + U(mmu.data_log[slot, n]) * U(32))
+    else:
+        for n in range(I(mmu.data_masks[slot] >> U(5)) + 1):
+            _empty(address + U(n) * U(32))
+    mmu.data_fills[slot] = U(0)
+
+
+@njit
+def _empty(address: Any) -> None:
+    entry = tlb_entry(address)
+    entry.read_tag = NONE
+    entry.write_tag = NONE
+
+
+@njit
+def log_data_fill(cpu: Any, address: Any) -> None:
+    """An entry of the current data table was filled."""
+    mmu = mmu_of(cpu)
+    slot = I(cpu.data_slot)
+    fills = mmu.data_fills[slot]
+    if fills < U(FILL_LOG):
+        mmu.data_log[slot, I(fills)] = (address - cpu.dtlb) >> U(5)
+    mmu.data_fills[slot] = fills + U(1)
 
 
 @njit
 def clear_code(cpu: Any, slot: Any) -> None:
     """Empty one code table."""
-    address = mmu_of(cpu).code_tables[slot]
-    for n in range(ITLB_ENTRIES):
-        code_entry(address + U(n) * U(16)).tag = NONE
+    mmu = mmu_of(cpu)
+    address, fills = mmu.code_tables[slot], mmu.code_fills[slot]
+    if fills <= U(FILL_LOG):
+        for n in range(I(fills)):
+            code_entry(address + U(mmu.code_log[slot, n]) * U(16)).tag = NONE
+    else:
+        for n in range(ITLB_ENTRIES):
+            code_entry(address + U(n) * U(16)).tag = NONE
+    mmu.code_fills[slot] = U(0)
+
+
+@njit
+def log_code_fill(cpu: Any, address: Any) -> None:
+    """An entry of the current code table was filled."""
+    mmu = mmu_of(cpu)
+    slot = I(cpu.code_slot)
+    fills = mmu.code_fills[slot]
+    if fills < U(FILL_LOG):
+        mmu.code_log[slot, I(fills)] = (address - cpu.itlb) >> U(4)
+    mmu.code_fills[slot] = fills + U(1)
 
 
 @njit
@@ -141,11 +181,15 @@ def forget_all(cpu: Any) -> None:
 
 @njit
 def forget_pid(cpu: Any, pid: Any) -> None:
-    """Empty the contexts of one PID; PID 0 also owns the kernel's quadrant, which every context may hold."""
-    if pid == U(0):
-        forget_all(cpu)
-        return
+    """Empty the contexts of one PID; PID 0 owns the kernel's quadrant, which every supervisor context may hold."""
     mmu = mmu_of(cpu)
+    if pid == U(0):
+        for slot in range(1, DATA_CONTEXTS):
+            if mmu.data_keys[slot] & U(0x10) == U(0) or mmu.data_keys[slot] >> U(8) == U(0):
+                mmu.data_keys[slot] = NONE
+        for slot in range(CODE_CONTEXTS):
+            if mmu.code_keys[slot] & U(0x81) == U(1) or mmu.code_keys[slot] >> U(8) == U(0):
+                mmu.code_keys[slot] = NONE
     for slot in range(2, DATA_CONTEXTS):
         if mmu.data_keys[slot] >> U(8) == pid:
             mmu.data_keys[slot] = NONE
