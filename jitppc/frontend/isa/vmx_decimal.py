@@ -49,10 +49,14 @@ def is_minus(b: Builder, x: Value) -> Value:
     return minus_among(b, b.and_(b.lo(x), 15))
 
 
-def packed(b: Builder, digits: Value, minus: Value, ps: int) -> Value:
-    """A packed number with the preferred sign; PS asks for 0xF as plus."""
-    sign = b.select(minus, b.const(MINUS), 0xF if ps else PLUS)
-    return b.or_(b.shl(digits, 4), b.zext128(sign))
+def packed(b: Builder, digits: Value, minus: Value, plus: Value) -> Value:
+    """A packed number with the preferred sign."""
+    return b.or_(b.shl(digits, 4), b.zext128(b.select(minus, b.const(MINUS), plus)))
+
+
+def plus_code(b: Builder, i: Fields) -> Value:
+    """The preferred plus: 0xC, or 0xF if PS asks for it."""
+    return b.select(b.ne(i.PS, 0), b.const(0xF), PLUS)
 
 
 def record(b: Builder, digits: Value, minus: Value, invalid: Value | int, overflow: Value | int = 0) -> None:
@@ -93,16 +97,16 @@ def add(b: Builder, i: Fields, subtract: bool) -> None:
     digits = b.select(unlike, apart, sum_of(b, x, y))
     minus = b.and_(b.select(b.and_(unlike, y_above), y_minus, x_minus), b.ne(digits, 0))
     record(b, digits, minus, b.or_(is_invalid(b, vra), is_invalid(b, vrb)), b.ne(b.lshr(digits, 124), 0))
-    write(b, i, packed(b, digits, minus, i.PS))
+    write(b, i, packed(b, digits, minus, plus_code(b, i)))
 
 
-@insn("VX", "000100 VRT VRA VRB 1 PS 000000001", "VRT,VRA,VRB,PS", since="2.07", ref=ADD, name="bcdadd.", static=("PS",))
+@insn("VX", "000100 VRT VRA VRB 1 PS 000000001", "VRT,VRA,VRB,PS", since="2.07", ref=ADD, name="bcdadd.")
 def bcdadd(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- (VRA) + (VRB), packed decimal."""
     add(b, i, subtract=False)
 
 
-@insn("VX", "000100 VRT VRA VRB 1 PS 001000001", "VRT,VRA,VRB,PS", since="2.07", ref=ADD, name="bcdsub.", static=("PS",))
+@insn("VX", "000100 VRT VRA VRB 1 PS 001000001", "VRT,VRA,VRB,PS", since="2.07", ref=ADD, name="bcdsub.")
 def bcdsub(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- (VRA) - (VRB), packed decimal."""
     add(b, i, subtract=True)
@@ -141,7 +145,7 @@ def spread128(b: Builder, digits: Value, lane: int) -> Value:
     return b.pack(spread(b, b.and_(b.lshr(digits, width), (1 << width) - 1), lane), spread(b, low, lane))
 
 
-@insn("VX", "000100 VRT 00111 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdcfn.", static=("PS",))
+@insn("VX", "000100 VRT 00111 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdcfn.")
 def bcdcfn(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- the seven national digits and the sign of VRB, packed."""
     [vrb] = read(b, i.VRB)
@@ -150,7 +154,7 @@ def bcdcfn(b: Builder, i: Fields) -> None:
     strange = b.lshr(b.vcmpgtu(16, b.vsub(16, vrb, each(16, 0x30)), each(16, 9)), 16)
     digits = b.zext128(b.lshr(gathered128(b, vrb, 16), 4))
     record(b, digits, minus, b.or_(b.not_(b.or_(plus, minus)), b.ne(strange, 0)))
-    write(b, i, packed(b, digits, minus, i.PS))
+    write(b, i, packed(b, digits, minus, plus_code(b, i)))
 
 
 @insn("VX", "000100 VRT 00101 VRB 1 / 110000001", "VRT,VRB", since="3.0", ref=CONVERT, name="bcdctn.")
@@ -160,8 +164,8 @@ def bcdctn(b: Builder, i: Fields) -> None:
     minus = is_minus(b, vrb)
     record(b, magnitude(b, vrb), minus, is_invalid(b, vrb), b.ne(b.lshr(vrb, 32), 0))
     digits = b.or_(spread128(b, b.and_(b.lo(vrb), 0xFFFFFFF0), 16), each(16, 0x30) - 0x30)
-    plus_code, minus_code = DECIMAL_SIGNS
-    write(b, i, b.or_(digits, b.zext128(b.select(minus, b.const(minus_code), plus_code))))
+    plus_sign, minus_sign = DECIMAL_SIGNS
+    write(b, i, b.or_(digits, b.zext128(b.select(minus, b.const(minus_sign), plus_sign))))
 
 
 @insn("VX", "000100 VRT 00110 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdcfz.", static=("PS",))
@@ -177,7 +181,7 @@ def bcdcfz(b: Builder, i: Fields) -> None:
     bad_digit = b.ult(b.const(9), b.and_(b.lo(vrb), 15))
     digits = b.zext128(gathered128(b, vrb, 8))
     record(b, digits, minus, b.or_(b.ne(b.lshr(strange, 8), 0), b.or_(bad_zone, bad_digit)))
-    write(b, i, packed(b, digits, minus, 0))
+    write(b, i, packed(b, digits, minus, b.const(PLUS)))
 
 
 @insn("VX", "000100 VRT 00100 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdctz.", static=("PS",))
@@ -191,14 +195,14 @@ def bcdctz(b: Builder, i: Fields) -> None:
     write(b, i, b.or_(digits, b.zext128(b.select(minus, b.const(minus_zone), plus_zone))))
 
 
-@insn("VX", "000100 VRT 00010 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdcfsq.", static=("PS",))
+@insn("VX", "000100 VRT 00010 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdcfsq.")
 def bcdcfsq(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- the signed quadword VRB, packed."""
     [vrb] = read(b, i.VRB)
     minus = b.slt(vrb, b.const(0, I128))
     number = b.select(minus, b.neg(vrb), vrb)
     record(b, vrb, minus, 0, b.ult(b.const(10 ** 31 - 1, I128), number))
-    write(b, i, packed(b, b.decimal_digits(number), minus, i.PS))
+    write(b, i, packed(b, b.decimal_digits(number), minus, plus_code(b, i)))
 
 
 @insn("VX", "000100 VRT 00000 VRB 1 / 110000001", "VRT,VRB", since="3.0", ref=CONVERT, name="bcdctsq.")
@@ -226,13 +230,13 @@ def bcdcpsgn(b: Builder, i: Fields) -> None:
     write(b, i, b.or_(b.and_(vra, ~15), b.and_(vrb, 15)))
 
 
-@insn("VX", "000100 VRT 11111 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=SIGN, name="bcdsetsgn.", static=("PS",))
+@insn("VX", "000100 VRT 11111 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=SIGN, name="bcdsetsgn.")
 def bcdsetsgn(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- VRB with its sign's preferred code."""
     [vrb] = read(b, i.VRB)
     digits, minus = magnitude(b, vrb), is_minus(b, vrb)
     record(b, digits, minus, is_invalid(b, vrb))
-    write(b, i, packed(b, digits, minus, i.PS))
+    write(b, i, packed(b, digits, minus, plus_code(b, i)))
 
 
 # --- shifts and truncations
@@ -264,16 +268,16 @@ def shift_signed(b: Builder, i: Fields, rounded: bool) -> None:
     record(b, digits, minus, is_invalid(b, vrb), overflow)
     if rounded:
         result = sum_of(b, result, b.zext(b.ult(b.const(4), guard), 128))
-    write(b, i, packed(b, result, minus, i.PS))
+    write(b, i, packed(b, result, minus, plus_code(b, i)))
 
 
-@insn("VX", "000100 VRT VRA VRB 1 PS 011000001", "VRT,VRA,VRB,PS", since="3.0", ref=SHIFT, name="bcds.", static=("PS",))
+@insn("VX", "000100 VRT VRA VRB 1 PS 011000001", "VRT,VRA,VRB,PS", since="3.0", ref=SHIFT, name="bcds.")
 def bcds(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- VRB shifted by the digits VRA.byte[7] says."""
     shift_signed(b, i, rounded=False)
 
 
-@insn("VX", "000100 VRT VRA VRB 1 PS 111000001", "VRT,VRA,VRB,PS", since="3.0", ref=SHIFT, name="bcdsr.", static=("PS",))
+@insn("VX", "000100 VRT VRA VRB 1 PS 111000001", "VRT,VRA,VRB,PS", since="3.0", ref=SHIFT, name="bcdsr.")
 def bcdsr(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- VRB shifted by the digits VRA.byte[7] says, and rounded, a half away from 0."""
     shift_signed(b, i, rounded=True)
@@ -296,14 +300,14 @@ def truncated(b: Builder, vra: Value, number: Value, digits: int) -> tuple[Value
     return kept, b.ne(kept, number)
 
 
-@insn("VX", "000100 VRT VRA VRB 1 PS 100000001", "VRT,VRA,VRB,PS", since="3.0", ref=SHIFT, name="bcdtrunc.", static=("PS",))
+@insn("VX", "000100 VRT VRA VRB 1 PS 100000001", "VRT,VRA,VRB,PS", since="3.0", ref=SHIFT, name="bcdtrunc.")
 def bcdtrunc(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- the rightmost VRA.hword[3] digits of VRB, with its sign."""
     vra, vrb = read(b, i.VRA, i.VRB)
     digits, minus = magnitude(b, vrb), is_minus(b, vrb)
     result, overflow = truncated(b, vra, digits, 31)
     record(b, digits, minus, is_invalid(b, vrb), overflow)
-    write(b, i, packed(b, result, minus, i.PS))
+    write(b, i, packed(b, result, minus, plus_code(b, i)))
 
 
 @insn("VX", "000100 VRT VRA VRB 1 / 101000001", "VRT,VRA,VRB", since="3.0", ref=SHIFT, name="bcdutrunc.")
