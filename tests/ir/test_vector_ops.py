@@ -1,4 +1,4 @@
-"""Vector ops: the lowered code agrees with `evaluate`, with the host's own vector instructions and without."""
+"""Vector ops: lowered code agrees with `evaluate`, with the host's vector unit and without."""
 
 import ctypes
 
@@ -13,18 +13,31 @@ from jitppc.ir.ops import OPS
 from jitppc.ir.ops.vector import ROWS, join, split
 from jitppc.ir.types import I1, I64, I128
 
-SHUFFLES = (tuple(range(16)), tuple(range(1, 32, 2)), (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
-            (31, 30, 5, 5, 5, 17, 0, 16, 15, 8, 9, 10, 11, 28, 29, 30))
-ATTRIBUTES = {"lane": (8, 16, 32, 64), "bytes": SHUFFLES, "signed": (False, True), "negated": (False, True),
-              "relation": ("eq", "ge", "gt"), "rounding": ("nearest", "zero", "up", "down"),
-              "kind": ("cipher", "cipherlast", "ncipher", "ncipherlast"),
-              "function": ("reciprocal", "reciprocal root", "exp2", "log2"), None: (None,)}
+SHUFFLES = (
+    tuple(range(16)),
+    tuple(range(1, 32, 2)),
+    (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+    (31, 30, 5, 5, 5, 17, 0, 16, 15, 8, 9, 10, 11, 28, 29, 30),
+)
+ATTRIBUTES = {
+    "lane": (8, 16, 32, 64),
+    "bytes": SHUFFLES,
+    "signed": (False, True),
+    "negated": (False, True),
+    "relation": ("eq", "ge", "gt"),
+    "rounding": ("nearest", "zero", "up", "down"),
+    "kind": ("cipher", "cipherlast", "ncipher", "ncipherlast"),
+    "function": ("reciprocal", "reciprocal root", "exp2", "log2"),
+    None: (None,),
+}
 CASES = [(row.name, attr) for row in ROWS for attr in ATTRIBUTES[row.attr]]
-HOST_CASES = [case for case in CASES if case[0] in ("vperm", "aes_round", "aes_sub_bytes", "vpmsum")]
+HOST_CASES = [
+    case for case in CASES if case[0] in ("vperm", "aes_round", "aes_sub_bytes", "vpmsum")
+]
 
 
 def function_text(name, attr, symbol, needs):
-    """A function that reads operands from 16-byte slots of its second argument and stores its result in the first."""
+    """A function that reads operands from 16-byte slots and stores its result."""
     row, e, args = OPS[name], Emitter(), []
     for number, kind in enumerate(row.args):
         value = Value(OPS["field"], kind, (), None, False)
@@ -39,7 +52,11 @@ def function_text(name, attr, symbol, needs):
         result, kind = e.tmp(f"zext i1 {result} to i8"), "i8"
     e.line(f"store {kind} {result}, ptr %result, align 1")
     needs.update(e.declarations)
-    return f"define void @{symbol}(ptr %result, ptr %operands) {{\n" + "\n".join(e.lines) + "\n ret void\n}\n"
+    return (
+        f"define void @{symbol}(ptr %result, ptr %operands) {{\n"
+        + "\n".join(e.lines)
+        + "\n ret void\n}\n"
+    )
 
 
 class Compiled:
@@ -54,7 +71,11 @@ class Compiled:
         module = llvm.parse_assembly("\n".join([*needs.values(), *texts]))
         module.verify()
         machine = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1, jit=True)
+            cpu=llvm.get_host_cpu_name(),
+            features=llvm.get_host_cpu_features().flatten(),
+            opt=1,
+            jit=True,
+        )
         self.engine = llvm.create_mcjit_compiler(module, machine)
         self.engine.finalize_object()
         self.functions = {}
@@ -84,17 +105,54 @@ def portable():
 def vectors_of(lane, *elements):
     """Vectors whose elements are often special."""
     element = st.one_of(st.sampled_from(elements), st.integers(0, (1 << lane) - 1))
-    return st.lists(element, min_size=128 // lane, max_size=128 // lane).map(lambda xs: join(xs, lane))
+    return st.lists(element, min_size=128 // lane, max_size=128 // lane).map(
+        lambda xs: join(xs, lane)
+    )
 
 
-SINGLES = (0, 0x80000000, 0x3F800000, 0xBF800000, 0x7F800000, 0xFF800000, 0x7FC12345, 0xFF800001, 0x7F812345,
-           1, 0x80000001, 0x7FFFFF, 0x800000, 0x800001, 0x7F7FFFFF, 0x4F000000, 0xCF000000, 0x4F800000, 0x3EFFFFFF,
-           0x4B000001, 0x4AFFFFFF, 0xBF000000, 0x3FC00000, 0x40200000, 0x33800000, 0x73000000, 0x0C000000, 0xC3150000)
+SINGLES = (
+    0,
+    0x80000000,
+    0x3F800000,
+    0xBF800000,
+    0x7F800000,
+    0xFF800000,
+    0x7FC12345,
+    0xFF800001,
+    0x7F812345,
+    1,
+    0x80000001,
+    0x7FFFFF,
+    0x800000,
+    0x800001,
+    0x7F7FFFFF,
+    0x4F000000,
+    0xCF000000,
+    0x4F800000,
+    0x3EFFFFFF,
+    0x4B000001,
+    0x4AFFFFFF,
+    0xBF000000,
+    0x3FC00000,
+    0x40200000,
+    0x33800000,
+    0x73000000,
+    0x0C000000,
+    0xC3150000,
+)
 I128S = st.one_of(
-    st.integers(0, (1 << 128) - 1), vectors_of(32, *SINGLES),
-    *(vectors_of(lane, 0, 1, (1 << lane) - 1, 1 << lane - 1, (1 << lane - 1) - 1, lane, lane - 1)
-      for lane in (8, 16, 32, 64)))
-OPERANDS = {I128: I128S, I64: st.one_of(st.integers(0, 40), st.integers(0, (1 << 64) - 1)), I1: st.integers(0, 1)}
+    st.integers(0, (1 << 128) - 1),
+    vectors_of(32, *SINGLES),
+    *(
+        vectors_of(lane, 0, 1, (1 << lane) - 1, 1 << lane - 1, (1 << lane - 1) - 1, lane, lane - 1)
+        for lane in (8, 16, 32, 64)
+    ),
+)
+OPERANDS = {
+    I128: I128S,
+    I64: st.one_of(st.integers(0, 40), st.integers(0, (1 << 64) - 1)),
+    I1: st.integers(0, 1),
+}
 
 
 def check(case, native):

@@ -1,17 +1,19 @@
-"""Vector instructions against qemu-ppc64le, on operands that have their edges; the rest has its own laws."""
+"""Vector instructions against qemu-ppc64le, on operands at the edges of what they distinguish."""
 
 import random
 
 import pytest
-
-from jitppc.frontend.decode import rows
 from oracles.agreement import differences, evaluate
 from oracles.qemu_user import QemuUser, build
 from oracles.qemu_waivers import WAIVERS, Waiver
 from vmx_operands import make_vector_case
 
+from jitppc.frontend.decode import rows
+
 CASES_PER_ROW = 16
-VECTOR_ROWS = [key for key, row in rows().items() if row.body.__module__.split(".")[-1][:4] == "vmx_"]
+VECTOR_ROWS = [
+    key for key, row in rows().items() if row.body.__module__.split(".")[-1][:4] == "vmx_"
+]
 
 
 def _overlaps(case, _ours, _theirs):
@@ -25,12 +27,26 @@ def _zero_with_sign(_case, _ours, theirs):
 
 DECIMAL = "Book I 6.17"
 MORE_WAIVERS = (
-    Waiver(("bcdadd.", "bcdsub."), ("crf6", "vsr*"), "a zero sum of like signs keeps the sign",
-           DECIMAL, when=_zero_with_sign),
-    Waiver(("bcdctsq.", "bcdcpsgn."), ("crf6", "vsr*"), "VRT is written before the sources are read",
-           DECIMAL, when=_overlaps),
-    Waiver(("bcds.", "bcdsr.", "bcdus.", "bcd*trunc."), ("crf6",),
-           "compares the result with 0, signed; the book and POWER9 compare the source", DECIMAL),
+    Waiver(
+        ("bcdadd.", "bcdsub."),
+        ("crf6", "vsr*"),
+        "a zero sum of like signs keeps the sign",
+        DECIMAL,
+        when=_zero_with_sign,
+    ),
+    Waiver(
+        ("bcdctsq.", "bcdcpsgn."),
+        ("crf6", "vsr*"),
+        "VRT is written before the sources are read",
+        DECIMAL,
+        when=_overlaps,
+    ),
+    Waiver(
+        ("bcds.", "bcdsr.", "bcdus.", "bcd*trunc."),
+        ("crf6",),
+        "compares the result with 0, signed; the book and POWER9 compare the source",
+        DECIMAL,
+    ),
 )
 
 
@@ -49,8 +65,11 @@ def test_vector_rows_agree_with_qemu(key, qemu):
         case = make_vector_case(rows()[key], source)
         ours, _ = evaluate(case)
         theirs = qemu.run([case.word], case.state, case.window)
-        unexcused = {part: values for part, values in differences(ours, theirs).items()
-                     if not any(w.excuses(case, part, ours, theirs) for w in waivers)}
+        unexcused = {
+            part: values
+            for part, values in differences(ours, theirs).items()
+            if not any(w.excuses(case, part, ours, theirs) for w in waivers)
+        }
         assert {} == unexcused, str(case)
 
 

@@ -1,10 +1,12 @@
-"""Laws of the vector facility that an oracle in little-endian user mode cannot show, and decimal arithmetic."""
+"""Laws of the vector facility that a little-endian oracle cannot show, and decimal arithmetic."""
 
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_insn import CIA, WINDOW, Window, word_of
+from strategies import random_state
 
 from jitppc.frontend.decode import rows
 from jitppc.frontend.translate import translate_word
@@ -13,10 +15,10 @@ from jitppc.ir.interp import Evaluator
 from jitppc.ir.layout import MSR, REGISTERS
 from jitppc.ir.ops.vector_float import from_float, to_float
 from jitppc.ir.ops.vector_lanes import join, split
-from one_insn import CIA, WINDOW, Window, word_of
-from strategies import random_state
 
-VECTOR_ROWS = [key for key, row in rows().items() if row.body.__module__.split(".")[-1][:4] == "vmx_"]
+VECTOR_ROWS = [
+    key for key, row in rows().items() if row.body.__module__.split(".")[-1][:4] == "vmx_"
+]
 HINTS = {"dst", "dstt", "dstst", "dststt", "dss", "dssall"}
 
 
@@ -64,7 +66,9 @@ def test_an_element_loads_to_where_the_whole_vector_has_it(key, size, mode, offs
 
 
 @pytest.mark.parametrize("mode", [BE64, LE64, ANY], ids=lambda mode: mode.name)
-@pytest.mark.parametrize(("key", "size"), [("stvebx", 1), ("stvehx", 2), ("stvewx", 4), ("stvx", 16)])
+@pytest.mark.parametrize(
+    ("key", "size"), [("stvebx", 1), ("stvehx", 2), ("stvewx", 4), ("stvx", 16)]
+)
 @given(offset=st.integers(0, 15))
 def test_an_element_is_stored_from_where_the_whole_vector_has_it(key, size, mode, offset):
     value = int.from_bytes(bytes(range(16)), "big")
@@ -95,8 +99,13 @@ def relation(number):
     return 8 if number < 0 else 4 if number else 2
 
 
-NUMBERS = st.one_of(st.integers(1 - LIMIT, LIMIT - 1), st.integers(-100, 100),
-                    st.integers(0, 30).map(lambda n: 10**n), st.just(LIMIT - 1), st.just(1 - LIMIT))
+NUMBERS = st.one_of(
+    st.integers(1 - LIMIT, LIMIT - 1),
+    st.integers(-100, 100),
+    st.integers(0, 30).map(lambda n: 10**n),
+    st.just(LIMIT - 1),
+    st.just(1 - LIMIT),
+)
 
 
 @pytest.mark.parametrize(("key", "operation"), [("bcdadd.", int.__add__), ("bcdsub.", int.__sub__)])

@@ -1,4 +1,4 @@
-"""States for vector instructions: operands whose elements are where the instructions make distinctions."""
+"""States for vector instructions: operands at the edges of what they distinguish."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import random
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
-from jitppc.ir.ops.vector_lanes import join
 from oracles.agreement import Case
 from oracles.qemu_user import WINDOW, WINDOW_BYTES
 from strategies import random_state, random_word
+
+from jitppc.ir.ops.vector_lanes import join
 
 M64, M128 = (1 << 64) - 1, (1 << 128) - 1
 SINGLES = (
@@ -74,8 +75,10 @@ def a_zoned(source: random.Random) -> int:
 
 
 def a_count(source: random.Random) -> int:
-    """A number of digits in halfword 3, where shifts (its low byte, signed) and truncations look."""
-    return join([0, 0, 0, source.randrange(-40, 41), *(source.getrandbits(16) for _ in range(4))], 16)
+    """A number of digits in halfword 3, where shifts (in its low byte) and truncations look."""
+    return join(
+        [0, 0, 0, source.randrange(-40, 41), *(source.getrandbits(16) for _ in range(4))], 16
+    )
 
 
 def an_unsigned(source: random.Random) -> int:

@@ -40,8 +40,10 @@ def _arithmetic(e: Emitter, v: Value) -> str:
     return whole(e, e.tmp(f"{v.op.name[1:]} {kind(v.attr)} {x}, {y}"), v.attr)
 
 
-_INTRINSICS = {"vaddsu": "uadd.sat", "vaddss": "sadd.sat", "vsubsu": "usub.sat", "vsubss": "ssub.sat",
-               "vmaxu": "umax", "vmaxs": "smax", "vminu": "umin", "vmins": "smin", "vpopcnt": "ctpop"}
+_INTRINSICS = {
+    "vaddsu": "uadd.sat", "vaddss": "sadd.sat", "vsubsu": "usub.sat", "vsubss": "ssub.sat",
+    "vmaxu": "umax", "vmaxs": "smax", "vminu": "umin", "vmins": "smin", "vpopcnt": "ctpop",
+}  # fmt: skip
 
 
 @lowers(*_INTRINSICS)
@@ -56,7 +58,8 @@ def _zeros(e: Emitter, v: Value) -> str:
     of = kind(v.attr)
     name = f"llvm.{v.op.name[1:]}.v{128 // v.attr}i{v.attr}"
     e.need(name, f"declare {of} @{name}({of}, i1)")
-    return whole(e, e.tmp(f"call {of} @{name}({of} {lanes(e, v.args[0], v.attr)}, i1 false)"), v.attr)
+    x = lanes(e, v.args[0], v.attr)
+    return whole(e, e.tmp(f"call {of} @{name}({of} {x}, i1 false)"), v.attr)
 
 
 @lowers("vshl", "vlshr", "vashr", "vrotl")
@@ -64,7 +67,8 @@ def _shift(e: Emitter, v: Value) -> str:
     of, count = kind(v.attr), 128 // v.attr
     x, n = (lanes(e, a, v.attr) for a in v.args)
     if v.op.name == "vrotl":
-        return whole(e, intrinsic(e, f"llvm.fshl.v{count}i{v.attr}", of, (of, x), (of, x), (of, n)), v.attr)
+        name = f"llvm.fshl.v{count}i{v.attr}"
+        return whole(e, intrinsic(e, name, of, (of, x), (of, x), (of, n)), v.attr)
     amount = e.tmp(f"and {of} {n}, {splat(str(v.attr - 1), f'i{v.attr}', count)}")
     return whole(e, e.tmp(f"{v.op.name[1:]} {of} {x}, {amount}"), v.attr)
 
@@ -94,7 +98,8 @@ def _splat(e: Emitter, v: Value) -> str:
     if v.attr < 64:
         element = e.tmp(f"trunc i64 {element} to i{v.attr}")
     first = e.tmp(f"insertelement {of} poison, i{v.attr} {element}, i64 0")
-    return whole(e, e.tmp(f"shufflevector {of} {first}, {of} poison, <{count} x i32> zeroinitializer"), v.attr)
+    zeros = f"<{count} x i32> zeroinitializer"
+    return whole(e, e.tmp(f"shufflevector {of} {first}, {of} poison, {zeros}"), v.attr)
 
 
 def _place(e: Emitter, number: Value, lane: int) -> str:
@@ -114,11 +119,12 @@ def _extract(e: Emitter, v: Value) -> str:
 
 @lowers("vinsert")
 def _insert(e: Emitter, v: Value) -> str:
-    vector, element = lanes(e, v.args[0], v.attr), e.of(v.args[2])
+    of, vector, element = kind(v.attr), lanes(e, v.args[0], v.attr), e.of(v.args[2])
     if v.attr < 64:
         element = e.tmp(f"trunc i64 {element} to i{v.attr}")
     place = _place(e, v.args[1], v.attr)
-    return whole(e, e.tmp(f"insertelement {kind(v.attr)} {vector}, i{v.attr} {element}, i64 {place}"), v.attr)
+    changed = e.tmp(f"insertelement {of} {vector}, i{v.attr} {element}, i64 {place}")
+    return whole(e, changed, v.attr)
 
 
 @lowers("vselect")
@@ -131,7 +137,7 @@ def _select(e: Emitter, v: Value) -> str:
 
 
 def shuffle(e: Emitter, x: str, y: str, numbers: tuple[int, ...]) -> str:
-    """LLVM's <16 x i8> of the bytes of two such vectors whose numbers, in the book's order, are given."""
+    """The bytes of two <16 x i8> whose numbers, in the book's order, are given."""
     mask = ", ".join(f"i32 {n ^ 15}" for n in reversed(numbers))
     return e.tmp(f"shufflevector <16 x i8> {x}, <16 x i8> {y}, <16 x i32> <{mask}>")
 
@@ -152,7 +158,8 @@ def _perm(e: Emitter, v: Value) -> str:
     if v.args[0] is v.args[1] and vector_host.has("ssse3"):
         return whole(e, _lookup(e, x, places), 8)
     if vector_host.has("avx512vbmi") and vector_host.has("avx512vl"):
-        found = intrinsic(e, "llvm.x86.avx512.vpermi2var.qi.128", BYTES, (BYTES, x), (BYTES, places), (BYTES, y))
+        name = "llvm.x86.avx512.vpermi2var.qi.128"
+        found = intrinsic(e, name, BYTES, (BYTES, x), (BYTES, places), (BYTES, y))
     elif vector_host.has("ssse3"):
         fifth_bit = e.tmp(f"shl {BYTES} {numbers}, {splat('3', 'i8', 16)}")
         is_second = e.tmp(f"icmp slt {BYTES} {fifth_bit}, zeroinitializer")
@@ -171,7 +178,8 @@ def _lookup(e: Emitter, table: str, places: str) -> str:
 
 def _bytes_at() -> str:
     """A function that looks sixteen LLVM lane numbers up in two vectors, on any host."""
-    lines = [f"define internal {BYTES} @jitppc.bytes_at({BYTES} %x, {BYTES} %y, {BYTES} %places) {{",
+    parameters = f"{BYTES} %x, {BYTES} %y, {BYTES} %places"
+    lines = [f"define internal {BYTES} @jitppc.bytes_at({parameters}) {{",
              " %table = alloca [32 x i8], align 16",
              f" store {BYTES} %x, ptr %table, align 16",
              " %second = getelementptr i8, ptr %table, i64 16",

@@ -1,4 +1,4 @@
-"""Lowering of AES rounds and polynomial products: the host's own instructions, or functions for any host."""
+"""Lowering of AES rounds and polynomial products: the host's instructions, or code for any host."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ def _products(e: Emitter, v: Value) -> str:
     if lane == 64 and vector_host.has("pclmul"):
         name = "llvm.x86.pclmulqdq"
         e.need(name, f"declare {WORDS} @{name}({WORDS}, {WORDS}, i8 immarg)")
-        low, high = (e.tmp(f"call {WORDS} @{name}({WORDS} {x}, {WORDS} {y}, i8 {which})") for which in (0, 17))
+        call = f"call {WORDS} @{name}({WORDS} {x}, {WORDS} {y}, i8"
+        low, high = e.tmp(f"{call} 0)"), e.tmp(f"{call} 17)")
         return whole(e, e.tmp(f"xor {WORDS} {low}, {high}"), 64)
     name = f"jitppc.polynomial_product{lane}"
     e.need(name, _product_loop(name, lane))
@@ -123,7 +124,7 @@ def _products(e: Emitter, v: Value) -> str:
 
 
 def _product_loop(name: str, lane: int) -> str:
-    """A function that adds y's lanes, shifted by k, where bit k of x is 1, for each k; in lanes of twice the width."""
+    """A function that for each k adds y's lanes, shifted by k, where bit k of x's is 1."""
     count, wide = 64 // lane, f"i{2 * lane}"
     of = f"<{count} x {wide}>"
     by, one = splat(str(lane), wide, count), splat("1", wide, count)
@@ -141,8 +142,9 @@ def _product_loop(name: str, lane: int) -> str:
                   f" %{half}.moved = shl {of} %y.{half}, %k",
                   f" %{half}.term = and {of} %{half}.moved, %{half}.mask"]
     return "\n".join([
-        f"define internal i128 @{name}({kind(lane)} %x.lanes, {kind(lane)} %y.lanes) {{", "entry:", *halves,
-        " br label %loop", "loop:",
+        f"define internal i128 @{name}({kind(lane)} %x.lanes, {kind(lane)} %y.lanes) {{",
+        "entry:", *halves, " br label %loop",
+        "loop:",
         f" %k = phi {of} [ zeroinitializer, %entry ], [ %next, %loop ]",
         f" %total = phi {of} [ zeroinitializer, %entry ], [ %sum, %loop ]", *steps,
         f" %partial = xor {of} %total, %even.term",

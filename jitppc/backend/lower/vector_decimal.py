@@ -8,8 +8,9 @@ from .emitter import Emitter, lowers
 
 SIXES, CARRIES, ALL = int("6" * 31, 16), int("1" * 31 + "0", 16), (1 << 124) - 1
 
-#: For each bit of the number, from the left, the digits are doubled and the bit added: adding 6 to each digit makes
-#: decimal carries binary ones, and it is taken back where none came out. A carry out of the last digit is dropped.
+#: For each bit of the number, from the left, the digits are doubled and the bit added: adding 6 to
+#: each digit makes decimal carries binary ones, and it is taken back where none came out. A carry
+#: out of the last digit is dropped.
 _DIGITS = f"""define internal i128 @jitppc.decimal_digits(i128 %x) {{
 entry:
  br label %loop

@@ -1,5 +1,6 @@
-"""Lowering of VMX single-precision ops. Meaning and names as in ir/ops/vector_float.py; LLVM leaves NaN payloads open,
-so every NaN result is put in by hand."""
+"""Lowering of VMX single-precision ops (see ir/ops/vector_float.py). LLVM leaves NaN payloads
+open, so every NaN result is put in by hand.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from jitppc.ir.ops.vector_float import DEFAULT_NAN, EXP2, INFINITY, LOG2, QUIET,
 from .emitter import Emitter, lowers
 from .vector import intrinsic, lanes, masks, splat, whole
 
-INTS, SINGLES, DOUBLES, LONGS, BITS = "<4 x i32>", "<4 x float>", "<4 x double>", "<4 x i64>", "<4 x i1>"
+BITS, INTS, LONGS = "<4 x i1>", "<4 x i32>", "<4 x i64>"
+SINGLES, DOUBLES = "<4 x float>", "<4 x double>"
 
 
 def words(number: int) -> str:
@@ -46,7 +48,7 @@ def either(e: Emitter, condition: str, of: str, x: str, y: str) -> str:
 
 
 def with_nans(e: Emitter, result: str, *operands: str) -> str:
-    """Words of the result (singles), with the book's NaNs for the operands (singles) in their order."""
+    """Words of the result, with the book's NaNs for these operands (all singles)."""
     is_nan = e.tmp(f"fcmp uno {SINGLES} {result}, {result}")
     bits = either(e, is_nan, INTS, words(DEFAULT_NAN), cast(e, result, SINGLES, INTS))
     for operand in reversed(operands):
@@ -93,14 +95,17 @@ def _flush(e: Emitter, v: Value) -> str:
     exponent = e.tmp(f"and {INTS} {x}, {words(INFINITY)}")
     small = e.tmp(f"icmp eq {INTS} {exponent}, zeroinitializer")
     flushed = either(e, small, INTS, e.tmp(f"and {INTS} {x}, {words(SIGN)}"), x)
-    return e.tmp(f"select i1 {e.of(v.args[1])}, i128 {whole(e, flushed, 32)}, i128 {e.of(v.args[0])}")
+    kept, changed = e.of(v.args[0]), whole(e, flushed, 32)
+    return e.tmp(f"select i1 {e.of(v.args[1])}, i128 {changed}, i128 {kept}")
 
 
 @lowers("vffromint")
 def _from_integer(e: Emitter, v: Value) -> str:
-    converted = e.tmp(f"{'s' if v.attr else 'u'}itofp {INTS} {lanes(e, v.args[0], 32)} to {SINGLES}")
+    x = lanes(e, v.args[0], 32)
+    converted = e.tmp(f"{'s' if v.attr else 'u'}itofp {INTS} {x} to {SINGLES}")
     exponent = e.tmp(f"sub i64 127, {_scale(e, v)}")
-    factor = cast(e, _spread(e, e.tmp(f"trunc i64 {e.tmp(f'shl i64 {exponent}, 23')} to i32"), "i32"), INTS, SINGLES)
+    factor_bits = e.tmp(f"trunc i64 {e.tmp(f'shl i64 {exponent}, 23')} to i32")
+    factor = cast(e, _spread(e, factor_bits, "i32"), INTS, SINGLES)
     return whole(e, cast(e, e.tmp(f"fmul {SINGLES} {converted}, {factor}"), SINGLES, INTS), 32)
 
 
@@ -147,7 +152,8 @@ def _multiply_add(e: Emitter, v: Value) -> str:
     magnitude = intrinsic(e, "llvm.fabs.v4f64", DOUBLES, (DOUBLES, exact))
     small = e.tmp(f"fcmp olt {DOUBLES} {magnitude}, {doubles(2.0 ** -126)}")
     flushes = _spread(e, e.of(v.args[3]), "i1")
-    bits = either(e, e.tmp(f"and {BITS} {small}, {flushes}"), INTS, e.tmp(f"and {INTS} {bits}, {words(SIGN)}"), bits)
+    zeros = e.tmp(f"and {INTS} {bits}, {words(SIGN)}")
+    bits = either(e, e.tmp(f"and {BITS} {small}, {flushes}"), INTS, zeros, bits)
     if v.attr:
         bits = e.tmp(f"xor {INTS} {bits}, {words(SIGN)}")
     return whole(e, with_nans(e, cast(e, bits, INTS, SINGLES), x, z, y), 32)
@@ -209,17 +215,20 @@ def _log2(e: Emitter, x: str) -> str:
     kept = e.tmp(f"and {LONGS} {bits}, {longs((1 << 52) - 1)}")
     fraction = cast(e, e.tmp(f"or {LONGS} {kept}, {longs(1022 << 52)}"), LONGS, DOUBLES)
     low = e.tmp(f"fcmp olt {DOUBLES} {fraction}, {doubles(ROOT_HALF)}")
-    fraction = either(e, low, DOUBLES, e.tmp(f"fmul {DOUBLES} {fraction}, {doubles(2.0)}"), fraction)
+    doubled = e.tmp(f"fmul {DOUBLES} {fraction}, {doubles(2.0)}")
+    fraction = either(e, low, DOUBLES, doubled, fraction)
     exponent = e.tmp(f"sub {LONGS} {biased}, {longs(1022)}")
     exponent = e.tmp(f"add {LONGS} {exponent}, {e.tmp(f'sext {BITS} {low} to {LONGS}')}")
     s = e.tmp(f"fdiv {DOUBLES} {e.tmp(f'fsub {DOUBLES} {fraction}, {doubles(1.0)}')}, "
               f"{e.tmp(f'fadd {DOUBLES} {fraction}, {doubles(1.0)}')}")
     series = e.tmp(f"fmul {DOUBLES} {s}, {_horner(e, LOG2, e.tmp(f'fmul {DOUBLES} {s}, {s}'))}")
     result = e.tmp(f"fadd {DOUBLES} {e.tmp(f'sitofp {LONGS} {exponent} to {DOUBLES}')}, {series}")
-    for relation, number, special in (("oeq", math.inf, math.inf), ("olt", 0.0, math.nan), ("oeq", 0.0, -math.inf)):
+    specials = ("oeq", math.inf, math.inf), ("olt", 0.0, math.nan), ("oeq", 0.0, -math.inf)
+    for relation, number, special in specials:
         holds = e.tmp(f"fcmp {relation} {DOUBLES} {x}, {doubles(number)}")
         result = either(e, holds, DOUBLES, doubles(special), result)
     return result
 
 
-_ESTIMATES = {"reciprocal": _reciprocal, "reciprocal root": _reciprocal_root, "exp2": _exp2, "log2": _log2}
+_ESTIMATES = {"reciprocal": _reciprocal, "reciprocal root": _reciprocal_root,
+              "exp2": _exp2, "log2": _log2}

@@ -1,4 +1,4 @@
-"""What the host's vector unit offers beyond what LLVM finds by itself. Everything has a form for any host too."""
+"""What the host's vector unit offers that LLVM does not find by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 
 @functools.cache
 def features() -> frozenset[str]:
-    """Names of LLVM's target features of this processor; empty where its intrinsics are not x86's."""
+    """LLVM's names of this processor's features; none where its intrinsics are not x86's."""
     import platform
 
     import llvmlite.binding

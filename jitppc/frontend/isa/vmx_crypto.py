@@ -43,7 +43,7 @@ def sha_sigma(b: Builder, i: Fields, lane: int) -> None:
     for first, second, third in SIGMA[lane, i.ST]:
         last = right(third) if i.ST else b.vlshr(lane, vra, each(lane, third))
         results.append(b.xor(b.xor(right(first), right(second)), last))
-    own_bit = int.from_bytes(b"".join((8 >> k * lane // 32).to_bytes(lane // 8, "big") for k in range(128 // lane)), "big")
+    own_bit = sum(8 >> k * lane // 32 << 128 - lane * (k + 1) for k in range(128 // lane))
     is_0 = b.vcmpeq(lane, b.and_(b.vsplat(lane, i.SIX), own_bit), 0)
     write(b, i, b.vselect(is_0, *results))
 

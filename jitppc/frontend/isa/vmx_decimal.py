@@ -79,7 +79,7 @@ def sum_of(b: Builder, x: Value, y: Value) -> Value:
 
 
 def difference(b: Builder, x: Value, y: Value) -> Value:
-    """x - y for magnitudes with x not below y."""
+    """The difference of two magnitudes, x not below y."""
     total = b.sub(x, y)
     borrowed = b.and_(b.xor(b.xor(x, y), total), CARRIES)
     return b.sub(total, b.or_(b.lshr(borrowed, 2), b.lshr(borrowed, 3)))
@@ -168,7 +168,8 @@ def bcdctn(b: Builder, i: Fields) -> None:
     write(b, i, b.or_(digits, b.zext128(b.select(minus, b.const(minus_sign), plus_sign))))
 
 
-@insn("VX", "000100 VRT 00110 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdcfz.", static=("PS",))
+@insn("VX", "000100 VRT 00110 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdcfz.",
+      static=("PS",))
 def bcdcfz(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- the sixteen zoned digits of VRB and the sign in the last zone, packed."""
     [vrb] = read(b, i.VRB)
@@ -184,7 +185,8 @@ def bcdcfz(b: Builder, i: Fields) -> None:
     write(b, i, packed(b, digits, minus, b.const(PLUS)))
 
 
-@insn("VX", "000100 VRT 00100 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdctz.", static=("PS",))
+@insn("VX", "000100 VRT 00100 VRB 1 PS 110000001", "VRT,VRB,PS", since="3.0", ref=CONVERT, name="bcdctz.",
+      static=("PS",))
 def bcdctz(b: Builder, i: Fields) -> None:
     """VRT, CR6 <- the low sixteen digits of VRB, zoned, and its sign in the last zone."""
     [vrb] = read(b, i.VRB)
@@ -332,12 +334,19 @@ def last_digit(b: Builder, x: Value) -> Value:
     return b.and_(x, 15)
 
 
-for _name, _xo, _part, _says in (("vmul10uq", 513, 0, "VRT <- (VRA) * 10."), ("vmul10cuq", 1, 1, "VRT <- the carry out of (VRA) * 10.")):
-    def _ten(b: Builder, i: Fields, part: int = _part) -> None:
-        [vra] = read(b, i.VRA)
-        write(b, i, times_ten(b, vra, b.const(0, I128))[part])
-    _ten.__doc__ = _says
-    insn("VX", f"000100 VRT VRA ///// {_xo:011b}", "VRT,VRA", name=_name, since="3.0", ref=TIMES_TEN)(_ten)
+@insn("VX", "000100 VRT VRA ///// 01000000001", "VRT,VRA", since="3.0", ref=TIMES_TEN)
+def vmul10uq(b: Builder, i: Fields) -> None:
+    """VRT <- (VRA) * 10."""
+    [vra] = read(b, i.VRA)
+    write(b, i, times_ten(b, vra, b.const(0, I128))[0])
+
+
+@insn("VX", "000100 VRT VRA ///// 00000000001", "VRT,VRA", since="3.0", ref=TIMES_TEN)
+def vmul10cuq(b: Builder, i: Fields) -> None:
+    """VRT <- the carry out of (VRA) * 10."""
+    [vra] = read(b, i.VRA)
+    write(b, i, times_ten(b, vra, b.const(0, I128))[1])
+
 
 binary("VRT <- (VRA) * 10 + VRB[124:127].", [("vmul10euq", 577, 128)],
        lambda b, n, x, y: times_ten(b, x, last_digit(b, y))[0], since="3.0", ref=TIMES_TEN)

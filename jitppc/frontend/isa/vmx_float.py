@@ -1,11 +1,13 @@
 """Vector single-precision arithmetic: rounds to nearest, touches no FPSCR; VSCR[NJ] makes denormals zero, in and out.
-Ref: Book I 6.6, 6.10."""
+Ref: Book I 6.6, 6.10.
+"""
 
 from __future__ import annotations
 
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
+from jitppc.ir.types import I8
 
 from .vmx_lanes import each, read, record_cr6, set_saturated, write
 
@@ -173,7 +175,7 @@ def vcmpbfp(b: Builder, i: Fields) -> None:
     result = b.or_(b.and_(above, SIGNS), b.and_(below, each(32, 1 << 30)))
     write(b, i, result)
     if i.Rc:
-        b.set_crf(6, b.select(b.eq(result, 0), b.const(2, b.get("so").type), 0))
+        b.set_crf(6, b.select(b.eq(result, 0), b.const(2, I8), 0))
 
 
 # --- estimates

@@ -1,20 +1,21 @@
 """The vocabulary of the vector facility: registers, lanes, saturation and CR6, and rows made from tables.
 
-Families whose members differ in their lanes alone are tables of (mnemonic, XO as the book prints it, lane width).
+Families whose members differ in their lanes alone are tables, with opcodes as the book prints them.
 Ref: Book I 6.2, 6.3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
-from jitppc.ir.types import I128
+from jitppc.ir.types import I8, I128
 
-Meaning = Callable[..., Value]
-Family = Iterable[tuple[str, int, int]]
+#: mnemonic, XO, lane width, and the ISA level where it is not the family's
+Members = Iterable[tuple[str, int, int] | tuple[str, int, int, str]]
 
 #: 0, 1, ... 15 in the bytes: the numbers of a vector's own bytes
 OWN_BYTES = int.from_bytes(bytes(range(16)), "big")
@@ -44,7 +45,7 @@ def set_saturated(b: Builder, saturated: Value) -> None:
 
 def record_cr6(b: Builder, result: Value) -> None:
     """CR6 from a comparison's masks: LT when all lanes are true, EQ when none is."""
-    none = b.select(b.eq(result, 0), b.const(2, b.get("so").type), 0)
+    none = b.select(b.eq(result, 0), b.const(2, I8), 0)
     b.set_crf(6, b.select(b.eq(result, -1), 8, none))
 
 
@@ -92,68 +93,74 @@ def zero(b: Builder) -> Value:
 
 
 # --- rows from tables
-def _register(form: str, picture: str, asm: str, says: str, body: Callable[[Builder, Fields], None],
-              name: str, since: str, ref: str) -> None:
-    body.__doc__ = says
-    insn(form, picture, asm, since=since, ref=ref, name=name)(body)
+Body = Callable[[Builder, Fields], None]
 
 
-def binary(says: str, family: Family, meaning: Meaning, *, since: str = "2.03", ref: str) -> None:
-    """VX rows: VRT <- meaning(b, lane, (VRA), (VRB))."""
-    for name, xo, lane in family:
-        def body(b: Builder, i: Fields, lane: int = lane) -> None:
-            vra, vrb = read(b, i.VRA, i.VRB)
-            write(b, i, meaning(b, lane, vra, vrb))
-        _register("VX", f"000100 VRT VRA VRB {xo:011b}", "VRT,VRA,VRB", says, body, name, since, ref)
+class Family:
+    """Where rows come from: form, picture (with {} for the opcode's last field) and printed operands."""
+
+    def __init__(self, form: str, picture: str, asm: str, body_of: Callable[[int, Callable[..., Any]], Body]) -> None:
+        self.form, self.picture, self.asm, self.body_of = form, picture, asm, body_of
+
+    def __call__(self, says: str, members: Members, meaning: Callable[..., Any], *, since: str = "2.03",
+                 ref: str) -> None:
+        """Register the rows of all members, with the meaning as said below for each family."""
+        for name, opcode, lane, *newer in members:
+            body = self.body_of(lane, meaning)
+            body.__doc__ = says
+            insn(self.form, self.picture.format(opcode), self.asm, since=newer[0] if newer else since, ref=ref,
+                 name=name)(body)
 
 
-def saturating(says: str, family: Family, meaning: Meaning, *, since: str = "2.03", ref: str) -> None:
-    """VX rows: VRT, VSCR[SAT] <- meaning(b, lane, (VRA), (VRB)), a vector and an i1."""
-    for name, xo, lane in family:
-        def body(b: Builder, i: Fields, lane: int = lane) -> None:
-            vra, vrb = read(b, i.VRA, i.VRB)
-            result, saturated = meaning(b, lane, vra, vrb)
-            set_saturated(b, saturated)
-            write(b, i, result)
-        _register("VX", f"000100 VRT VRA VRB {xo:011b}", "VRT,VRA,VRB", says, body, name, since, ref)
+def _binary(lane: int, meaning: Callable[..., Value]) -> Body:
+    def body(b: Builder, i: Fields) -> None:
+        vra, vrb = read(b, i.VRA, i.VRB)
+        write(b, i, meaning(b, lane, vra, vrb))
+    return body
 
 
-def unary(says: str, family: Family, meaning: Meaning, *, since: str = "2.03", ref: str) -> None:
-    """VX rows with VRB alone: VRT <- meaning(b, lane, (VRB))."""
-    for name, xo, lane in family:
-        def body(b: Builder, i: Fields, lane: int = lane) -> None:
-            [vrb] = read(b, i.VRB)
-            write(b, i, meaning(b, lane, vrb))
-        _register("VX", f"000100 VRT ///// VRB {xo:011b}", "VRT,VRB", says, body, name, since, ref)
+def _saturating(lane: int, meaning: Callable[..., tuple[Value, Value]]) -> Body:
+    def body(b: Builder, i: Fields) -> None:
+        vra, vrb = read(b, i.VRA, i.VRB)
+        result, saturated = meaning(b, lane, vra, vrb)
+        set_saturated(b, saturated)
+        write(b, i, result)
+    return body
 
 
-def extended(says: str, family: Family, meaning: Meaning, *, since: str = "3.0", ref: str) -> None:
-    """Rows of XO 1538, told apart by the field after VRT (EO): VRT <- meaning(b, lane, (VRB))."""
-    for name, eo, lane in family:
-        def body(b: Builder, i: Fields, lane: int = lane) -> None:
-            [vrb] = read(b, i.VRB)
-            write(b, i, meaning(b, lane, vrb))
-        _register("VX", f"000100 VRT {eo:05b} VRB 11000000010", "VRT,VRB", says, body, name, since, ref)
+def _unary(lane: int, meaning: Callable[..., Value]) -> Body:
+    def body(b: Builder, i: Fields) -> None:
+        [vrb] = read(b, i.VRB)
+        write(b, i, meaning(b, lane, vrb))
+    return body
 
 
-def ternary(says: str, family: Family, meaning: Meaning, *, since: str = "2.03", ref: str) -> None:
-    """VA rows: VRT <- meaning(b, lane, (VRA), (VRB), (VRC))."""
-    for name, xo, lane in family:
-        def body(b: Builder, i: Fields, lane: int = lane) -> None:
-            vra, vrb, vrc = read(b, i.VRA, i.VRB, i.VRC)
-            write(b, i, meaning(b, lane, vra, vrb, vrc))
-        _register("VA", f"000100 VRT VRA VRB VRC {xo:06b}", "VRT,VRA,VRB,VRC", says, body, name, since, ref)
+def _ternary(lane: int, meaning: Callable[..., Value]) -> Body:
+    def body(b: Builder, i: Fields) -> None:
+        vra, vrb, vrc = read(b, i.VRA, i.VRB, i.VRC)
+        write(b, i, meaning(b, lane, vra, vrb, vrc))
+    return body
 
 
-def comparison(says: str, family: Family, meaning: Meaning, *, since: str = "2.03", ref: str) -> None:
-    """VC rows: VRT <- masks meaning(b, lane, (VRA), (VRB)), with Rc CR6."""
-    for name, xo, lane in family:
-        def body(b: Builder, i: Fields, lane: int = lane) -> None:
-            vra, vrb = read(b, i.VRA, i.VRB)
-            result = meaning(b, lane, vra, vrb)
-            write(b, i, result)
-            if i.Rc:
-                record_cr6(b, result)
-        _register("VC", f"000100 VRT VRA VRB Rc {xo:010b}", "VRT,VRA,VRB", says, body, name, since, ref)
+def _comparison(lane: int, meaning: Callable[..., Value]) -> Body:
+    def body(b: Builder, i: Fields) -> None:
+        vra, vrb = read(b, i.VRA, i.VRB)
+        result = meaning(b, lane, vra, vrb)
+        write(b, i, result)
+        if i.Rc:
+            record_cr6(b, result)
+    return body
 
 
+#: VRT <- meaning(b, lane, (VRA), (VRB))
+binary = Family("VX", "000100 VRT VRA VRB {:011b}", "VRT,VRA,VRB", _binary)
+#: VRT, VSCR[SAT] <- meaning(b, lane, (VRA), (VRB)), a vector and an i1
+saturating = Family("VX", "000100 VRT VRA VRB {:011b}", "VRT,VRA,VRB", _saturating)
+#: VRT <- meaning(b, lane, (VRB))
+unary = Family("VX", "000100 VRT ///// VRB {:011b}", "VRT,VRB", _unary)
+#: the same for XO 1538; its rows are told apart by the field after VRT
+extended = Family("VX", "000100 VRT {:05b} VRB 11000000010", "VRT,VRB", _unary)
+#: VRT <- meaning(b, lane, (VRA), (VRB), (VRC))
+ternary = Family("VA", "000100 VRT VRA VRB VRC {:06b}", "VRT,VRA,VRB,VRC", _ternary)
+#: VRT <- masks meaning(b, lane, (VRA), (VRB)), with Rc CR6
+comparison = Family("VC", "000100 VRT VRA VRB Rc {:010b}", "VRT,VRA,VRB", _comparison)

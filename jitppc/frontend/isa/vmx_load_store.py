@@ -19,7 +19,8 @@ def aligned_ea(b: Builder, i: Fields, size: int) -> Value:
 
 def element_at(b: Builder, ea: Value, size: int) -> Value:
     """Number of the element that stands for the storage at `ea`: bytes count from the left, or in little-endian
-    mode from the right."""
+    mode from the right.
+    """
     number = b.lshr(b.and_(ea, 15), size.bit_length() - 1)
     last = 16 // size - 1
     if b.mode.little is None:

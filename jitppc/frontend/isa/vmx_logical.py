@@ -5,6 +5,7 @@ from __future__ import annotations
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
+from jitppc.ir.types import I128
 
 from .vmx_lanes import binary, each, extended, read, unary, write
 
@@ -15,36 +16,36 @@ binary("VRT <- (VRA) & ¬(VRB).", [("vandc", 1092, 128)], lambda b, n, x, y: b.a
 binary("VRT <- (VRA) | (VRB).", [("vor", 1156, 128)], lambda b, n, x, y: b.or_(x, y), ref=LOGICAL)
 binary("VRT <- (VRA) xor (VRB).", [("vxor", 1220, 128)], lambda b, n, x, y: b.xor(x, y), ref=LOGICAL)
 binary("VRT <- ¬((VRA) | (VRB)).", [("vnor", 1284, 128)], lambda b, n, x, y: b.not_(b.or_(x, y)), ref=LOGICAL)
-binary("VRT <- (VRA) | ¬(VRB).", [("vorc", 1348, 128)], lambda b, n, x, y: b.or_(x, b.not_(y)), since="2.07", ref=LOGICAL)
-binary("VRT <- ¬((VRA) & (VRB)).", [("vnand", 1412, 128)], lambda b, n, x, y: b.not_(b.and_(x, y)), since="2.07",
-       ref=LOGICAL)
-binary("VRT <- ¬((VRA) xor (VRB)).", [("veqv", 1668, 128)], lambda b, n, x, y: b.not_(b.xor(x, y)), since="2.07",
-       ref=LOGICAL)
+binary("VRT <- (VRA) | ¬(VRB).", [("vorc", 1348, 128, "2.07")], lambda b, n, x, y: b.or_(x, b.not_(y)), ref=LOGICAL)
+binary("VRT <- ¬((VRA) & (VRB)).", [("vnand", 1412, 128, "2.07")],
+       lambda b, n, x, y: b.not_(b.and_(x, y)), ref=LOGICAL)
+binary("VRT <- ¬((VRA) xor (VRB)).", [("veqv", 1668, 128, "2.07")],
+       lambda b, n, x, y: b.not_(b.xor(x, y)), ref=LOGICAL)
 
 # --- shifts and rotates: the amount is VRB's element modulo the width
-binary("Elements of VRA rotated left.", [("vrlb", 4, 8), ("vrlh", 68, 16), ("vrlw", 132, 32)],
+binary("Elements of VRA rotated left.",
+       [("vrlb", 4, 8), ("vrlh", 68, 16), ("vrlw", 132, 32), ("vrld", 196, 64, "2.07")],
        lambda b, n, x, y: b.vrotl(n, x, y), ref=SHIFT)
-binary("Elements of VRA rotated left.", [("vrld", 196, 64)], lambda b, n, x, y: b.vrotl(n, x, y), since="2.07", ref=SHIFT)
-binary("Elements of VRA shifted left.", [("vslb", 260, 8), ("vslh", 324, 16), ("vslw", 388, 32)],
+binary("Elements of VRA shifted left.",
+       [("vslb", 260, 8), ("vslh", 324, 16), ("vslw", 388, 32), ("vsld", 1476, 64, "2.07")],
        lambda b, n, x, y: b.vshl(n, x, y), ref=SHIFT)
-binary("Elements of VRA shifted left.", [("vsld", 1476, 64)], lambda b, n, x, y: b.vshl(n, x, y), since="2.07", ref=SHIFT)
-binary("Elements of VRA shifted right.", [("vsrb", 516, 8), ("vsrh", 580, 16), ("vsrw", 644, 32)],
+binary("Elements of VRA shifted right.",
+       [("vsrb", 516, 8), ("vsrh", 580, 16), ("vsrw", 644, 32), ("vsrd", 1732, 64, "2.07")],
        lambda b, n, x, y: b.vlshr(n, x, y), ref=SHIFT)
-binary("Elements of VRA shifted right.", [("vsrd", 1732, 64)], lambda b, n, x, y: b.vlshr(n, x, y), since="2.07", ref=SHIFT)
 binary("Elements of VRA shifted right, with copies of the sign.",
-       [("vsrab", 772, 8), ("vsrah", 836, 16), ("vsraw", 900, 32)], lambda b, n, x, y: b.vashr(n, x, y), ref=SHIFT)
-binary("Elements of VRA shifted right, with copies of the sign.", [("vsrad", 964, 64)],
-       lambda b, n, x, y: b.vashr(n, x, y), since="2.07", ref=SHIFT)
+       [("vsrab", 772, 8), ("vsrah", 836, 16), ("vsraw", 900, 32), ("vsrad", 964, 64, "2.07")],
+       lambda b, n, x, y: b.vashr(n, x, y), ref=SHIFT)
 
 
 def rotated_under_mask(b: Builder, lane: int, x: Value, control: Value) -> tuple[Value, Value]:
     """Elements rotated left, and MASK(mb, me) for each: me, mb and the amount are in bytes 2, 1 and 3 from the
-    right of the control's elements."""
+    right of the control's elements.
+    """
     def number(shift: int) -> Value:
         return b.and_(b.vlshr(lane, control, each(lane, shift)), each(lane, lane - 1))
     mb, me = number(16), number(8)
-    head = b.vlshr(lane, b.const(-1, x.type), mb)
-    tail = b.vshl(lane, b.const(-1, x.type), b.not_(me))
+    head = b.vlshr(lane, b.const(-1, I128), mb)
+    tail = b.vshl(lane, b.const(-1, I128), b.not_(me))
     mask = b.vselect(b.vcmpgtu(lane, mb, me), b.or_(head, tail), b.and_(head, tail))
     return b.vrotl(lane, x, control), mask
 
@@ -79,10 +80,12 @@ def vrldmi(b: Builder, i: Fields) -> None:
 
 
 # --- counts
-unary("Leading zeros of each element.", [("vclzb", 1794, 8), ("vclzh", 1858, 16), ("vclzw", 1922, 32), ("vclzd", 1986, 64)],
+unary("Leading zeros of each element.",
+      [("vclzb", 1794, 8), ("vclzh", 1858, 16), ("vclzw", 1922, 32), ("vclzd", 1986, 64)],
       lambda b, n, x: b.vctlz(n, x), since="2.07", ref=COUNT)
-extended("Trailing zeros of each element.", [("vctzb", 28, 8), ("vctzh", 29, 16), ("vctzw", 30, 32), ("vctzd", 31, 64)],
-         lambda b, n, x: b.vcttz(n, x), ref=COUNT)
+extended("Trailing zeros of each element.",
+         [("vctzb", 28, 8), ("vctzh", 29, 16), ("vctzw", 30, 32), ("vctzd", 31, 64)],
+         lambda b, n, x: b.vcttz(n, x), since="3.0", ref=COUNT)
 unary("Number of ones in each element.",
       [("vpopcntb", 1795, 8), ("vpopcnth", 1859, 16), ("vpopcntw", 1923, 32), ("vpopcntd", 1987, 64)],
       lambda b, n, x: b.vpopcnt(n, x), since="2.07", ref=COUNT)
@@ -99,8 +102,8 @@ def byte_parity(b: Builder, lane: int, x: Value) -> Value:
     return b.and_(x, 1 if lane == 128 else each(lane, 1))
 
 
-extended("Parity of the rightmost bits of each element's bytes.", [("vprtybw", 8, 32), ("vprtybd", 9, 64), ("vprtybq", 10, 128)],
-         byte_parity, ref="Book I 6.9.3")
+extended("Parity of the rightmost bits of each element's bytes.",
+         [("vprtybw", 8, 32), ("vprtybd", 9, 64), ("vprtybq", 10, 128)], byte_parity, since="3.0", ref="Book I 6.9.3")
 
 
 @insn("VX", "000100 RT 00000 VRB 11000000010", "RT,VRB", since="3.0", ref=COUNT)
@@ -128,13 +131,14 @@ def gather_bits(b: Builder, lane: int, x: Value) -> Value:
     return x
 
 
-unary("Each doubleword of VRB as an 8 by 8 matrix of bits, transposed.", [("vgbbd", 1292, 64)], gather_bits, since="2.07",
-      ref=GATHER)
+unary("Each doubleword of VRB as an 8 by 8 matrix of bits, transposed.", [("vgbbd", 1292, 64)], gather_bits,
+      since="2.07", ref=GATHER)
 
 
 def numbered_bits(b: Builder, source: Value, numbers: Value) -> Value:
     """Sixteen bits, the leftmost for byte 0: the bit of `source`, from the left, that each byte numbers; it is 0
-    for numbers of 128 and more."""
+    for numbers of 128 and more.
+    """
     found = b.vperm(source, source, b.vlshr(8, numbers, each(8, 3)))
     leftmost = b.vshl(8, found, numbers)       # an amount is taken modulo 8
     return b.vsigns(8, b.and_(leftmost, b.not_(numbers)))

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
 
-from .vmx_lanes import (binary, each, even_signed, even_unsigned, odd_signed, odd_unsigned, read, saturating, set_saturated,
-                        ternary, write)
+from .vmx_lanes import (
+    Members,
+    binary,
+    each,
+    even_signed,
+    even_unsigned,
+    odd_signed,
+    odd_unsigned,
+    read,
+    saturating,
+    set_saturated,
+    ternary,
+    write,
+)
 
 PRODUCT, SUM_OF_PRODUCTS, SUM = "Book I 6.9.1.3", "Book I 6.9.1.3", "Book I 6.9.1.4"
 
-for _says, _part, _families in (
-        ("Products of the even unsigned elements.", even_unsigned, [("vmuleub", 520, 8), ("vmuleuh", 584, 16), ("vmuleuw", 648, 32)]),
-        ("Products of the even signed elements.", even_signed, [("vmulesb", 776, 8), ("vmulesh", 840, 16), ("vmulesw", 904, 32)]),
-        ("Products of the odd unsigned elements.", odd_unsigned, [("vmuloub", 8, 8), ("vmulouh", 72, 16), ("vmulouw", 136, 32)]),
-        ("Products of the odd signed elements.", odd_signed, [("vmulosb", 264, 8), ("vmulosh", 328, 16), ("vmulosw", 392, 32)])):
-    def _product(b: Builder, lane: int, x: Value, y: Value, part=_part) -> Value:  # type: ignore[no-untyped-def]
-        return b.vmul(2 * lane, part(b, lane, x), part(b, lane, y))
-    binary(_says, _families[:2], _product, ref=PRODUCT)
-    binary(_says, _families[2:], _product, since="2.07", ref=PRODUCT)
+_PRODUCTS: tuple[tuple[str, Callable[..., Value], Members], ...] = (
+    ("Products of the even unsigned elements.", even_unsigned,
+     [("vmuleub", 520, 8), ("vmuleuh", 584, 16), ("vmuleuw", 648, 32, "2.07")]),
+    ("Products of the even signed elements.", even_signed,
+     [("vmulesb", 776, 8), ("vmulesh", 840, 16), ("vmulesw", 904, 32, "2.07")]),
+    ("Products of the odd unsigned elements.", odd_unsigned,
+     [("vmuloub", 8, 8), ("vmulouh", 72, 16), ("vmulouw", 136, 32, "2.07")]),
+    ("Products of the odd signed elements.", odd_signed,
+     [("vmulosb", 264, 8), ("vmulosh", 328, 16), ("vmulosw", 392, 32, "2.07")]))
+for _says, _part, _members in _PRODUCTS:
+    binary(_says, _members, lambda b, n, x, y, part=_part: b.vmul(2 * n, part(b, n, x), part(b, n, y)), ref=PRODUCT)
 
 binary("Products of words, modulo 2**32.", [("vmuluwm", 137, 32)], lambda b, n, x, y: b.vmul(n, x, y), since="2.07",
        ref=PRODUCT)
@@ -150,15 +166,17 @@ def clamp_to_word(b: Builder, x: Value) -> tuple[Value, Value]:
 
 def sum_two_words(b: Builder, lane: int, x: Value, y: Value) -> tuple[Value, Value]:
     """In each doubleword y's odd word plus both of x's, saturated, in the odd word."""
-    return clamp_to_word(b, b.vadd(64, b.vadd(64, even_signed(b, lane, x), odd_signed(b, lane, x)), odd_signed(b, lane, y)))
+    pairs = b.vadd(64, even_signed(b, lane, x), odd_signed(b, lane, x))
+    return clamp_to_word(b, b.vadd(64, pairs, odd_signed(b, lane, y)))
 
 
 def sum_four_words(b: Builder, lane: int, x: Value, y: Value) -> tuple[Value, Value]:
-    """y's last word plus all four of x's, saturated, in the last word."""
+    """The last word of y plus all four of x's, saturated, in the last word."""
     pairs = b.vadd(64, even_signed(b, lane, x), odd_signed(b, lane, x))
     total = b.add(b.add(b.hi(pairs), b.lo(pairs)), b.sext(b.trunc(b.lo(y), 32)))
     return clamp_to_word(b, b.pack(0, total))
 
 
-saturating("Odd words of VRB plus both words of VRA's doublewords, saturated.", [("vsum2sws", 1672, 32)], sum_two_words, ref=SUM)
+saturating("Odd words of VRB plus both words of VRA's doublewords, saturated.", [("vsum2sws", 1672, 32)], sum_two_words,
+           ref=SUM)
 saturating("The last word of VRB plus the words of VRA, saturated.", [("vsumsws", 1928, 32)], sum_four_words, ref=SUM)

@@ -49,16 +49,17 @@ def pack_saturated(clamp: Clamp) -> Callable[[Builder, int, Value, Value], tuple
     return meaning
 
 
-binary("Elements' right halves.", [("vpkuhum", 14, 16), ("vpkuwum", 78, 32)], pack, ref=PACK)
-binary("Elements' right halves.", [("vpkudum", 1102, 64)], pack, since="2.07", ref=PACK)
-_SAYS = "Elements packed to half their width, saturated"
-saturating(f"{_SAYS}: unsigned.", [("vpkuhus", 142, 16), ("vpkuwus", 206, 32)], pack_saturated(to_unsigned), ref=PACK)
-saturating(f"{_SAYS}: unsigned.", [("vpkudus", 1230, 64)], pack_saturated(to_unsigned), since="2.07", ref=PACK)
-saturating(f"{_SAYS}: signed to unsigned.", [("vpkshus", 270, 16), ("vpkswus", 334, 32)],
+binary("Elements' right halves.", [("vpkuhum", 14, 16), ("vpkuwum", 78, 32), ("vpkudum", 1102, 64, "2.07")], pack,
+       ref=PACK)
+saturating("Unsigned elements packed to half their width, saturated.",
+           [("vpkuhus", 142, 16), ("vpkuwus", 206, 32), ("vpkudus", 1230, 64, "2.07")],
+           pack_saturated(to_unsigned), ref=PACK)
+saturating("Signed elements packed to half their width, unsigned, saturated.",
+           [("vpkshus", 270, 16), ("vpkswus", 334, 32), ("vpksdus", 1358, 64, "2.07")],
            pack_saturated(signed_to_unsigned), ref=PACK)
-saturating(f"{_SAYS}: signed to unsigned.", [("vpksdus", 1358, 64)], pack_saturated(signed_to_unsigned), since="2.07", ref=PACK)
-saturating(f"{_SAYS}: signed.", [("vpkshss", 398, 16), ("vpkswss", 462, 32)], pack_saturated(to_signed), ref=PACK)
-saturating(f"{_SAYS}: signed.", [("vpksdss", 1486, 64)], pack_saturated(to_signed), since="2.07", ref=PACK)
+saturating("Signed elements packed to half their width, saturated.",
+           [("vpkshss", 398, 16), ("vpkswss", 462, 32), ("vpksdss", 1486, 64, "2.07")],
+           pack_saturated(to_signed), ref=PACK)
 
 
 def pack_pixel(b: Builder, lane: int, x: Value, y: Value) -> Value:
@@ -80,7 +81,7 @@ def unpack_signed(numbers: dict[int, tuple[int, ...]]) -> Callable[[Builder, int
 
 
 def unpack_pixel(numbers: dict[int, tuple[int, ...]]) -> Callable[[Builder, int, Value], Value]:
-    """A meaning: half the halfwords of 1, 5, 5 and 5 bits to words: the first sign-extended to 8, the others zero-extended."""
+    """A meaning: half the halfwords, of 1, 5, 5 and 5 bits, to bytes; the first is sign-extended."""
     def meaning(b: Builder, lane: int, x: Value) -> Value:
         w = unpack_signed(numbers)(b, lane, x)
         fields = (b.and_(w, each(32, 0xFF00001F)),
@@ -93,7 +94,7 @@ def unpack_pixel(numbers: dict[int, tuple[int, ...]]) -> Callable[[Builder, int,
 binary("Words' pixels of 1, 5, 5 and 5 bits, packed.", [("vpkpx", 782, 32)], pack_pixel, ref=PACK)
 unary("The left pixels of 1, 5, 5 and 5 bits, a byte each.", [("vupkhpx", 846, 32)], unpack_pixel(HIGH), ref=UNPACK)
 unary("The right pixels of 1, 5, 5 and 5 bits, a byte each.", [("vupklpx", 974, 32)], unpack_pixel(LOW), ref=UNPACK)
-unary("The left half's elements, sign-extended.", [("vupkhsb", 526, 16), ("vupkhsh", 590, 32)], unpack_signed(HIGH), ref=UNPACK)
-unary("The left half's elements, sign-extended.", [("vupkhsw", 1614, 64)], unpack_signed(HIGH), since="2.07", ref=UNPACK)
-unary("The right half's elements, sign-extended.", [("vupklsb", 654, 16), ("vupklsh", 718, 32)], unpack_signed(LOW), ref=UNPACK)
-unary("The right half's elements, sign-extended.", [("vupklsw", 1742, 64)], unpack_signed(LOW), since="2.07", ref=UNPACK)
+unary("The left half's elements, sign-extended.",
+      [("vupkhsb", 526, 16), ("vupkhsh", 590, 32), ("vupkhsw", 1614, 64, "2.07")], unpack_signed(HIGH), ref=UNPACK)
+unary("The right half's elements, sign-extended.",
+      [("vupklsb", 654, 16), ("vupklsh", 718, 32), ("vupklsw", 1742, 64, "2.07")], unpack_signed(LOW), ref=UNPACK)

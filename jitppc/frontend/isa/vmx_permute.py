@@ -6,7 +6,18 @@ from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
 
-from .vmx_lanes import (OWN_BYTES, binary, bytes_of, each, numbers_from, read, splat_low_byte, ternary, write, zero)
+from .vmx_lanes import (
+    OWN_BYTES,
+    binary,
+    bytes_of,
+    each,
+    numbers_from,
+    read,
+    splat_low_byte,
+    ternary,
+    write,
+    zero,
+)
 
 REF, SHIFT, ELEMENT = "Book I 6.8.5", "Book I 6.8.7", "Book I 6.8.8"
 
@@ -22,7 +33,8 @@ ternary("Each byte is the byte of VRA that VRC.byte[k][0:3] numbers xor that of 
         since="2.07", ref="Book I 6.11.4")
 
 # --- merges
-HIGH = {lane: bytes_of(lane, [k + half for k in range(64 // lane) for half in (0, 128 // lane)]) for lane in (8, 16, 32)}
+HIGH = {lane: bytes_of(lane, [k + other for k in range(64 // lane) for other in (0, 128 // lane)])
+        for lane in (8, 16, 32)}
 LOW = {lane: tuple(number + 8 for number in numbers) for lane, numbers in HIGH.items()}
 
 binary("The left halves' elements, interleaved.", [("vmrghb", 12, 8), ("vmrghh", 76, 16), ("vmrghw", 140, 32)],
@@ -134,7 +146,7 @@ def element_at(b: Builder, size: int, x: Value, first: Value) -> Value:
 
 
 def insert_at(b: Builder, size: int, x: Value, element: Value, first: Value) -> Value:
-    """x with the bytes from `first` on replaced by those at the right of the element's left doubleword."""
+    """The value x with the bytes from `first` on replaced by those at the right of the element's left doubleword."""
     distance = b.vsub(8, OWN_BYTES, b.vsplat(8, first))
     inside = b.vcmpgtu(8, each(8, size), distance)
     return b.vperm(x, element, b.vselect(inside, b.vadd(8, distance, each(8, 24 - size)), OWN_BYTES))
@@ -152,7 +164,8 @@ def insert(b: Builder, i: Fields, size: int) -> None:
     write(b, i, insert_at(b, size, vrt, vrb, i.UIM4))
 
 
-for _size, _name, _extract, _insert in ((1, "ub", 525, 781), (2, "uh", 589, 845), (4, "uw", 653, 909), (8, "d", 717, 973)):
+for _size, _name, _extract, _insert in (
+        (1, "ub", 525, 781), (2, "uh", 589, 845), (4, "uw", 653, 909), (8, "d", 717, 973)):
     def _extract_body(b: Builder, i: Fields, size: int = _size) -> None:
         """VRT <- the bytes of VRB from byte UIM on, zero-extended in the left doubleword."""
         extract(b, i, size)
@@ -182,5 +195,6 @@ for _size, _name, _left, _right in ((1, "ub", 1549, 1805), (2, "uh", 1613, 1869)
         first = b.sub(16 - size, b.and_(b.gpr(i.RA), 15))
         b.set_gpr(i.RT, b.hi(element_at(b, size, vrb, first)))
 
-    insn("VX", f"000100 RT RA VRB {_left:011b}", "RT,RA,VRB", name=f"vext{_name}lx", since="3.0", ref=ELEMENT)(_left_body)
-    insn("VX", f"000100 RT RA VRB {_right:011b}", "RT,RA,VRB", name=f"vext{_name}rx", since="3.0", ref=ELEMENT)(_right_body)
+    for _side, _xo, _body in (("l", _left, _left_body), ("r", _right, _right_body)):
+        insn("VX", f"000100 RT RA VRB {_xo:011b}", "RT,RA,VRB", name=f"vext{_name}{_side}x", since="3.0",
+             ref=ELEMENT)(_body)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..types import I64, I128, Type, signed
+from jitppc.ir.types import I64, I128, Type, signed
+
 from . import vector_crypto, vector_decimal, vector_float
 from .row import Op
 from .vector_lanes import join, split

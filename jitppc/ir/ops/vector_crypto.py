@@ -1,9 +1,11 @@
 """Vector ops for cryptography: AES rounds and polynomial products. Byte 0 (the leftmost) is the first of an AES
-state, which fills its columns one after another. Ref: FIPS 197."""
+state, which fills its columns one after another. Ref: FIPS 197.
+"""
 
 from __future__ import annotations
 
-from ..types import I128, Type
+from jitppc.ir.types import I128, Type
+
 from .row import Op
 from .vector_lanes import join, split
 

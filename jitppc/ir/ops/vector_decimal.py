@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..types import I128
+from jitppc.ir.types import I128
+
 from .row import Op
 
 ROWS = (

@@ -12,7 +12,8 @@ import math
 import struct
 from collections.abc import Callable
 
-from ..types import I1, I64, I128, Type, signed
+from jitppc.ir.types import I1, I64, I128, Type, signed
+
 from .row import Op
 from .vector_lanes import join, split
 
@@ -68,7 +69,7 @@ def _sub(_a: object, x: int, y: int) -> int:
 
 
 def _sum_to_odd(x: float, y: float) -> float:
-    """x + y, the last bit sticky, so that rounding it again is rounding the exact sum."""
+    """The sum, its last bit sticky, so that rounding it again is rounding the exact sum."""
     total = x + y
     part = total - x
     error = (x - (total - part)) + (y - part)
