@@ -180,3 +180,15 @@ def test_portable_code_agrees_with_evaluate(portable, case):
 @given(I128S, st.sampled_from((8, 16, 32, 64)))
 def test_join_undoes_split(x, lane):
     assert x == join(split(x, lane), lane)
+
+
+@pytest.mark.parametrize("negated", [False, True])
+def test_a_product_that_rounds_up_to_the_smallest_normal_is_flushed(native, negated):
+    just_below_one, smallest_normal = 0x3F7FFFFF, 0x00800000
+    x, y = join([just_below_one] * 4, 32), join([smallest_normal] * 4, 32)
+    sign = 0x80000000 if negated else 0
+    for flushes, expected in ((0, smallest_normal), (1, 0)):
+        operands = (x, 0, y, flushes)
+        result = OPS["vfmadd"].evaluate(I128, negated, *operands)
+        assert join([expected | sign] * 4, 32) == result
+        assert result == native(("vfmadd", negated), operands)

@@ -1,8 +1,8 @@
 """Single-precision ops on the four words of a vector, with the rules of VMX: round to nearest even, no status,
 and a NaN result is the first NaN operand (in the order VRA, VRB, VRC) made quiet, else 0x7FC00000.
 
-A double holds every sum, product or quotient of singles closely enough that rounding it to single is right
-(53 >= 2 * 24 + 2), so Python's floats are the arithmetic here. Denormals are kept; `vfflush` is VSCR[NJ].
+Denormals are kept; `vfflush` is VSCR[NJ]. Where no rounding rule is at stake Python's floats do: a double rounded
+to single is the rounded quotient, or root, of singles.
 Ref: Book I 6.6.
 """
 
@@ -12,17 +12,15 @@ import math
 import struct
 from collections.abc import Callable
 
+from jitppc.ir import ieee
+from jitppc.ir.fpscr import FPSCR
+from jitppc.ir.ieee import SINGLE
 from jitppc.ir.types import I1, I64, I128, Type, signed
 
 from .row import Op
 from .vector_lanes import join, split
 
-SIGN, INFINITY, QUIET, DEFAULT_NAN, SMALLEST_NORMAL = 1 << 31, 0x7F800000, 1 << 22, 0x7FC00000, 1 << 23
-
-
-def is_nan(bits: int) -> bool:
-    """True for a NaN of single precision."""
-    return bits & ~SIGN > INFINITY
+SIGN, INFINITY, QUIET, DEFAULT_NAN = SINGLE.sign_bit, SINGLE.infinity, SINGLE.quiet, SINGLE.default_nan
 
 
 def to_float(bits: int) -> float:
@@ -46,51 +44,38 @@ def flush(bits: int) -> int:
 
 
 def _lanewise(function: Callable[..., int]) -> Callable[..., int]:
-    """An `evaluate` from function(attribute, *singles), which need not care for NaN operands."""
+    """An `evaluate` from function(attribute, *singles)."""
     def evaluate(_t: Type, attr: object, *values: int) -> int:
-        return join([_one(function, attr, *column) for column in zip(*(split(v, 32) for v in values), strict=True)],
-                    32)
+        return join([function(attr, *column) for column in zip(*(split(v, 32) for v in values), strict=True)], 32)
     return evaluate
 
 
-def _one(function: Callable[..., int], attr: object, *operands: int) -> int:
-    for operand in operands:
-        if is_nan(operand):
-            return operand | QUIET
-    return function(attr, *operands)
+def _unless_nan(function: Callable[..., int]) -> Callable[..., int]:
+    """The function for operands that are no NaNs, with the rule for those."""
+    def one(attr: object, *operands: int) -> int:
+        from_nan = ieee.nan_result(SINGLE, operands)
+        return function(attr, *operands) if from_nan is None else from_nan.bits
+    return one
+
+
+NEAREST = ieee.Rounding(SINGLE, mode=ieee.NEAREST)
 
 
 def _add(_a: object, x: int, y: int) -> int:
-    return from_float(to_float(x) + to_float(y))
+    return ieee.add(SINGLE, x, y, NEAREST).bits
 
 
 def _sub(_a: object, x: int, y: int) -> int:
-    return from_float(to_float(x) - to_float(y))
-
-
-def _sum_to_odd(x: float, y: float) -> float:
-    """The sum, its last bit sticky, so that rounding it again is rounding the exact sum."""
-    total = x + y
-    part = total - x
-    error = (x - (total - part)) + (y - part)
-    bits = struct.unpack("<q", struct.pack("<d", total))[0]
-    if math.isfinite(total) and error and not bits & 1:
-        bits += 1 if (error > 0) == (total > 0) else -1
-    return struct.unpack("<d", struct.pack("<q", bits))[0]
+    return ieee.add(SINGLE, x, y, NEAREST, subtract=True).bits
 
 
 def _multiply_add(_t: Type, negated: bool, x: int, z: int, y: int, flushes: int) -> int:
     """Lanes of x * y + z, or of -(x * y - z)."""
-    def one(_a: object, a: int, c: int, b: int) -> int:
-        product, addend = to_float(a) * to_float(b), to_float(c)
-        exact = _sum_to_odd(product, -addend if negated else addend)
-        if math.isnan(exact):
-            return DEFAULT_NAN
-        result = from_float(exact)
-        if flushes and abs(exact) < to_float(SMALLEST_NORMAL):
-            result &= SIGN
-        return result ^ SIGN if negated else result
-    return join([_one(one, None, *column) for column in zip(*(split(v, 32) for v in (x, z, y)), strict=True)], 32)
+    def one(a: int, c: int, b: int) -> int:
+        result = ieee.multiply_add(SINGLE, a, b, c, NEAREST, subtract=negated, negate=negated)
+        return result.bits & SIGN if flushes and result.exceptions & FPSCR.UX else result.bits
+    lanes = join([one(*column) for column in zip(*(split(v, 32) for v in (x, z, y)), strict=True)], 32)
+    return _flush(I128, None, lanes, flushes)
 
 
 def _order(bits: int) -> int:
@@ -112,18 +97,15 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 def _compare(_t: Type, relation: str, x: int, y: int) -> int:
     holds = _COMPARISONS[relation]
-    return join([-(not is_nan(a) and not is_nan(b) and holds(to_float(a), to_float(b)))
+    return join([-(not SINGLE.is_nan(a) and not SINGLE.is_nan(b) and holds(to_float(a), to_float(b)))
                  for a, b in zip(split(x, 32), split(y, 32), strict=True)], 32)
 
 
-_ROUNDINGS: dict[str, Callable[[float], float]] = {
-    "nearest": round, "zero": math.trunc, "up": math.ceil, "down": math.floor}
+_ROUNDINGS = {"nearest": ieee.NEAREST, "zero": ieee.TO_ZERO, "up": ieee.UP, "down": ieee.DOWN}
 
 
 def _round(how: str, x: int) -> int:
-    if x & INFINITY >= 150 << 23:      # 2**23 or more: an integer, or infinity
-        return x
-    return from_float(_ROUNDINGS[how](to_float(x))) | x & SIGN
+    return ieee.to_integral(SINGLE, x, _ROUNDINGS[how]).bits
 
 
 def _from_integer(_t: Type, is_signed: bool, x: int, scale: int) -> int:
@@ -136,13 +118,13 @@ def _limits(is_signed: bool) -> tuple[int, int]:
 
 def _to_integer(_t: Type, is_signed: bool, x: int, scale: int) -> int:
     low, high = _limits(is_signed)
-    return join([0 if is_nan(e) else int(max(low, min(high, to_float(e) * 2.0 ** (scale & 31))))
+    return join([0 if SINGLE.is_nan(e) else int(max(low, min(high, to_float(e) * 2.0 ** (scale & 31))))
                  for e in split(x, 32)], 32)
 
 
 def _saturates(_t: Type, is_signed: bool, x: int, scale: int) -> int:
     low, high = _limits(is_signed)
-    scaled = [to_float(e) * 2.0 ** (scale & 31) for e in split(x, 32) if not is_nan(e)]
+    scaled = [to_float(e) * 2.0 ** (scale & 31) for e in split(x, 32) if not SINGLE.is_nan(e)]
     return int(any(not low - 1 < e < high + 1 for e in scaled))
 
 
@@ -206,8 +188,8 @@ ROWS = (
     Op("vfmadd", (I128, I128, I128, I1), I128, "Operands x, z, y: x * y + z, or with the attribute True "
        "-(x * y - z), rounded once (but the sign of a NaN stays); denormal results become 0 if the last operand is 1.",
        _multiply_add, attr="negated"),
-    Op("vfmax", V2, I128, "Maximum; +0 is above -0.", _lanewise(_maximum)),
-    Op("vfmin", V2, I128, "Minimum; -0 is below +0.", _lanewise(_minimum)),
+    Op("vfmax", V2, I128, "Maximum; +0 is above -0.", _lanewise(_unless_nan(_maximum))),
+    Op("vfmin", V2, I128, "Minimum; -0 is below +0.", _lanewise(_unless_nan(_minimum))),
     Op("vfcmp", V2, I128, "Lanes of ones where the relation eq, ge or gt holds; never with a NaN.", _compare,
        attr="relation"),
     Op("vfround", V1, I128, "The integral value nearest (ties to even), or next towards zero, up or down.",
@@ -218,6 +200,6 @@ ROWS = (
        "second (0 to 31), truncated and saturated; 0 for a NaN.", _to_integer, attr="signed"),
     Op("vfsaturates", (I128, I64), I1, "1 if `vftoint` saturates in any lane.", _saturates, attr="signed"),
     Op("vfestimate", V1, I128, "The reciprocal, reciprocal root, exp2 or log2, as the attribute says.",
-       _lanewise(lambda how, x: _ESTIMATES[how](x)), attr="function"),
+       _lanewise(_unless_nan(lambda how, x: _ESTIMATES[how](x))), attr="function"),
     Op("vfflush", (I128, I1), I128, "If the second operand is 1, denormals become zeros of their sign.", _flush),
 )
