@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jitppc.ir.block import Block, Value
-from jitppc.ir.layout import CELL_BYTES, INTERRUPT_NUMBER, Register, offset
+from jitppc.ir.layout import CELL_BYTES, INTERRUPT_NUMBER, ITLB_ENTRIES, Register, offset
 from jitppc.ir.ops import Effect
 
-from .lower.effects import UNLIKELY, EffectEmitter
+from .lower.effects import LIKELY, UNLIKELY, EffectEmitter
 from .lower.emitter import LOWER, Emitter
 
 ARGS = "ptr noalias %cpu, ptr %cell, ptr %dtlb, i64 %dmask, i64 %icount, i64 %delta"
@@ -49,6 +49,25 @@ def arrive(e: Emitter, cell: str, left: str, delta: str) -> None:
     e.line(f"{go}:")
     entry = e.tmp(f"load ptr, ptr {cell}")
     e.line(tail(entry, cell, left, delta))
+
+
+def probe_code(e: EffectEmitter, target: str, left: str) -> None:
+    """Go on at an effective address through the code TLB; a miss goes to far_jump."""
+    address = e.tmp(f"and i64 {target}, {e.get_field('ea_mask')}")
+    page = e.tmp(f"and i64 {address}, -4096")
+    at = e.tmp(f"and i64 {e.tmp(f'lshr i64 {address}, 8')}, {(ITLB_ENTRIES - 1) * 16}")
+    entry = e.tmp(f"getelementptr i8, ptr {e.get_field('itlb', 'ptr')}, i64 {at}")
+    hit, miss = e.fresh("hit"), e.fresh("miss")
+    is_hit = e.tmp(f"icmp eq i64 {e.tmp(f'load i64, ptr {entry}')}, {page}")
+    e.line(f"br i1 {is_hit}, label %{hit}, label %{miss}, {LIKELY}")
+    e.line(f"{miss}:")
+    e.line(tail("@far_jump", "%cell", left, target))
+    e.line(f"{hit}:")
+    cells = e.tmp(f"load ptr, ptr {e.tmp(f'getelementptr i8, ptr {entry}, i64 8')}")
+    low = e.tmp(f"shl i64 {e.tmp(f'and i64 {address}, 4092')}, 3")
+    cell = e.tmp(f"getelementptr i8, ptr {cells}, i64 {low}")
+    base = e.tmp(f"lshr i64 {e.tmp(f'ptrtoint ptr {cells} to i64')}, 3")
+    arrive(e, cell, left, e.tmp(f"sub i64 {page}, {base}"))
 
 
 class DoesNotFit(ValueError):
@@ -183,9 +202,12 @@ class HandlerEmitter(EffectEmitter):
         arrive(self, cell, left, "%delta")
 
     def go_far(self, target: str) -> None:
-        """Go on at an effective address."""
+        """Go on at an effective address. The probe is inline: each handler's own indirect jump predicts better."""
         left = self.tmp("add i64 %icount, -1")
-        self.line(tail("@far_jump", "%cell", left, target))
+        if self.cold is None:
+            self.line(tail("@far_jump", "%cell", left, target))
+        else:
+            probe_code(self, target, left)
 
     def raise_interrupt(self, kind: str, value: str) -> None:
         """Leave to the delivery of an interrupt."""

@@ -69,7 +69,7 @@ class Vcpu:
         self.state["retired_limit"] = FOREVER
         self.state["table"] = engine.handlers
         self.gpr, self.spr = Gprs(self.state["gpr"]), Sprs(self.state["spr"])
-        self.python_seconds = self.native_seconds = 0.0
+        self.python_seconds = self.native_seconds = self.native_cpu_seconds = 0.0
         self._last_return: float | None = None
         self.translator: Any = None
         memory.on_code_write = self._note_store
@@ -162,7 +162,9 @@ class Vcpu:
         started = time.perf_counter()
         if self._last_return is not None:
             self.python_seconds += started - self._last_return
+        cpu_started = time.thread_time()
         self._engine.call("rt_run", self.address)
+        self.native_cpu_seconds += time.thread_time() - cpu_started
         self._last_return = time.perf_counter()
         self.native_seconds += self._last_return - started
         return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
@@ -244,6 +246,7 @@ class Vcpu:
         found: dict[str, Any] = {
             "instructions": self.retired, "region_instructions": int(self.state["region_insns"]),
             "native_seconds": self.native_seconds, "python_seconds": self.python_seconds,
+            "native_cpu_seconds": self.native_cpu_seconds,
             "interrupts": {f"{n << 8:#x}": int(c) for n, c in enumerate(self.state["interrupts"]) if c},
             "unknown_instructions": int(self.state["unknown_count"]),
         }

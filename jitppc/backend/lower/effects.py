@@ -17,7 +17,8 @@ from jitppc.ir.types import Type
 from .emitter import LOWER, Emitter
 
 UNLIKELY = "!prof !0"   # branch weights of a condition that is almost never true
-METADATA = '!0 = !{!"branch_weights", i32 1, i32 2000}\n'
+LIKELY = "!prof !1"
+METADATA = '!0 = !{!"branch_weights", i32 1, i32 2000}\n!1 = !{!"branch_weights", i32 2000, i32 1}\n'
 
 
 class EffectEmitter(Emitter):
