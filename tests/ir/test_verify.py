@@ -12,7 +12,7 @@ from jitppc.ir.block import Value
 from jitppc.ir.builder import LE64, MODES, Builder
 from jitppc.ir.ops import OPS
 from jitppc.ir.passes import ORDER
-from jitppc.ir.types import I8, I64
+from jitppc.ir.types import I8, I64, NOTHING
 from jitppc.ir.verify import LAWS, verify
 
 
@@ -86,7 +86,7 @@ def bad_start(b):
         (lambda b: raw(b, "get", attr="xyz"), "the register is in the layout"),
         (lambda b: raw(b, "get", b.const(32), attr="crf", type_=I8), "below its count"),
         (lambda b: raw(b, "get", b.const(0), attr="lr"), "a single register none"),
-        (lambda b: raw(b, "set", b.get("so"), attr="lr", type_=None), "the register's type"),
+        (lambda b: raw(b, "set", b.get("so"), attr="lr", type_=NOTHING), "the register's type"),
         (lambda b: raw(b, "trunc", b.get("lr"), attr=64), "the op's direction"),
         (lambda b: raw(b, "add", b.get("lr"), b.get("lr"), attr=3), "has none"),
         (lambda b: b.store(64, b.get("lr"), b.get("so")), ""),
