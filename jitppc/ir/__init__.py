@@ -1,1 +1,3 @@
-"""The SSA intermediate representation: types, op table, blocks, builder, verifier, text form, evaluator, passes."""
+"""The SSA intermediate representation: types, op table, blocks, builder, verifier, text form,
+evaluator, passes.
+"""

@@ -1,4 +1,7 @@
-"""Values and blocks: a block is a list of values in order; operands are earlier values of the same block."""
+"""Values and blocks: a block is a list of values in order.
+
+Operands are earlier values of the same block.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,14 @@ class Value:
 
     __slots__ = ("args", "attr", "is_static", "op", "type")
 
-    def __init__(self, op: Op, type_: Type | None, args: tuple[Value, ...], attr: Any, is_static: bool) -> None:
-        self.op, self.type, self.args, self.attr = op, type_, args, attr
-        #: known from the instruction word alone: computed when the word is decoded, not when it runs
+    def __init__(
+        self, op: Op, type_: Type, args: tuple[Value, ...], attr: Any, is_static: bool
+    ) -> None:
+        self.op, self.args, self.attr = op, args, attr
+        #: of the result; NOTHING when there is none
+        self.type = type_
+        #: known from the instruction word alone: computed when the word is decoded, not when it
+        #: runs
         self.is_static = is_static
 
     @property
@@ -30,7 +38,10 @@ class Value:
 
 @dataclass(slots=True)
 class Block:
-    """A straight line of ops. `starts` gives the index of each instruction's first op (with its offset in bytes)."""
+    """A straight line of ops.
+
+    `starts` gives the index of each instruction's first op (with its offset in bytes).
+    """
 
     values: list[Value] = field(default_factory=list)
     starts: list[tuple[int, int]] = field(default_factory=list)

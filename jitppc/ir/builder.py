@@ -1,13 +1,15 @@
-"""The builder: typed emit methods stamped from the op table, folding as it goes, and the Power vocabulary on top.
+"""The builder: typed emit methods stamped from the op table, folding as it goes, and the Power
+vocabulary on top.
 
-Instruction bodies see only this class. Operands are `Value`s; a Python int is taken as a constant of the type
-the other operands ask for. Control flow inside an instruction is `select`, or an `interrupt_if` that leaves
-before anything has been written.
+Instruction bodies see only this class. Operands are `Value`s; a Python int is taken as a constant
+of the type the other operands ask for. Control flow inside an instruction is `select`, or an
+`interrupt_if` that leaves before anything has been written.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .block import Block, Value
 from .layout import INTERRUPTS, MSR, REGISTERS
@@ -19,7 +21,10 @@ Operand = Value | int
 
 
 class Mode:
-    """What translation assumes about the machine: `little` and `sixty_four` are True, False, or None for either."""
+    """What translation assumes about the machine.
+
+    `little` and `sixty_four` are True, False, or None for either.
+    """
 
     __slots__ = ("little", "name", "sixty_four")
 
@@ -36,6 +41,11 @@ MODES = {mode.name: mode for mode in (LE64, BE64, ANY)}
 class OpsMixin:
     """`emit` and one method per pure op."""
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Callable[..., Value]:
+            """The methods stamped below, which a type checker cannot see."""
+
     def __init__(self, mode: Mode = LE64) -> None:
         self.mode = mode
         self.block = Block()
@@ -50,7 +60,10 @@ class OpsMixin:
         return self._constants[key]
 
     def emit(self, name: str, *operands: Operand, attr: Any = None) -> Value:
-        """Append one op, or return an equal simpler value. Raises TypeError when types do not fit the row."""
+        """Append one op, or return an equal simpler value.
+
+        Raises TypeError when types do not fit the row.
+        """
         row = OPS[name]
         args, shared = self._typed(row, operands)
         result = self._result_type(row, shared, attr)
@@ -68,12 +81,16 @@ class OpsMixin:
         return value
 
     def field(self, name: str, width: int, shift: int) -> Value:
-        """Bits of the instruction word (`width` bits, `shift` from the right), known only when it is decoded."""
+        """Bits of the instruction word (`width` bits, `shift` from the right), known only when it
+        is decoded.
+        """
         value = Value(OPS["field"], I64, (), (name, width, shift), True)
         self.block.values.append(value)
         return value
 
-    def _typed(self, row: Op, operands: tuple[Operand, ...]) -> tuple[tuple[Value, ...], Type | None]:
+    def _typed(
+        self, row: Op, operands: tuple[Operand, ...]
+    ) -> tuple[tuple[Value, ...], Type | None]:
         if len(operands) != len(row.args) and "index" not in row.args:
             raise TypeError(f"{row.name} takes {len(row.args)} operands, not {len(operands)}")
         shared: Type | None = None
@@ -89,21 +106,23 @@ class OpsMixin:
         for kind, operand in zip(kinds, operands, strict=True):
             wanted = shared if kind == "T" else kind
             if isinstance(operand, int):
-                operand = self.const(operand, wanted if isinstance(wanted, Type) else I64)
-            if isinstance(wanted, Type) and operand.type != wanted:
-                raise TypeError(f"{row.name} wants {wanted}, got {operand!r}")
-            args.append(operand)
+                arg = self.const(operand, wanted if isinstance(wanted, Type) else I64)
+            else:
+                arg = operand
+            if isinstance(wanted, Type) and arg.type != wanted:
+                raise TypeError(f"{row.name} wants {wanted}, got {arg!r}")
+            args.append(arg)
         return tuple(args), shared
 
     @staticmethod
-    def _result_type(row: Op, shared: Type | None, attr: Any) -> Type | None:
+    def _result_type(row: Op, shared: Type | None, attr: Any) -> Type:
         if row.name == "get":
             return REGISTERS[attr].type
-        if row.result == "T":
-            return shared
         if row.result == "attr":
             return BY_BITS[attr]
-        return row.result
+        result = shared if row.result == "T" else row.result
+        assert isinstance(result, Type)
+        return result
 
     # zext and its like take the width as a plain argument
     def zext(self, x: Value, bits: int = 64) -> Value:
@@ -119,13 +138,14 @@ class OpsMixin:
         return x if x.type.bits == bits else self.emit("trunc", x, attr=bits)
 
 
-def _stamp(row: Op) -> Any:
-    if row.attr is None:
-        def method(self: OpsMixin, *operands: Operand) -> Value:
-            return self.emit(row.name, *operands)
-    else:
-        def method(self: OpsMixin, attr: Any, *operands: Operand) -> Value:
-            return self.emit(row.name, *operands, attr=attr)
+def _stamp(row: Op) -> Callable[..., Value]:
+    def plain(self: OpsMixin, *operands: Operand) -> Value:
+        return self.emit(row.name, *operands)
+
+    def with_attr(self: OpsMixin, attr: Any, *operands: Operand) -> Value:
+        return self.emit(row.name, *operands, attr=attr)
+
+    method = plain if row.attr is None else with_attr
     method.__name__, method.__doc__ = row.name, row.says
     return method
 
@@ -139,13 +159,13 @@ for _row in OPS.values():
 class Builder(OpsMixin):
     """The vocabulary of instruction bodies."""
 
-    # --- registers -------------------------------------------------------------------------------
+    # --- registers --------------------------------------------------------------------------------
     def get(self, register: str, index: Operand | None = None) -> Value:
         """Read a register (of a file, with an index)."""
         return self.emit("get", *(() if index is None else (index,)), attr=register)
 
     def set(self, register: str, *index_and_value: Operand) -> None:
-        """Write a register: set("lr", value) or set("gpr", index, value)."""
+        """Write a register, with an index one of a file: "lr", value or "gpr", index, value."""
         *index, value = index_and_value
         kind = REGISTERS[register].type
         value = self.const(value, kind) if isinstance(value, int) else value
@@ -169,7 +189,7 @@ class Builder(OpsMixin):
         """Write a GPR."""
         self.set("gpr", index, value)
 
-    # --- condition register ------------------------------------------------------------------------
+    # --- condition register -----------------------------------------------------------------------
     def crf(self, index: Operand) -> Value:
         """CR field `index` as an i8: LT=8 GT=4 EQ=2 SO=1."""
         return self.get("crf", index)
@@ -193,20 +213,27 @@ class Builder(OpsMixin):
 
     def comparison(self, less: Value, greater: Value) -> Value:
         """A CR field from two i1: LT, GT or EQ, with XER[SO] copied."""
-        code = self.select(less, self.const(8, I8), self.select(greater, self.const(4, I8), self.const(2, I8)))
+        not_less = self.select(greater, self.const(4, I8), self.const(2, I8))
+        code = self.select(less, self.const(8, I8), not_less)
         return self.or_(code, self.get("so"))
 
     def record_cr0(self, value: Value) -> None:
-        """CR0 from a signed comparison of a result with zero (its low word in 32-bit mode), SO copied."""
+        """CR0 from a signed comparison of a result with zero, SO copied.
+
+        In 32-bit mode the result's low word is compared.
+        """
         zero = self.const(0)
         if self.mode.sixty_four is None:
             low = self.sext(self.trunc(value, 32))
             value = self.select(self.ne(self.get("sixty_four"), 0), value, low)
         self.set_crf(0, self.comparison(self.slt(value, zero), self.slt(zero, value)))
 
-    # --- fixed-point exceptions ----------------------------------------------------------------------
+    # --- fixed-point exceptions -------------------------------------------------------------------
     def set_carry(self, ca: Value, ca32: Value) -> None:
-        """XER[CA] and XER[CA32] from two i1: the carries out of bit 0 and of bit 32 (in 32-bit mode CA is CA32)."""
+        """XER[CA] and XER[CA32] from two i1: the carries out of bit 0 and of bit 32.
+
+        In 32-bit mode CA is CA32.
+        """
         if self.mode.sixty_four is None:
             ca = self.select(self.ne(self.get("sixty_four"), 0), ca, ca32)
         self.set("ca", self.zext(ca, 8))
@@ -220,14 +247,14 @@ class Builder(OpsMixin):
         self.set("ov32", self.zext(ov32, 8))
         self.set("so", self.or_(self.get("so"), self.zext(ov, 8)))
 
-    # --- memory --------------------------------------------------------------------------------------
+    # --- memory -----------------------------------------------------------------------------------
     def ea(self, base: Value, displacement: Operand = 0) -> Value:
         """Effective address: the sum, truncated to 32 bits in 32-bit mode."""
         total = self.add(base, displacement)
         return total if self.mode.sixty_four else self.and_(total, self.get("ea_mask"))
 
     def _ordered(self, value: Value, reverse: bool) -> Value:
-        """Between the value as the program sees it and the bytes in host order: the same both ways."""
+        """Between the value as the program sees it and the bytes in host order; both ways."""
         if value.type.bits == 8:
             return value
         if self.mode.little is None:
@@ -237,7 +264,7 @@ class Builder(OpsMixin):
         return self.bswap(value) if self.mode.little == reverse else value
 
     def load(self, bits: int, ea: Value, reverse: bool = False) -> Value:
-        """Load `bits` (8..128) in the current byte order (or the other): an integer of that type."""
+        """Load `bits` (8..128) in the current byte order (or the other), an integer of that type."""
         return self._ordered(self.emit("load", ea, attr=bits), reverse)
 
     def store(self, bits: int, ea: Value, value: Value, reverse: bool = False) -> None:
@@ -250,12 +277,17 @@ class Builder(OpsMixin):
 
     def store_conditional(self, bits: int, ea: Value, value: Value) -> Value:
         """Store if the reservation holds; i1 says whether it did. Clears the reservation."""
-        return self.emit("store_conditional", ea, self._ordered(self.trunc(value, bits), False), attr=bits)
+        ordered = self._ordered(self.trunc(value, bits), False)
+        return self.emit("store_conditional", ea, ordered, attr=bits)
 
-    # --- control ---------------------------------------------------------------------------------------
+    # --- control ----------------------------------------------------------------------------------
     def interrupt_if(self, condition: Operand, kind: str, value: Operand = 0) -> None:
-        """Raise an interrupt of `layout.INTERRUPTS` if the i1 is 1. `value`: DAR for ALIGNMENT, the FSCR
-        facility number for FACILITY_UNAVAILABLE, else unused."""
+        """Raise an interrupt of `layout.INTERRUPTS` if the i1 is 1.
+
+        Args:
+            value: DAR for ALIGNMENT, the FSCR facility number for FACILITY_UNAVAILABLE, else
+                unused.
+        """
         if kind not in INTERRUPTS:
             raise KeyError(kind)
         condition = self.const(condition, I1) if isinstance(condition, int) else condition
@@ -263,7 +295,7 @@ class Builder(OpsMixin):
             self.emit("interrupt_if", condition, value, attr=kind)
 
     def require(self, facility: str) -> None:
-        """Refuse unless MSR[FP], MSR[VEC] or MSR[VSX] is set: the facility's unavailable interrupt."""
+        """Refuse with the facility's unavailable interrupt unless MSR[FP], [VEC] or [VSX] is set."""
         bit = {"FP": MSR.FP, "VECTOR": MSR.VEC, "VSX": MSR.VSX}[facility]
         self.interrupt_if(self.eq(self.and_(self.get("msr"), bit), 0), facility + "_UNAVAILABLE")
 
@@ -280,11 +312,14 @@ class Builder(OpsMixin):
         self.interrupt_if(condition, "PROGRAM_ILLEGAL")
 
     def helper(self, name: str, *operands: Operand) -> None:
-        """Call a native routine with up to three 64-bit operands; it may do anything; the block ends."""
+        """Call a native routine with up to three 64-bit operands.
+
+        It may do anything; the block ends.
+        """
         padded = (*operands, 0, 0, 0)[:3]
         self.emit("helper", *padded, attr=name)
 
-    # --- 128-bit pieces ----------------------------------------------------------------------------------
+    # --- 128-bit pieces ---------------------------------------------------------------------------
     def zext128(self, x: Value) -> Value:
         """A doubleword as the low half of an i128."""
         return self.emit("zext", x, attr=128)

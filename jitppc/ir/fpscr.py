@@ -33,7 +33,8 @@ class FPSCR:
     ENABLE_SHIFT = 22
 
 
-#: Not a bit of the register: set in the word an arithmetic op returns when an enabled exception forbids the result.
+#: Not a bit of the register: set in the word an arithmetic op returns when an enabled exception
+#: forbids the result.
 NO_RESULT = _bit(0)
 
 

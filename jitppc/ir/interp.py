@@ -1,4 +1,7 @@
-"""The evaluator: runs a block on Python ints, one op after another. Slow on purpose; the judge in tests."""
+"""The evaluator: runs a block on Python ints, one op after another.
+
+Slow on purpose; the judge in tests.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 
 from .block import Block, Value
 from .layout import NO_TAG, REGISTERS, Register
-from .types import I64
+from .types import I64, NOTHING
 
 
 class Memory(Protocol):
@@ -29,7 +32,10 @@ class StorageInterrupt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a block ended. `kind`: next (fell out), jump, interrupt, or helper; `detail` names the last two."""
+    """How a block ended.
+
+    `kind`: next (fell out), jump, interrupt, or helper; `detail` names the last two.
+    """
 
     kind: str
     nia: int
@@ -80,7 +86,7 @@ class Evaluator:
             result = getattr(self, f"_{row.name}")(value, *args)
             if isinstance(result, Outcome):
                 return result
-            if value.type is not None:
+            if value.type is not NOTHING:
                 known[value] = result
         return Outcome("next", cia + (block.starts[-1][1] if block.starts else 0) + 4 & I64.mask)
 

@@ -103,14 +103,15 @@ CELL = np.dtype([
 ], align=True)
 CELL_BYTES = 32
 CELLS_PER_PAGE = 1024           # one more follows: the page-end cell
-assert CELL.itemsize == CELL_BYTES and TLB_ENTRY.itemsize == 32 and CODE_ENTRY.itemsize == 16
+assert (CELL.itemsize, TLB_ENTRY.itemsize, CODE_ENTRY.itemsize) == (CELL_BYTES, 32, 16)
 
 NO_TAG = (1 << 64) - 1
 
 
-def offset(field: str) -> int:
-    """Byte offset of a field of CPU_STATE."""
-    return CPU_STATE.fields[field][1]
+def offset(field: str, record: np.dtype = CPU_STATE) -> int:
+    """Byte offset of a field of a record."""
+    assert record.fields is not None
+    return record.fields[field][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ def _registers() -> dict[str, Register]:
     ]
     rows += [Register(n, I8, at(n)) for n in ("so", "ov", "ca", "ov32", "ca32", "xer_low", "little", "sixty_four")]
     rows += [Register(n, I64, at(n)) for n in (
-        "msr", "fpscr", "vscr", "xer_mid", "ea_mask", "reserve_ea", "lpcr", "pvr", "zero", "nia", "dec_deadline", "doorbell", "vcpu_id")]
+        "msr", "fpscr", "vscr", "xer_mid", "ea_mask", "reserve_ea", "lpcr", "pvr", "zero", "nia", "dec_deadline",
+        "doorbell", "vcpu_id")]
     return {row.name: row for row in rows}
 
 

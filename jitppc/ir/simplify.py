@@ -22,7 +22,7 @@ _RULES: dict[str, list[Rule]] = {}
 
 
 def simplify(
-    b: OpsMixin, row: Op, args: tuple[Value, ...], attr: Any, result: Type | None
+    b: OpsMixin, row: Op, args: tuple[Value, ...], attr: Any, result: Type
 ) -> Value | None:
     """An existing or simpler value equal to the op, or None.
 

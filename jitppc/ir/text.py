@@ -21,7 +21,7 @@ from typing import Any
 
 from .block import Block, Value
 from .ops import OPS
-from .types import BY_NAME, I64, I128, Type
+from .types import BY_NAME, I64, I128, NOTHING, Type
 
 
 # --- printing -------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def value_text(value: Value, names: dict[Value, str]) -> str:
         return names.get(arg, "%?")
 
     attr = "" if value.attr is None else f"[{_attribute_text(value.attr)}]"
-    result = "" if value.type is None else f"{names.get(value, '%?')}:{value.type} = "
+    result = "" if value.type is NOTHING else f"{names.get(value, '%?')}:{value.type} = "
     return f"{result}{value.op.name}{attr} {', '.join(map(operand, value.args))}".rstrip()
 
 
@@ -50,7 +50,7 @@ def block_text(block: Block) -> str:
     for index, value in enumerate(block.values):
         while starts and starts[0][0] <= index:
             lines.append(f"+{starts.pop(0)[1]}:")
-        if value.type is not None:
+        if value.type is not NOTHING:
             names[value] = f"%{len(names)}"
         lines.append("  " + value_text(value, names))
     lines += [f"+{offset}:" for _, offset in starts]
@@ -101,7 +101,7 @@ def _parse_line(
         for part in (match["operands"] or "").split(",")
         if part.strip()
     )
-    type_ = _type(match["type"]) if match["name"] else None
+    type_ = _type(match["type"]) if match["name"] else NOTHING
     is_static = row.name == "field" or (
         row.is_pure and type_ != I128 and all(arg.is_static for arg in args)
     )

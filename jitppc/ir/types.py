@@ -1,4 +1,7 @@
-"""Types of IR values: integers of six widths; floating-point and vector values are carried as their bits."""
+"""Types of IR values: integers of six widths.
+
+Floating-point and vector values are carried as their bits.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,9 @@ class Type:
 
 
 I1, I8, I16, I32, I64, I128 = (Type(n) for n in (1, 8, 16, 32, 64, 128))
+#: the type of ops without a result
+NOTHING = Type(0)
+
 BY_NAME = {str(t): t for t in (I1, I8, I16, I32, I64, I128)}
 BY_BITS = {t.bits: t for t in BY_NAME.values()}
 

@@ -13,7 +13,7 @@ from .block import Block, Value
 from .layout import INTERRUPTS, REGISTERS
 from .ops import OPS, Effect, Op
 from .text import value_text
-from .types import BY_BITS, I64, Type
+from .types import BY_BITS, I64, NOTHING, Type
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ def verify(block: Block) -> list[str]:
         if index in begins:
             walk.written = False
         walk.is_last = index == len(block.values) - 1
-        if value.type is not None:
+        if value.type is not NOTHING:
             walk.names[value] = f"%{len(walk.names)}"
         for applies, law, holds in LAWS:
             if applies(value.op) and not _safely(holds, walk, value):
@@ -102,7 +102,7 @@ def _operands_fit(_walk: _Walk, v: Value) -> bool:
     exact = all(
         arg.type == kind for arg, kind in zip(v.args, kinds, strict=True) if isinstance(kind, Type)
     )
-    return len(shared) <= 1 and exact and all(arg.type is not None for arg in v.args)
+    return len(shared) <= 1 and exact and all(arg.type is not NOTHING for arg in v.args)
 
 
 def _result_fits(_walk: _Walk, v: Value) -> bool:
@@ -159,7 +159,7 @@ LAWS: tuple[Law, ...] = (
             v.attr is None if v.op.attr is None and v.op.name != "field" else v.attr is not None
         ),
     ),
-    (_pure, "a pure op has a result", lambda w, v: v.type is not None),
+    (_pure, "a pure op has a result", lambda w, v: v.type is not NOTHING),
     (
         _every,
         "only pure ops and fields are static",

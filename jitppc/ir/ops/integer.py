@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..types import I1, I64, I128, Type, signed
+from jitppc.ir.types import I1, I64, I128, Type, signed
+
 from .row import Op
 
 T = "T"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..types import Type
+from jitppc.ir.types import Type
 
 
 class Effect(enum.Flag):
@@ -26,15 +26,16 @@ class Effect(enum.Flag):
 class Op:
     """One operation.
 
-    `args` are the operand types: a `Type`, or "T" for the type all "T" operands share, or None for any type.
-    `result` is a `Type`, "T", "attr" (the attribute is the result type's width in bits) or None for no result.
-    `evaluate(type, attr, *ints) -> int` is present exactly when the op is pure; operands and result are
-    unsigned Python ints, `type` is the type T (or of the first operand).
+    `args` are the operand types: a `Type`, or "T" for the type all "T" operands share, or None
+    for any type. `result` is a `Type` (NOTHING for no result), "T", or "attr" (the attribute is
+    the result type's width in bits). `evaluate(type, attr, *ints) -> int` is present exactly when
+    the op is pure; operands and result are unsigned Python ints, `type` is the type T (or of the
+    first operand).
     """
 
     name: str
     args: tuple[Type | str | None, ...]
-    result: Type | str | None
+    result: Type | str
     says: str
     evaluate: Callable[..., int] | None = None
     effects: Effect = Effect.NONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jitppc.ir.block import Block, Value
 from jitppc.ir.ops import Effect
+from jitppc.ir.types import NOTHING
 
 from .rebuild import only
 
@@ -28,4 +29,4 @@ def eliminate_dead(block: Block) -> Block:
 def _acts(value: Value) -> bool:
     """True when the op does more than make its result. Reading a register is no deed."""
     effects = value.op.effects
-    return value.type is None or effects not in (Effect.NONE, Effect.READS_STATE)
+    return value.type is NOTHING or effects not in (Effect.NONE, Effect.READS_STATE)

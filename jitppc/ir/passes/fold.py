@@ -79,6 +79,7 @@ class _Folder(OpsMixin):
             made = self._made.get((row.name, attr, args[1], args[0], *args[2:]))
         if made is not None:
             return made
+        assert row.evaluate is not None
         constants = [a.constant for a in args]
         if None not in constants:
             kind = args[_SHARED[row.name]].type if args else I64
