@@ -71,21 +71,22 @@ def possible_bits(value: Value, depth: int = 4) -> int:
         return _REGISTER_BITS.get(value.attr, everything)
     if name == "field":
         return (1 << value.attr[1]) - 1
-    if depth == 0:
-        return everything
-    bits = [possible_bits(arg, depth - 1) for arg in value.args]
-    if name == "zext":
-        return bits[0]
-    if name == "and":
-        return bits[0] & bits[1]
-    if name in ("or", "xor"):
-        return bits[0] | bits[1]
-    if name == "select":
-        return bits[1] | bits[2]
-    if name in ("shl", "lshr") and value.args[1].constant is not None:
-        amount = value.args[1].constant
-        return bits[0] << min(amount, 128) & everything if name == "shl" else bits[0] >> amount
+    if depth and name in _BITS_OF_OPERANDS:
+        bits = [possible_bits(arg, depth - 1) for arg in value.args]
+        return _BITS_OF_OPERANDS[name](*bits) & everything
+    if depth and name in ("shl", "lshr") and value.args[1].constant is not None:
+        bits, amount = possible_bits(value.args[0], depth - 1), value.args[1].constant
+        return bits << min(amount, 128) & everything if name == "shl" else bits >> amount
     return everything
+
+
+_BITS_OF_OPERANDS: dict[str, Callable[..., int]] = {
+    "zext": lambda x: x,
+    "and": lambda x, y: x & y,
+    "or": lambda x, y: x | y,
+    "xor": lambda x, y: x | y,
+    "select": lambda _c, x, y: x | y,
+}
 
 
 def _is_choice_of_constants(value: Value, depth: int = 3) -> bool:

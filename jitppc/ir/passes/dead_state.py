@@ -9,7 +9,9 @@ from .places import file_mask, mask, place
 from .rebuild import only
 
 GET, SET = OPS["get"], OPS["set"]
-_SEES_ALL = Effect.MAY_INTERRUPT | Effect.ENDS_BLOCK | Effect.READS_STATE
+_LOOKING = Effect.MAY_INTERRUPT | Effect.ENDS_BLOCK | Effect.READS_STATE
+#: ops that see all registers, or behind which something may
+SEES_ALL = frozenset(name for name, row in OPS.items() if row.effects & _LOOKING) - {"get"}
 
 
 def drop_dead_sets(block: Block) -> Block:
@@ -33,7 +35,7 @@ def drop_dead_sets(block: Block) -> Block:
         elif row is GET:
             here = place(value)
             overwritten &= ~(file_mask(value.attr) if here is None else mask(here))
-        elif row.evaluate is None and row.effects & _SEES_ALL:
+        elif row.name in SEES_ALL:
             overwritten = 0
         kept.append(index)
     kept.reverse()

@@ -8,11 +8,12 @@ from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import OpsMixin
 from jitppc.ir.ops import OPS, Op
 from jitppc.ir.simplify import simplify
-from jitppc.ir.types import I1, I64, I128, Type
+from jitppc.ir.types import BY_BITS, I1, I64, I128, Type
 
 from .rebuild import with_starts
 
-_INTERRUPT_IF = OPS["interrupt_if"]
+_CONST, _INTERRUPT_IF = OPS["const"], OPS["interrupt_if"]
+#: where the operand stands that gives the type T
 _SHARED = {row.name: row.args.index("T") if "T" in row.args else 0 for row in OPS.values()}
 
 
@@ -22,54 +23,70 @@ def fold(block: Block) -> Block:
     Behind an `interrupt_if` its condition is known to be 0, so a repeated check goes away.
     """
     folder = _Folder()
-    replaced: dict[Value, Value] = {}
-    values, at = folder.block.values, []
+    replaced, values = folder.replaced, folder.block.values
+    at: list[int] = []
     for old in block.values:
         at.append(len(values))
-        args = tuple([replaced[a] if a in replaced else folder.canonical(a) for a in old.args])
+        args = tuple([replaced.get(a) or folder.operand(a) for a in old.args])
         row = old.op
         if row.evaluate is not None:
             replaced[old] = folder.pure(row, args, old.attr, old.type)
             continue
+        new = old
         if args != old.args:
             new = Value(row, old.type, args, old.attr, old.is_static)
             replaced[old] = new
-        else:
-            new = old
         if row is _INTERRUPT_IF:
-            condition = args[0]
-            if condition.constant == 0:
+            if args[0].constant == 0:
                 continue
-            if condition.constant is None:
-                for source in [o for o, n in replaced.items() if n is condition]:
-                    replaced[source] = folder.const(0, I1)
-                folder.settle(condition, 0)
+            folder.settle(args[0])
         values.append(new)
     return with_starts(values, block, at)
 
 
 class _Folder(OpsMixin):
-    """A builder that makes each value once."""
+    """A builder that makes each value once. `replaced` says what became of the old block's values."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.replaced: dict[Value, Value] = {}
         self._made: dict[tuple, Value] = {}
 
-    def canonical(self, value: Value) -> Value:
+    def const(self, value: int, type_: Type = I64) -> Value:
         """The one Value of a constant, so that equal operands are the same object."""
-        constant = value.constant
-        return value if constant is None else self.const(constant, value.type)
+        value &= type_.mask
+        key = ("const", value, type_.bits)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = Value(_CONST, type_, (), (value, type_.bits), True)
+        return made
 
-    def settle(self, value: Value, constant: int) -> None:
-        """From here on the value is this constant: later equal ops give it."""
-        for key in [k for k, made in self._made.items() if made is value]:
-            self._made[key] = self.const(constant, value.type)
+    def operand(self, value: Value) -> Value:
+        """What stands for an operand that is no pure op: the one Value of its constant, or itself."""
+        if value.op is not _CONST:
+            return value
+        made = self.replaced[value] = self.const(value.attr[0], value.type)
+        return made
 
-    def emit(self, name: str, *operands: Value | int, attr: Any = None) -> Value:
-        """As a builder's; for `simplify`, which only asks for pure ops."""
+    def settle(self, condition: Value) -> None:
+        """From here on the condition is 0: in operands, and when an equal op is asked for."""
+        if condition.op is _CONST:
+            return
+        zero = self.const(0, I1)
+        for known in (self.replaced, self._made):
+            for key in [k for k, value in known.items() if value is condition]:
+                known[key] = zero
+        self.replaced[condition] = zero
+
+    def emit(self, name: str, *operands: Value, attr: Any = None) -> Value:
+        """For `simplify`, which asks for pure ops only, and with Values."""
         row = OPS[name]
-        args, shared = self._typed(row, operands)
-        return self.pure(row, args, attr, self._result_type(row, shared, attr))
+        result = row.result
+        if result == "T":
+            result = operands[_SHARED[name]].type
+        elif result == "attr":
+            result = BY_BITS[attr]
+        return self.pure(row, operands, attr, result)
 
     def pure(self, row: Op, args: tuple[Value, ...], attr: Any, result: Type) -> Value:
         """A constant, a simpler or older value, or a new one at the block's end."""
@@ -79,16 +96,18 @@ class _Folder(OpsMixin):
             made = self._made.get((row.name, attr, args[1], args[0], *args[2:]))
         if made is not None:
             return made
-        assert row.evaluate is not None
-        constants = [a.constant for a in args]
-        if None not in constants:
-            kind = args[_SHARED[row.name]].type if args else I64
-            made = self.const(row.evaluate(kind, attr, *constants), result)
+        for arg in args:
+            if arg.op is not _CONST:
+                made = simplify(self, row, args, attr, result) or self._new(row, args, attr, result)
+                break
         else:
-            made = simplify(self, row, args, attr, result)
-            if made is None:
-                is_static = result is not I128 and all(a.is_static for a in args)
-                made = Value(row, result, args, attr, is_static)
-                self.block.values.append(made)
+            kind = args[_SHARED[row.name]].type if args else I64
+            made = self.const(row.evaluate(kind, attr, *[a.attr[0] for a in args]), result)
         self._made[key] = made
         return made
+
+    def _new(self, row: Op, args: tuple[Value, ...], attr: Any, result: Type) -> Value:
+        is_static = result is not I128 and all(a.is_static for a in args)
+        value = Value(row, result, args, attr, is_static)
+        self.block.values.append(value)
+        return value

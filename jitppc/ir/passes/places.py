@@ -10,6 +10,9 @@ from functools import cache
 
 from jitppc.ir.block import Value
 from jitppc.ir.layout import REGISTERS
+from jitppc.ir.ops import OPS
+
+CONST, SET = OPS["const"], OPS["set"]
 
 #: (byte offset, bits): a register, whatever it is called
 Place = tuple[int, int]
@@ -18,9 +21,9 @@ Place = tuple[int, int]
 def place(access: Value) -> Place | None:
     """The place of a `get` or `set`; None when the index is not a constant."""
     args = access.args
-    if len(args) == (2 if access.op.name == "set" else 1):
-        index = args[0].constant
-        return None if index is None else _of_register(access.attr, index)
+    if len(args) == (2 if access.op is SET else 1):
+        index = args[0]
+        return _of_register(access.attr, index.attr[0]) if index.op is CONST else None
     return _of_register(access.attr, 0)
 
 

@@ -10,7 +10,9 @@ from .places import Place, file_places, overlapping, place, reservation
 from .rebuild import with_operands, with_starts
 
 GET, SET = OPS["get"], OPS["set"]
-_RESERVING = (OPS["load_reserve"], OPS["store_conditional"])
+_RESERVING = frozenset(("load_reserve", "store_conditional"))
+#: ops that may change any register
+_CLEARING = frozenset(n for n, row in OPS.items() if row.effects & Effect.WRITES_STATE) - {"set"}
 
 
 def forward_state(block: Block) -> Block:
@@ -54,9 +56,9 @@ def forward_state(block: Block) -> Block:
                 known[here] = new
                 for other in overlapping(here):
                     known.pop(other, None)
-        elif row in _RESERVING:
+        elif row.name in _RESERVING:
             _forget(known, reservation())
-        elif row.effects & Effect.WRITES_STATE:
+        elif row.name in _CLEARING:
             known.clear()
         values.append(value)
     return with_starts(values, block, at)
