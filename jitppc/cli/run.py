@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import logging
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,6 +45,20 @@ def say(line: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(f"jitppc: {line}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def warnings_said(is_raw: bool) -> Iterator[None]:
+    """What the rooms log as warnings appears as lines of ours, also on a terminal in raw mode."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.terminator = "\r\n" if is_raw else "\n"
+    handler.setFormatter(logging.Formatter("jitppc: %(message)s"))
+    logger = logging.getLogger("jitppc")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def make_machine(config: RunConfig, console: Any, progress: Progress) -> Any:
@@ -93,7 +109,7 @@ class _Session:
             self._progress.close()
             self._say_banner()
             ready = time.monotonic()
-            with self._console:
+            with self._console, self._machine, warnings_said(self._console.is_terminal):
                 stop: Stop = self._machine.run(
                     until=self._config.until, timeout=self._config.timeout
                 )

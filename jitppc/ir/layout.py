@@ -70,7 +70,9 @@ CPU_STATE = np.dtype([
     ("counters", U64, 32),      # statistics, see `COUNTERS`
     ("scratch", U64, 16),
     ("next_cells", U64),        # results of page look-ups from native helpers
-    ("unknown_word", U64), ("unknown_nia", U64), ("unknown_count", U64),
+    ("unknown_count", U64),     # executions of words that have no row
+    ("unknown_words", U64, 64), # the different ones so far, each reported once
+    ("unknown_known", U64),     # how many of them
     ("random_state", U64),
     ("exact", U64),             # stop after exactly the granted instructions (lockstep, single step)
     ("hot_head", U64), ("hot_tail", U64), ("hot_ring", U64),  # ring of hot entries for the translator
@@ -216,4 +218,4 @@ HOT_AGAIN = 16_000
 class ExitReason:
     """Why native code returned to Python."""
 
-    NONE, HCALL, STOP_REQUESTED, BUDGET, CHECKSTOP = range(5)
+    NONE, HCALL, STOP_REQUESTED, BUDGET, CHECKSTOP, UNKNOWN_WORD = range(6)

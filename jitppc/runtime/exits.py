@@ -16,6 +16,7 @@ class ExitReason(enum.IntEnum):
     STOP_REQUESTED = layout.ExitReason.STOP_REQUESTED
     BUDGET = layout.ExitReason.BUDGET
     CHECKSTOP = layout.ExitReason.CHECKSTOP
+    UNKNOWN_WORD = layout.ExitReason.UNKNOWN_WORD
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class GuestMemory:
         self.code_pages = np.zeros(size >> 12, np.uint64)
         self._write_slots = np.zeros((size >> GRANULE_LOG2, 2), np.uint64)
         self._pool = mmap.mmap(-1, CELL_POOL_BYTES + 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._pool.madvise(mmap.MADV_HUGEPAGE)
         pool = ctypes.addressof(ctypes.c_char.from_buffer(self._pool))
         self.installs = aligned_zeros(INSTALL.itemsize * INSTALL_RING).view(INSTALL)
         self.state = aligned_zeros(MACHINE_STATE.itemsize).view(MACHINE_STATE)

@@ -48,10 +48,11 @@ class Translator:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop taking requests."""
+        """Stop taking requests, and end the workers."""
         self._stop.set()
         self._vcpu.state["hot_ring"] = 0
         self._thread.join()
+        self._pool.close()
 
     def statistics(self) -> dict[str, Any]:
         """What was compiled so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jitppc.frontend.decode import nearest
 from jitppc.ir import layout
 from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
 
@@ -17,6 +19,7 @@ from .exits import Exit, ExitReason
 from .memory import GuestMemory, aligned_zeros
 from .registers import Gprs, Sprs
 
+log = logging.getLogger(__name__)
 TIMEBASE_HZ = 512_000_000
 LPCR_ILE, LPCR_AIL_SHIFT, LPCR_UPRT, LPCR_HR, LPCR_LD, LPCR_GTSE = (
     1 << (63 - 38), 63 - 40, 1 << (63 - 41), 1 << (63 - 43), 1 << (63 - 46), 1 << (63 - 53))
@@ -90,7 +93,7 @@ class Vcpu:
     def reset(self) -> None:
         """The architected reset state; nothing translated is left."""
         kept = ("mmu", "machine", "vcpu_id", "clock_is_insns", "random_state", "retired_limit", "table", "hot_ring",
-                "hot_head", "hot_tail", "retired", "region_insns", "counters", "interrupts", "unknown_count")
+                "hot_head", "hot_tail", "retired", "region_insns", "counters", "interrupts", "unknown_count", "unknown_words", "unknown_known")
         saved = {name: self.state[name].copy() for name in kept}
         self._record.view(np.uint8)[:] = 0
         for name, value in saved.items():
@@ -159,6 +162,19 @@ class Vcpu:
     # --- running
     def run(self) -> Exit:
         """Execute until something needs Python. The GIL is free meanwhile."""
+        while (ended := self._run_native()).reason is ExitReason.UNKNOWN_WORD:
+            self._report_unknown(ended.detail)
+        return ended
+
+    def _report_unknown(self, nia: int) -> None:
+        """Say once that a word has no row; the guest got its illegal-instruction interrupt."""
+        word = int(self.state["unknown_words"][int(self.state["unknown_known"]) - 1])
+        row = nearest(word)
+        hint = f"; nearest row: {row.key} ({row.ref})" if row is not None else ""
+        log.warning("unknown instruction %08x at %016x, an illegal-instruction interrupt for the guest%s",
+                    word, nia, hint)
+
+    def _run_native(self) -> Exit:
         started = time.perf_counter()
         if self._last_return is not None:
             self.python_seconds += started - self._last_return
@@ -239,6 +255,11 @@ class Vcpu:
                 elif ahead > 0:
                     self.state["tb_offset"] = (int(self.state["tb_offset"]) + ahead) & NO_TAG
         return True
+
+    def close(self) -> None:
+        """End what helps this vCPU in the background."""
+        if self.translator is not None:
+            self.translator.close()
 
     # --- looking
     def statistics(self) -> dict[str, Any]:

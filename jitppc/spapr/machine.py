@@ -184,6 +184,19 @@ class Machine:
         """`run` returns with reason "quit". Any thread may call."""
         self._latch.set(Stop("quit"))
 
+    def close(self) -> None:
+        """Nothing of the machine runs any more, compile workers included; it can still be looked at."""
+        for vcpu in self.cpus:
+            end = getattr(vcpu, "close", None)
+            if end is not None:
+                end()
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
     def power_button(self) -> None:
         """The guest is asked to shut down (an EPOW event)."""
         self._events.post(epow_shutdown_log())

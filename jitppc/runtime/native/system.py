@@ -22,7 +22,7 @@ PR, EE, IR, DR, ME, RI = (U(b) for b in (MSR.PR, MSR.EE, MSR.IR, MSR.DR, MSR.ME,
 IMPLEMENTED = U(MSR.SF | MSR.VEC | MSR.VSX | MSR.EE | MSR.PR | MSR.FP | MSR.ME | MSR.FE0 | 1 << 10 | 1 << 9 | MSR.FE1
                 | MSR.IR | MSR.DR | MSR.PMM | MSR.RI | MSR.LE)
 TLBIE = COUNTER["tlbie"]
-HCALL = U(ExitReason.HCALL)
+HCALL, UNKNOWN_WORD = U(ExitReason.HCALL), U(ExitReason.UNKNOWN_WORD)
 LARGE_DECREMENTER = U(1 << (63 - 46))
 
 
@@ -195,10 +195,18 @@ def spr_other(cpu: Any) -> None:
 
 @njit
 def unknown(cpu: Any) -> None:
-    """scratch[0] = a word without a row: illegal-instruction interrupt, remembered for the report."""
-    cpu.unknown_word = cpu.scratch[0]
-    cpu.unknown_nia = cpu.cia
+    """scratch[0] = a word without a row: illegal-instruction interrupt; its first time is reported."""
+    word = cpu.scratch[0]
     cpu.unknown_count += U(1)
+    is_new = cpu.unknown_known < U(64)
+    for n in range(I(cpu.unknown_known)):
+        if cpu.unknown_words[n] == word:
+            is_new = False
+    if is_new:
+        cpu.unknown_words[I(cpu.unknown_known)] = word
+        cpu.unknown_known += U(1)
+        cpu.exit_reason = UNKNOWN_WORD
+        cpu.exit_detail = cpu.cia
     raise_kind(cpu, U(ILLEGAL), U(0))
 
 
