@@ -1,1 +1,1 @@
-"""From IR to native code: lowering to LLVM, compiled objects, tier-0 handlers, regions, worker processes."""
+"""From IR to native code: lowering to LLVM, compiled objects, tier-0 handlers, regions."""

@@ -1,7 +1,9 @@
-"""The native code cache: one executable arena below 2 GiB, and the loader that places relocatable objects in it.
+"""The native code cache: one executable arena below 2 GiB, and the loader that places relocatable
+objects in it.
 
-Below 2 GiB every reference between objects fits the small code model, so there is no GOT and no stub except for
-functions of the C library. Loading costs microseconds where LLVM's own linkers cost a tenth of a millisecond.
+Below 2 GiB every reference between objects fits the small code model, so there is no GOT and no
+stub except for functions of the C library. Loading costs microseconds where LLVM's own linkers
+cost a tenth of a millisecond.
 """
 
 from __future__ import annotations
@@ -17,19 +19,23 @@ from elftools.elf.elffile import ELFFile
 
 _PROT_RWX, _MAP_PRIVATE, _MAP_ANONYMOUS, _MAP_32BIT, _MAP_NORESERVE = 7, 2, 0x20, 0x40, 0x4000
 _SHF_ALLOC, _SHT_NOBITS, _SHN_UNDEF, _SHN_ABS, _SHN_COMMON = 2, "SHT_NOBITS", 0, 0xFFF1, 0xFFF2
-_SYM = np.dtype([("name", "<u4"), ("info", "u1"), ("other", "u1"), ("shndx", "<u2"), ("value", "<u8"),
-                 ("size", "<u8")])
+_SYM = np.dtype([
+    ("name", "<u4"), ("info", "u1"), ("other", "u1"), ("shndx", "<u2"),
+    ("value", "<u8"), ("size", "<u8"),
+])
 _RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 _R_64, _R_PC32, _R_PLT32, _R_32, _R_32S, _R_PC64 = 1, 2, 4, 10, 11, 24
 _R_GOT = (9, 41, 42)     # GOTPCREL, GOTPCRELX, REX_GOTPCRELX: through a word that holds the address
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
-_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+_libc.mmap.argtypes = [
+    ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long,
+]
 
 
 class LoadError(ValueError):
-    """An object cannot be placed: a symbol nobody defines, a relocation nobody expects, or no room."""
+    """An object cannot be placed: unknown symbol, unexpected relocation, or no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Placed:
 
 
 class Arena:
-    """`size` bytes of executable memory, filled from the bottom; never freed before the process ends."""
+    """`size` bytes of executable memory, filled from the bottom, never freed."""
 
     def __init__(self, size: int = 256 << 20) -> None:
         flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_32BIT | _MAP_NORESERVE
@@ -68,7 +74,7 @@ class Arena:
         return start
 
     def load(self, objects: list[bytes], export: bool = False) -> list[Placed]:
-        """Place objects that may refer to one another, to exported symbols, and to the C library."""
+        """Place objects that may refer to each other, to exported symbols, and to the C library."""
         with self._lock:
             parsed = [_Object(data) for data in objects]
             placed = [self._place(item) for item in parsed]
@@ -132,9 +138,10 @@ class _Object:
         self.symtab, self.names = np.zeros(0, _SYM), b""
         for number, section in enumerate(elf.iter_sections()):
             kind = section["sh_type"]
-            if section["sh_flags"] & _SHF_ALLOC and section["sh_size"] and section.name != ".eh_frame":
+            size, is_loaded = section["sh_size"], section["sh_flags"] & _SHF_ALLOC
+            if is_loaded and size and section.name != ".eh_frame":
                 content = b"" if kind == _SHT_NOBITS else section.data()
-                self.sections[number] = _Section(section["sh_size"], max(section["sh_addralign"], 1), content)
+                self.sections[number] = _Section(size, max(section["sh_addralign"], 1), content)
             elif kind == "SHT_SYMTAB":
                 self.symtab = np.frombuffer(section.data(), _SYM)
                 self.names = elf.get_section(section["sh_link"]).data()
@@ -147,8 +154,11 @@ class _Object:
 
     def global_symbols(self) -> dict[str, int]:
         """Address of each defined global symbol."""
-        return {self._name(s): self.sections[int(s["shndx"])].address + int(s["value"])
-                for s in self.symtab if s["info"] >> 4 and int(s["shndx"]) in self.sections}
+        return {
+            self._name(s): self.sections[int(s["shndx"])].address + int(s["value"])
+            for s in self.symtab
+            if s["info"] >> 4 and int(s["shndx"]) in self.sections
+        }
 
     def _addresses(self, arena: Arena, known: dict[str, int]) -> np.ndarray:
         result = np.zeros(len(self.symtab), np.int64)
@@ -164,7 +174,10 @@ class _Object:
         return result
 
     def relocate(self, arena: Arena, known: dict[str, int]) -> None:
-        """Fill in every reference; raises LoadError for kinds the small code model does not produce."""
+        """Fill in every reference.
+
+        Raises LoadError for kinds the small code model does not produce.
+        """
         addresses = self._addresses(arena, known)
         for number, table in self.relocations:
             if number not in self.sections or not len(table):

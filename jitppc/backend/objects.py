@@ -25,7 +25,10 @@ def host_signature() -> str:
 
 
 def compile_text(text: str, level: int = 1, extra: tuple[str, ...] = ()) -> bytes:
-    """Parse, link in `extra` modules, optimise, emit. Raises RuntimeError with LLVM's message on bad text."""
+    """Parse, link in `extra` modules, optimise, emit.
+
+    Raises RuntimeError with LLVM's message on bad text.
+    """
     machine = target_machine(level)
     module = llvm.parse_assembly(text)
     for other in extra:

@@ -1,1 +1,3 @@
-"""From guest words to IR: forms and fields, the rows of the instruction set, decoder, disassembler, translation."""
+"""From guest words to IR: forms and fields, the rows of the instruction set, decoder,
+disassembler, translation.
+"""

@@ -1,4 +1,4 @@
-"""From a word to its row: one rule (the row with more opcode bits wins) over all rows of frontend/isa."""
+"""From a word to its row, among all rows of frontend/isa. One rule: more opcode bits win."""
 
 from __future__ import annotations
 
@@ -51,6 +51,11 @@ def decode(word: int) -> Insn | None:
 
 
 def nearest(word: int) -> Row | None:
-    """For a word without a row: the row of the same primary opcode with the fewest differing opcode bits."""
-    candidates = _by_primary()[word >> 26]
-    return min(candidates, key=lambda r: ((word ^ r.picture.value) & r.picture.mask).bit_count(), default=None)
+    """For a word without a row: the row of the same primary opcode with the fewest differing
+    opcode bits.
+    """
+
+    def difference(row: Row) -> int:
+        return ((word ^ row.picture.value) & row.picture.mask).bit_count()
+
+    return min(_by_primary()[word >> 26], key=difference, default=None)

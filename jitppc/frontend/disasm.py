@@ -1,21 +1,30 @@
-"""Words as text, from the rows: base mnemonics and the book's operand order (as objdump -Mraw prints them)."""
+"""Words as text, from the rows: base mnemonics and the book's operand order.
+
+As `objdump -Mraw` prints them.
+"""
 
 from __future__ import annotations
 
 import re
 
 from .decode import Insn, decode
-from .forms import raw_field, field_value
+from .forms import field_value, raw_field
 
-_REGISTER_PREFIX = {"RT": "r", "RS": "r", "RA": "r", "RB": "r", "RC": "r", "RTp": "r", "RSp": "r",
-                    "FRT": "f", "FRS": "f", "FRA": "f", "FRB": "f", "FRC": "f",
-                    "VRT": "v", "VRS": "v", "VRA": "v", "VRB": "v", "VRC": "v",
-                    "XT": "vs", "XS": "vs", "XA": "vs", "XB": "vs", "XC": "vs", "BF": "cr", "BFA": "cr"}
+_REGISTER_PREFIX = {
+    "RT": "r", "RS": "r", "RA": "r", "RB": "r", "RC": "r", "RTp": "r", "RSp": "r",
+    "FRT": "f", "FRS": "f", "FRA": "f", "FRB": "f", "FRC": "f",
+    "VRT": "v", "VRS": "v", "VRA": "v", "VRB": "v", "VRC": "v",
+    "XT": "vs", "XS": "vs", "XA": "vs", "XB": "vs", "XC": "vs",
+    "BF": "cr", "BFA": "cr",
+}
 _OPERAND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
 def disassemble(word: int, cia: int = 0, suffix: int | None = None) -> str:
-    """One line of assembly; `.long` with the word when no row matches. `suffix` is for prefixed instructions."""
+    """One line of assembly; `.long` with the word when no row matches.
+
+    `suffix` is for prefixed instructions.
+    """
     found = decode(word)
     if found is None:
         return f".long 0x{word:08x}"

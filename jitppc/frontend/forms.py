@@ -1,34 +1,46 @@
-"""Instruction pictures: fields by the book's names, their widths, and how split and signed fields are put together.
+"""Instruction pictures: fields by the book's names, their widths, and how split and signed fields
+are put together.
 
-A picture is the 32-bit word from left (bit 0) to right: runs of 0 and 1 are opcode bits, `/` is a reserved bit
-(ignored, as silicon does), a name is a field of the width below, `NAME:n` a field of n bits. Ref: Book I 1.6.
+A picture is the 32-bit word from left (bit 0) to right: runs of 0 and 1 are opcode bits, `/` is a
+reserved bit (ignored, as silicon does), a name is a field of the width below, `NAME:n` a field of
+n bits. Ref: Book I 1.6.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-_FIVE = ("RT RS RA RB RC FRT FRS FRA FRB FRC VRT VRS VRA VRB VRC T S A B C BO BI BT BA BB TO SH MB ME MO NB RTp RSp "
-         "FRTp FRSp SIM UIM TH sprh sprl d1 sh04 mb04 TE FC RO SHB")
-WIDTH = dict.fromkeys(_FIVE.split(), 5) | {
-    "SI": 16, "UI": 16, "D": 16, "DS": 14, "DQ": 12, "LI": 24, "BD": 14, "BF": 3, "BFA": 3, "FXM": 8, "FLM": 8,
-    "U": 4, "W": 1, "OE": 1, "Rc": 1, "LK": 1, "AA": 1, "L": 1, "EH": 1, "LEV": 7, "BH": 2, "CT": 4, "IH": 3,
-    "TX": 1, "SX": 1, "AX": 1, "BX": 1, "CX": 1, "sh5": 1, "mb5": 1, "d0": 10, "d2": 1, "DM": 2, "SHW": 2,
-    "RM": 2, "RMC": 2, "R": 1, "EX": 1, "PS": 1, "PRS": 1, "RIC": 2, "SR": 4, "DCM": 6, "DGM": 6, "SP": 2,
-    "SHV": 4, "UIM1": 1, "UIM2": 2, "UIM3": 3, "UIM4": 4, "dx": 5, "dc": 1, "dm": 1, "IMM8": 8, "WC": 2, "ST": 1,
-    "SIX": 1, "BHRBE": 10, "DRM": 3,
+_WIDTHS = {
+    1: "W OE Rc LK AA L EH TX SX AX BX CX sh5 mb5 d2 R EX PS PRS UIM1 dc dm ST SIX",
+    2: "BH DM SHW RM RMC RIC SP UIM2 WC",
+    3: "BF BFA IH UIM3 DRM",
+    4: "U CT SR SHV UIM4",
+    5: "RT RS RA RB RC FRT FRS FRA FRB FRC VRT VRS VRA VRB VRC T S A B C BO BI BT BA BB TO SH MB ME"
+       " MO NB RTp RSp FRTp FRSp SIM UIM TH sprh sprl d1 sh04 mb04 TE FC RO SHB dx",
+    6: "DCM DGM",
+    7: "LEV",
+    8: "FXM FLM IMM8",
+    10: "d0 BHRBE",
+    12: "DQ",
+    14: "DS BD",
+    16: "SI UI D",
+    24: "LI",
 }
+WIDTH = {name: width for width, names in _WIDTHS.items() for name in names.split()}
 
 #: split fields: pieces from most to least significant
 COMBINED = {
-    "sh": ("sh5", "sh04"), "mb": ("mb5", "mb04"), "spr": ("sprh", "sprl"), "XT": ("TX", "T"), "XS": ("SX", "S"),
-    "XA": ("AX", "A"), "XB": ("BX", "B"), "XC": ("CX", "C"), "DX": ("d0", "d1", "d2"), "DCMX": ("dc", "dm", "dx"),
+    "sh": ("sh5", "sh04"), "mb": ("mb5", "mb04"), "spr": ("sprh", "sprl"),
+    "XT": ("TX", "T"), "XS": ("SX", "S"), "XA": ("AX", "A"), "XB": ("BX", "B"), "XC": ("CX", "C"),
+    "DX": ("d0", "d1", "d2"), "DCMX": ("dc", "dm", "dx"),
     "BO": ("BO0", "BO1", "BO2", "BO3", "BO4"), "BC": ("BCf", "BCb"),
 }
 
 #: fields that are two's complement: name -> (width, scale_log2)
-SIGNED = {"SI": (16, 0), "D": (16, 0), "DS": (14, 2), "DQ": (12, 4), "BD": (14, 2), "LI": (24, 2), "SIM": (5, 0),
-          "DX": (16, 0)}
+SIGNED = {
+    "SI": (16, 0), "D": (16, 0), "DS": (14, 2), "DQ": (12, 4), "BD": (14, 2), "LI": (24, 2),
+    "SIM": (5, 0), "DX": (16, 0),
+}
 
 #: fields whose every value becomes a variant of its own: bodies see them as plain ints
 FLAGS = ("OE", "Rc", "LK", "AA")
@@ -36,7 +48,10 @@ FLAGS = ("OE", "Rc", "LK", "AA")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A parsed picture: a word matches when `word & mask == value`; `fields` maps name to (shift, width)."""
+    """A parsed picture: a word matches when `word & mask == value`.
+
+    `fields` maps name to (shift, width).
+    """
 
     mask: int
     value: int
@@ -44,7 +59,10 @@ class Picture:
 
 
 def parse_picture(text: str) -> Picture:
-    """Read a picture. Raises ValueError when it is not 32 bits, or names an unknown or repeated field."""
+    """Read a picture.
+
+    Raises ValueError when it is not 32 bits, or names an unknown or repeated field.
+    """
     mask = value = at = 0
     fields: dict[str, tuple[int, int]] = {}
     for token in text.split():

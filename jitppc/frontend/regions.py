@@ -1,13 +1,16 @@
-"""Which instructions belong together: from a hot entry, the control flow within one 4 KiB page of code.
+"""Which instructions belong together: from a hot entry, the control flow within one 4 KiB page of
+code.
 
-A region follows direct branches both ways through instructions that have run before (those that have not are left
-to tier 0), and stops at calls, indirect jumps, and instructions that need a native routine.
+A region follows direct branches both ways through instructions that have run before (those that
+have not are left to tier 0), and stops at calls, indirect jumps, and instructions that need a
+native routine.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import LE64, Mode
@@ -23,8 +26,8 @@ class Piece:
     """One instruction of a region, translated: where control goes from it."""
 
     block: Block
-    taken: int | None = None      # index in the page of the branch target, if direct and in the page
-    falls: bool = True            # control may reach the next instruction
+    taken: int | None = None  # index in the page of the branch target, if direct and in the page
+    falls: bool = True        # control may reach the next instruction
     is_call: bool = False
 
 
@@ -77,7 +80,9 @@ def _writes_link(value: Value) -> bool:
     return value.op.name == "set" and value.attr == "lr"
 
 
-def form_region(page: bytes, entry: int, has_run: bytes, limit: int = 160, mode: Mode = LE64) -> Region | None:
+def form_region(
+    page: bytes, entry: int, has_run: bytes, limit: int = 160, mode: Mode = LE64
+) -> Region | None:
     """The region of a page at an entry, or None when its first instruction cannot be in one.
 
     Args:
@@ -86,7 +91,7 @@ def form_region(page: bytes, entry: int, has_run: bytes, limit: int = 160, mode:
         has_run: one byte for each word, nonzero if it has been executed.
         limit:   instructions at most.
     """
-    order = "little" if mode.little else "big"
+    order: Literal["little", "big"] = "little" if mode.little else "big"
     pieces: dict[int, Piece] = {}
     work = deque([entry])
     while work and len(pieces) < limit:

@@ -1,8 +1,9 @@
 """Rows: one per instruction, written with the `@insn` decorator over the instruction's body.
 
-A body is a function of a builder `b` and the fields `i`, and the only statement of the instruction's meaning.
-`i.NAME` is a 64-bit Value (a constant when the word is known), except the flags (OE, Rc, LK, AA and those the
-row lists under `static`), which are Python ints, because each of their values is a variant of its own.
+A body is a function of a builder `b` and the fields `i`, and the only statement of the
+instruction's meaning. `i.NAME` is a 64-bit Value (a constant when the word is known), except the
+flags (OE, Rc, LK, AA and those the row lists under `static`), which are Python ints, because each
+of their values is a variant of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Row:
     says: str
     body: Body
     flags: tuple[str, ...]
-    accept: Callable[[int], bool] | None = None   # for randomly made words: which field values are valid forms
+    # for randomly made words: which field values are valid forms
+    accept: Callable[[int], bool] | None = None
 
     def variants(self) -> Iterator[dict[str, int]]:
         """Every assignment of the flags."""
@@ -49,17 +51,20 @@ class Row:
 
     def mnemonic(self, flags: dict[str, int]) -> str:
         """The name with the suffixes its flags ask for."""
-        return (self.name + ("o" if flags.get("OE") else "") + ("l" if flags.get("LK") else "")
-                + ("a" if flags.get("AA") else "") + ("." if flags.get("Rc") else ""))
+        suffixes = {"OE": "o", "LK": "l", "AA": "a", "Rc": "."}
+        return self.name + "".join(s for flag, s in suffixes.items() if flags.get(flag))
 
 
 ROWS: dict[str, Row] = {}
 
 
-def insn(form: str, picture: str, asm: str = "", *, since: str = "PPC", ref: str, name: str | None = None,
-         key: str | None = None, static: tuple[str, ...] = (),
-         accept: Callable[[int], bool] | None = None) -> Callable[[Body], Body]:
-    """Register a row. The mnemonic is `name`, or the function's name without trailing underscores."""
+def insn(
+    form: str, picture: str, asm: str = "", *, since: str = "PPC", ref: str,
+    name: str | None = None, key: str | None = None, static: tuple[str, ...] = (),
+    accept: Callable[[int], bool] | None = None,
+) -> Callable[[Body], Body]:
+    """Register a row. The mnemonic is `name`, or the function's without trailing underscores."""
+
     def register(body: Body) -> Body:
         parsed = parse_picture(picture)
         mnemonic = name or body.__name__.rstrip("_")
@@ -67,14 +72,20 @@ def insn(form: str, picture: str, asm: str = "", *, since: str = "PPC", ref: str
         if unique in ROWS:
             raise ValueError(f"instruction {unique} has two rows")
         flags = tuple(f for f in parsed.fields if f in FLAGS or f in static)
-        ROWS[unique] = Row(unique, mnemonic, form, parsed, asm, since, ref, (body.__doc__ or "").strip(), body,
-                           flags, accept)
+        says = (body.__doc__ or "").strip()
+        ROWS[unique] = Row(
+            unique, mnemonic, form, parsed, asm, since, ref, says, body, flags, accept
+        )
         return body
+
     return register
 
 
 class Fields:
-    """The fields of one instruction for its body: of a known word, or (word None) symbolic but for the flags."""
+    """The fields of one instruction for its body.
+
+    They are those of a known word, or (word None) symbolic but for the flags.
+    """
 
     def __init__(self, b: Builder, row: Row, flags: dict[str, int], word: int | None) -> None:
         self._b, self._row, self._flags, self._word = b, row, flags, word
@@ -86,18 +97,23 @@ class Fields:
         if name in self._flags:
             return self._flags[name]
         picture = self._row.picture
-        if name not in picture.fields and not all(p in picture.fields for p in COMBINED.get(name, ("",))):
+        if not all(piece in picture.fields for piece in self._pieces(name)):
             raise AttributeError(f"{self._row.key} has no field {name}")
         if name not in self._made:
-            self._made[name] = (self._symbolic(name) if self._word is None
-                                else self._b.const(field_value(picture, self._word, name)))
+            self._made[name] = (
+                self._symbolic(name)
+                if self._word is None
+                else self._b.const(field_value(picture, self._word, name))
+            )
         return self._made[name]
+
+    def _pieces(self, name: str) -> tuple[str, ...]:
+        return (name,) if name in self._row.picture.fields else COMBINED.get(name, (name,))
 
     def _symbolic(self, name: str) -> Value:
         b, fields = self._b, self._row.picture.fields
-        pieces = (name,) if name in fields else COMBINED[name]
         value, total = b.const(0), 0
-        for piece in pieces:
+        for piece in self._pieces(name):
             shift, width = fields[piece]
             value = b.or_(b.shl(value, width), b.field(piece, width, shift))
             total += width

@@ -1,4 +1,6 @@
-"""From instructions to IR: run the row's body over a builder, with fields known (a word) or symbolic (a handler)."""
+"""From instructions to IR: run the row's body over a builder, with fields known (a word) or
+symbolic (a handler).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ def emit(b: Builder, insn: Insn) -> None:
 
 
 def translate_word(word: int, mode: Mode = LE64) -> Block:
-    """The block of one instruction; a word without a row raises the illegal-instruction interrupt."""
+    """The block of one instruction; of a word without a row, the illegal-instruction interrupt."""
     b = Builder(mode)
     insn = decode(word)
     if insn is None:

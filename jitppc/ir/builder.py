@@ -264,7 +264,7 @@ class Builder(OpsMixin):
         return self.bswap(value) if self.mode.little == reverse else value
 
     def load(self, bits: int, ea: Value, reverse: bool = False) -> Value:
-        """Load `bits` (8..128) in the current byte order (or the other), an integer of that type."""
+        """Load `bits` (8..128) in the current byte order (or the other)."""
         return self._ordered(self.emit("load", ea, attr=bits), reverse)
 
     def store(self, bits: int, ea: Value, value: Value, reverse: bool = False) -> None:
@@ -295,7 +295,7 @@ class Builder(OpsMixin):
             self.emit("interrupt_if", condition, value, attr=kind)
 
     def require(self, facility: str) -> None:
-        """Refuse with the facility's unavailable interrupt unless MSR[FP], [VEC] or [VSX] is set."""
+        """Refuse unless MSR[FP], [VEC] or [VSX] is set: the facility's unavailable interrupt."""
         bit = {"FP": MSR.FP, "VECTOR": MSR.VEC, "VSX": MSR.VSX}[facility]
         self.interrupt_if(self.eq(self.and_(self.get("msr"), bit), 0), facility + "_UNAVAILABLE")
 

@@ -1,8 +1,19 @@
-"""Lowering: one small function per IR op, to LLVM text. Pure ops here; state, memory and control in `effects`."""
+"""Lowering: one small function per IR op, to LLVM text.
+
+Pure ops here; state, memory and control in `effects`.
+"""
 
 from . import floating, integer, vector, vector_crypto, vector_decimal, vector_float
 from .emitter import LOWER, Emitter, lowers
 
 __all__ = [
-    "LOWER", "Emitter", "floating", "integer", "lowers", "vector", "vector_crypto", "vector_decimal", "vector_float",
+    "LOWER",
+    "Emitter",
+    "floating",
+    "integer",
+    "lowers",
+    "vector",
+    "vector_crypto",
+    "vector_decimal",
+    "vector_float",
 ]

@@ -1,6 +1,7 @@
 """What a lowering function writes to: one LLVM function under construction, as text.
 
-Text is 50 times cheaper than llvmlite's IRBuilder objects (docs/design.md), and every op is a line or two.
+Text is 50 times cheaper than llvmlite's IRBuilder objects (docs/design.md), and every op is a line
+or two.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Emitter:
         self.lines.append(text if text.endswith(":") else " " + text)
 
     def need(self, name: str, text: str) -> None:
-        """Ask for a module-level declaration or definition, once per module, under a unique name."""
+        """Ask for a module-level declaration or definition, by a unique name, once per module."""
         self.declarations[name] = text
 
 

@@ -33,12 +33,9 @@ def _shift(e: Emitter, v: Value) -> str:
     kind, bits = v.type, v.type.bits
     x, n = v.args
     if n.constant is not None:
-        amount = n.constant
-        if amount >= bits:
-            if v.op.name != "ashr":
-                return "0"
-            amount = bits - 1
-        return e.tmp(f"{v.op.name} {kind} {e.of(x)}, {amount}")
+        if n.constant >= bits and v.op.name != "ashr":
+            return "0"
+        return e.tmp(f"{v.op.name} {kind} {e.of(x)}, {min(n.constant, bits - 1)}")
     # an LLVM shift by the width or more is poison: keep it away with a select on either side
     within = e.tmp(f"icmp ult {kind} {e.of(n)}, {bits}")
     if v.op.name == "ashr":
@@ -61,7 +58,8 @@ def _divide(e: Emitter, v: Value) -> str:
     kind, name = v.type, v.op.name
     x, y = (e.of(a) for a in v.args)
     bad = e.tmp(f"icmp eq {kind} {y}, 0")
-    if name[0] == "s":   # the most negative number by -1 is undefined too; dividing by 1 instead wraps as we say
+    if name[0] == "s":
+        # the most negative number by -1 is undefined too; dividing by 1 instead wraps as we say
         minus = e.tmp(f"icmp eq {kind} {y}, -1")
         unsafe = e.tmp(f"or i1 {bad}, {minus}")
         divisor = e.tmp(f"select i1 {unsafe}, {kind} 1, {kind} {y}")
