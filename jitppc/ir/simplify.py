@@ -75,8 +75,8 @@ def possible_bits(value: Value, depth: int = 4) -> int:
         bits = [possible_bits(arg, depth - 1) for arg in value.args]
         return _BITS_OF_OPERANDS[name](*bits) & everything
     if depth and name in ("shl", "lshr") and value.args[1].constant is not None:
-        bits, amount = possible_bits(value.args[0], depth - 1), value.args[1].constant
-        return bits << min(amount, 128) & everything if name == "shl" else bits >> amount
+        shifted, amount = possible_bits(value.args[0], depth - 1), value.args[1].constant
+        return shifted << min(amount, 128) & everything if name == "shl" else shifted >> amount
     return everything
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from jitppc.ir.block import Block, Value
-from jitppc.ir.builder import OpsMixin
+from jitppc.ir.builder import Operand, OpsMixin
 from jitppc.ir.ops import OPS, Op
 from jitppc.ir.simplify import simplify
 from jitppc.ir.types import BY_BITS, I1, I64, I128, Type
@@ -45,7 +45,7 @@ def fold(block: Block) -> Block:
 
 
 class _Folder(OpsMixin):
-    """A builder that makes each value once. `replaced` says what became of the old block's values."""
+    """A builder that makes each value once; `replaced` says what became of the old values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class _Folder(OpsMixin):
         return made
 
     def operand(self, value: Value) -> Value:
-        """What stands for an operand that is no pure op: the one Value of its constant, or itself."""
+        """The one Value of a constant; any other operand that was not replaced is itself."""
         if value.op is not _CONST:
             return value
         made = self.replaced[value] = self.const(value.attr[0], value.type)
@@ -73,20 +73,17 @@ class _Folder(OpsMixin):
         if condition.op is _CONST:
             return
         zero = self.const(0, I1)
-        for known in (self.replaced, self._made):
-            for key in [k for k, value in known.items() if value is condition]:
-                known[key] = zero
+        self.replaced |= {old: zero for old, new in self.replaced.items() if new is condition}
+        self._made |= {key: zero for key, made in self._made.items() if made is condition}
         self.replaced[condition] = zero
 
-    def emit(self, name: str, *operands: Value, attr: Any = None) -> Value:
+    def emit(self, name: str, *operands: Operand, attr: Any = None) -> Value:
         """For `simplify`, which asks for pure ops only, and with Values."""
-        row = OPS[name]
+        row, args = OPS[name], cast("tuple[Value, ...]", operands)
         result = row.result
-        if result == "T":
-            result = operands[_SHARED[name]].type
-        elif result == "attr":
-            result = BY_BITS[attr]
-        return self.pure(row, operands, attr, result)
+        if not isinstance(result, Type):
+            result = BY_BITS[attr] if result == "attr" else args[_SHARED[name]].type
+        return self.pure(row, args, attr, result)
 
     def pure(self, row: Op, args: tuple[Value, ...], attr: Any, result: Type) -> Value:
         """A constant, a simpler or older value, or a new one at the block's end."""
@@ -101,6 +98,7 @@ class _Folder(OpsMixin):
                 made = simplify(self, row, args, attr, result) or self._new(row, args, attr, result)
                 break
         else:
+            assert row.evaluate is not None
             kind = args[_SHARED[row.name]].type if args else I64
             made = self.const(row.evaluate(kind, attr, *[a.attr[0] for a in args]), result)
         self._made[key] = made
