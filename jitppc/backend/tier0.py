@@ -31,6 +31,13 @@ def tail(callee: str, cell: str = "%cell", icount: str = "%icount", delta: str =
             f"i64 {icount}, i64 {delta})\n ret void")
 
 
+def field_of_word(e: Emitter, value: Value, word: str) -> str:
+    """A `field` taken out of the instruction word (i32), as i64."""
+    _, width, shift = value.attr
+    bits = e.tmp(f"and i32 {e.tmp(f'lshr i32 {word}, {shift}')}, {(1 << width) - 1}")
+    return e.tmp(f"zext i32 {bits} to i64")
+
+
 def arrive(e: Emitter, cell: str, left: str, delta: str) -> None:
     """Go on at a cell reached by a jump: end the slice when it is used up, count the cell's heat."""
     stop, on, hot, go = e.fresh("stop"), e.fresh("on"), e.fresh("hot"), e.fresh("go")
@@ -90,6 +97,12 @@ class Slots:
             self.small.append(key)
         return self.small.index(key)
 
+    def has_room(self, value: Value, register: Register | None, is_small: bool) -> bool:
+        """True if the value has a slot, or can get one."""
+        if is_small or register is not None:
+            return (value, register) in self.small or len(self.small) < 4
+        return self.wide in (None, value) and value.type.bits <= 64
+
     def wide_slot(self, value: Value) -> None:
         """Claim the 64-bit slot."""
         if self.wide not in (None, value):
@@ -136,7 +149,9 @@ class HandlerEmitter(EffectEmitter):
             return super().of(value)
         if value in self._slot_values:
             return self._slot_values[value]
-        if upper_bound(value) < 1 << 16:
+        if not self.slots.has_room(value, None, upper_bound(value) < 1 << 16):
+            result = self._from_word(value)
+        elif upper_bound(value) < 1 << 16:
             raw = self._load_slot(self.slots.small_slot(value, None))
             bits = value.type.bits
             result = raw if bits == 16 else self.tmp(f"{'trunc' if bits < 16 else 'zext'} i16 {raw} to i{bits}")
@@ -144,11 +159,27 @@ class HandlerEmitter(EffectEmitter):
             self.slots.wide_slot(value)
             raw = self.tmp(f"load i64, ptr {self.tmp(f'getelementptr i8, ptr %cell, i64 {IMM_AT}')}")
             bits = value.type.bits
-            if bits > 64:
-                raise DoesNotFit("a static value of 128 bits")
             result = raw if bits == 64 else self.tmp(f"trunc i64 {raw} to i{bits}")
         self._slot_values[value] = result
         return result
+
+    def _from_word(self, value: Value) -> str:
+        """Compute a static value that found no slot here and now, from the word."""
+        if value.constant is not None:
+            return str(value.constant)
+        if value.op.name == "field":
+            return field_of_word(self, value, self.tmp(f"load i32, ptr {self._cell_pointer(WORD_AT)}"))
+        held = {a: self._from_word(a) for a in value.args}
+        saved, self._slot_values = self._slot_values, dict(held)
+        try:
+            result = LOWER[value.op.name](self, value)
+        finally:
+            self._slot_values = saved
+        assert result is not None
+        return result
+
+    def _cell_pointer(self, at: int) -> str:
+        return self.tmp(f"getelementptr i8, ptr %cell, i64 {at}")
 
     def _load_slot(self, number: int) -> str:
         return self.tmp(f"load i16, ptr {self.tmp(f'getelementptr i8, ptr %cell, i64 {SLOT_AT + 2 * number}')}")
@@ -156,8 +187,9 @@ class HandlerEmitter(EffectEmitter):
     def register_pointer(self, register: Register, index: Value | None) -> str:
         if index is None or index.constant is not None:
             return super().register_pointer(register, index)
-        if not index.is_static:
-            scaled = self.tmp(f"mul i64 {self.of(index)}, {register.stride}")
+        if not index.is_static or not self.slots.has_room(index, register, True):
+            text = self._from_word(index) if index.is_static else self.of(index)
+            scaled = self.tmp(f"mul i64 {text}, {register.stride}")
             base = self.tmp(f"getelementptr i8, ptr %cpu, i64 {register.offset}")
             return self.tmp(f"getelementptr i8, ptr {base}, i64 {scaled}")
         key = (index, register)
@@ -421,9 +453,7 @@ class _Predecoder(Emitter):
 
     def lower(self, value: Value) -> None:
         if value.op.name == "field":
-            _, width, shift = value.attr
-            bits = self.tmp(f"and i32 {self.tmp(f'lshr i32 %word, {shift}')}, {(1 << width) - 1}")
-            self.names[value] = self.tmp(f"zext i32 {bits} to i64")
+            self.names[value] = field_of_word(self, value, "%word")
         else:
             result = LOWER[value.op.name](self, value)
             assert result is not None
