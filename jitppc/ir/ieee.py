@@ -141,15 +141,21 @@ def _grows(mode: int, negative: bool, kept: int, rest: int) -> bool:
 
 
 def encoded(fmt: Format, negative: bool, m: int, e: int) -> int:
-    """The bits of ±m * 2**e, a number of the format. An exponent that wrapping left out of range loses bits."""
+    """The bits of ±m * 2**e, a number of the format."""
     sign = fmt.sign_bit if negative else 0
     if not m:
         return sign
     top = e + m.bit_length() - 1
     if top < fmt.lowest:
         return sign | _shifted(m, fmt.lowest - fmt.fraction_bits - e)[0]
+    return sign | _with_exponent(fmt, top, m)
+
+
+def _with_exponent(fmt: Format, top: int, m: int) -> int:
+    """Exponent and fraction of a normal number; an exponent out of range (undefined in the book) loses bits."""
     exponent = (top + fmt.bias) % (1 << fmt.exponent_bits)
-    return sign | exponent << fmt.fraction_bits | _shifted(m, top - fmt.fraction_bits - e)[0] & fmt.fraction
+    fraction, _ = _shifted(m, m.bit_length() - 1 - fmt.fraction_bits)
+    return exponent << fmt.fraction_bits | fraction & fmt.fraction
 
 
 def rounded(fmt: Format, negative: bool, m: int, e: int, controls: int, *,
@@ -185,6 +191,8 @@ def rounded(fmt: Format, negative: bool, m: int, e: int, controls: int, *,
                           relation | FPSCR.FU if is_infinite else relation,
                           exceptions | FPSCR.XX, fi=True, fr=is_infinite)
     bits = encoded(into, negative, kept, least)
+    if exceptions & FPSCR.UX and controls & FPSCR.UE or exceptions & FPSCR.OX:    # wrapped
+        bits = bits & into.sign_bit | _with_exponent(into, least + kept.bit_length() - 1, kept)
     if not kept:
         return Result(bits, result_class(into, bits), exceptions, fi, fr)
     is_denormal = kept < 1 << (precision - 1)

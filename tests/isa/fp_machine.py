@@ -10,7 +10,7 @@ import numpy as np
 
 from jitppc.frontend.decode import rows
 from jitppc.frontend.translate import translate_word
-from jitppc.ir.fpscr import with_summaries
+from jitppc.ir.fpscr import FPSCR, with_summaries
 from jitppc.ir.interp import Evaluator, StorageInterrupt
 from jitppc.ir.layout import CPU_STATE, MSR, REGISTERS
 
@@ -160,7 +160,7 @@ def a_record(source: random.Random, word: int, *, singles: bool = False, fpscr: 
     record["vsr"] = [[a_doubleword(source, singles) for _ in range(2)] for _ in range(64)]
     record["gpr"] = [MEMORY + 40, source.randrange(24), MEMORY + 48 + source.randrange(8),
                      *(source.choice((source.getrandbits(64), a_double(source))) for _ in range(5))]
-    sticky = source.getrandbits(32) & 0x9FF80700 if source.randrange(2) else 0
+    sticky = source.getrandbits(32) & 0x1FF80700 | FPSCR.FX if source.randrange(2) else 0
     record["fpscr"] = with_summaries(
         sticky | source.getrandbits(32) & 0x1F003 if fpscr is None else fpscr)
     record["cr"] = source.getrandbits(32)

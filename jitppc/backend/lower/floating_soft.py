@@ -207,14 +207,15 @@ def special(b: B, r: Outcome, condition: Value, bits: Value | int, exceptions: V
                    b.and_(r.fi, other), b.and_(r.fr, other), b.select(condition, class_of(b, bits), r.fprf))
 
 
-def with_nans(b: B, r: Outcome, operands: list[Operand], exceptions: Value | int = 0) -> Outcome:
-    """The outcome, or the first NaN operand made quiet."""
+def with_nans(b: B, fmt: Format, r: Outcome, operands: list[Operand], exceptions: Value | int = 0) -> Outcome:
+    """The outcome, or the first NaN operand made quiet; of its payload, what a single has room for."""
     is_nan, signals = b.const(0, I1), b.const(0, I1)
     bits = b.const(0)
     for x in reversed(operands):
         bits = b.select(x.is_nan, x.bits, bits)
         is_nan, signals = b.or_(is_nan, x.is_nan), b.or_(signals, x.is_signalling)
     exceptions = b.const(exceptions) if isinstance(exceptions, int) else exceptions
+    bits = b.and_(bits, -1 << 29) if fmt is SINGLE else bits
     return special(b, r, is_nan, b.or_(bits, QUIET), b.or_(exceptions, flag(b, signals, FPSCR.VXSNAN)))
 
 
@@ -280,7 +281,7 @@ def add(b: B, fmt: Format, x: Value, y: Value, fpscr: Value, *, subtract: bool =
     r = special(b, r, q.is_infinite, addend.bits)
     clash = b.and_(q.is_infinite, b.xor(p.negative, addend.negative))
     r = special(b, r, p.is_infinite, b.select(clash, b.const(DOUBLE.default_nan), x), flag(b, clash, FPSCR.VXISI))
-    return finished(b, fpscr, with_nans(b, r, [p, q]))
+    return finished(b, fpscr, with_nans(b, fmt, r, [p, q]))
 
 
 def multiply(b: B, fmt: Format, x: Value, y: Value, fpscr: Value) -> Value:
@@ -292,7 +293,7 @@ def multiply(b: B, fmt: Format, x: Value, y: Value, fpscr: Value) -> Value:
     r = special(b, r, is_zero, with_sign(b, 0, exact.negative))
     r = special(b, r, is_infinite, with_sign(b, INFINITY, exact.negative))
     r = special(b, r, b.and_(is_zero, is_infinite), DOUBLE.default_nan, FPSCR.VXIMZ)
-    return finished(b, fpscr, with_nans(b, r, [p, q]))
+    return finished(b, fpscr, with_nans(b, fmt, r, [p, q]))
 
 
 def multiply_add(b: B, fmt: Format, kind: str, x: Value, z: Value, y: Value, fpscr: Value) -> Value:
@@ -311,7 +312,7 @@ def multiply_add(b: B, fmt: Format, kind: str, x: Value, z: Value, y: Value, fps
         r = Outcome(b.xor(r.bits, SIGN), r.exceptions, r.fi, r.fr, b.xor(r.fprf, flips))
     r = special(b, r, bad_sum, DOUBLE.default_nan, FPSCR.VXISI)
     r = special(b, r, bad_product, DOUBLE.default_nan, FPSCR.VXIMZ)
-    return finished(b, fpscr, with_nans(b, r, [p, q, c], flag(b, bad_product, FPSCR.VXIMZ)))
+    return finished(b, fpscr, with_nans(b, fmt, r, [p, q, c], flag(b, bad_product, FPSCR.VXIMZ)))
 
 
 def corrected(b: B, negative: Value, root: Value, remainder: Value, e: Value) -> Number:
@@ -346,7 +347,7 @@ def divide(b: B, fmt: Format, x: Value, y: Value, fpscr: Value, mode: Value | No
                 flag(b, b.and_(q.is_zero, not_(b, p.is_infinite)), FPSCR.ZX))
     r = special(b, r, b.and_(p.is_zero, q.is_zero), DOUBLE.default_nan, FPSCR.VXZDZ)
     r = special(b, r, b.and_(p.is_infinite, q.is_infinite), DOUBLE.default_nan, FPSCR.VXIDI)
-    return with_nans(b, r, [p, q])
+    return with_nans(b, fmt, r, [p, q])
 
 
 def square_root(b: B, fmt: Format, x: Value, fpscr: Value, mode: Value | None = None) -> Outcome:
@@ -363,7 +364,7 @@ def square_root(b: B, fmt: Format, x: Value, fpscr: Value, mode: Value | None = 
     r = special(b, r, b.or_(p.is_zero, p.is_infinite), x)
     bad = b.and_(p.negative, not_(b, p.is_zero))
     r = special(b, r, bad, DOUBLE.default_nan, FPSCR.VXSQRT)
-    return with_nans(b, r, [p])
+    return with_nans(b, fmt, r, [p])
 
 
 def narrow(b: B, fmt: Format, x: Value, fpscr: Value) -> Value:
@@ -372,13 +373,12 @@ def narrow(b: B, fmt: Format, x: Value, fpscr: Value) -> Value:
     lost = DOUBLE.fraction_bits - fmt.fraction_bits
     controls = fpscr if fmt is SINGLE else b.and_(fpscr, ~(FPSCR.OE | FPSCR.UE))
     r = rounded(b, fmt, Number(p.negative, p.m, p.e), controls)
-    r = with_nans(b, special(b, r, b.or_(p.is_zero, p.is_infinite), x), [p])
-    plain = b.or_(p.is_nan, b.or_(p.is_zero, p.is_infinite))
+    r = with_nans(b, fmt, special(b, r, b.or_(p.is_zero, p.is_infinite), x), [p])
     if fmt is SINGLE:
-        cut = b.and_(r.bits, -1 << lost)
-    else:
-        exponent = flag(b, b.or_(p.is_nan, p.is_infinite), fmt.infinity)
-        cut = b.or_(b.or_(b.lshr(b.and_(r.bits, FRACTION), lost), exponent), flag(b, p.negative, fmt.sign_bit))
+        return finished(b, fpscr, r)
+    plain = b.or_(p.is_nan, b.or_(p.is_zero, p.is_infinite))
+    exponent = flag(b, b.or_(p.is_nan, p.is_infinite), fmt.infinity)
+    cut = b.or_(b.or_(b.lshr(b.and_(r.bits, FRACTION), lost), exponent), flag(b, p.negative, fmt.sign_bit))
     return finished(b, fpscr, Outcome(b.select(plain, cut, r.bits), r.exceptions, r.fi, r.fr, r.fprf))
 
 
@@ -399,4 +399,5 @@ def reciprocal_root(b: B, fmt: Format, x: Value, fpscr: Value) -> Value:
     root = square_root(b, DOUBLE, x, controls, controls)
     r = estimate(b, divide(b, fmt, b.const(ONE), root.bits, fpscr, controls))
     is_nan = b.ult(b.const(INFINITY), b.and_(root.bits, SIGN - 1))
-    return finished(b, fpscr, special(b, r, is_nan, root.bits, root.exceptions))
+    bits = b.and_(root.bits, -1 << 29) if fmt is SINGLE else root.bits
+    return finished(b, fpscr, special(b, r, is_nan, bits, root.exceptions))

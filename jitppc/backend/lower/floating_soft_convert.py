@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jitppc.ir.block import Value
 from jitppc.ir.fpscr import FPSCR
-from jitppc.ir.ieee import Format
+from jitppc.ir.ieee import DOUBLE, Format
 from jitppc.ir.ops.floating import MODES, limits
 
 from .floating_soft import (
@@ -72,7 +72,7 @@ def to_integral(b: B, how: str, x: Value, fpscr: Value) -> Value:
     fi = b.and_(b.ne(rest, 0), b.eq(b.const(how == "current"), 1))
     r = Outcome(bits, flag(b, fi, FPSCR.XX), fi, b.and_(fr, fi), class_of(b, bits))
     r = special(b, r, b.slt(b.const(51), p.e), x)
-    return finished(b, fpscr, with_nans(b, r, [p]))
+    return finished(b, fpscr, with_nans(b, DOUBLE, r, [p]))
 
 
 def unrounded(b: B, fpscr: Value, exceptions: Value, bits: Value) -> Value:

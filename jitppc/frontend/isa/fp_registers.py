@@ -1,22 +1,20 @@
-"""How bodies reach floating-point registers: FPR n is doubleword 0 of VSR n. Ref: Book I 4.2.1, 7.2.1."""
+"""How bodies reach floating-point state: FPR n is doubleword 0 of VSR n; results carry the FPSCR with them.
+
+Ref: Book I 4.2.1, 4.2.2, 4.4, 7.2.1, 7.4.
+"""
 
 from __future__ import annotations
 
 from jitppc.frontend.rows import Fields
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder, Operand
+from jitppc.ir.fpscr import FPSCR, NO_RESULT
+from jitppc.ir.layout import MSR
 
 
 def set_fpr(b: Builder, index: Operand, bits: Value) -> None:
     """Write an FPR. The other doubleword is undefined in the book; POWER9 clears it."""
     b.set("vsr", index, b.pack(bits, 0))
-
-
-def record_cr1(b: Builder, i: Fields, fpscr: Value | None = None) -> None:
-    """With Rc, CR1 <- FPSCR[FX FEX VX OX]."""
-    if i.Rc:
-        value = b.get("fpscr") if fpscr is None else fpscr
-        b.set_crf(1, b.trunc(b.and_(b.lshr(value, 28), 15), 8))
 
 
 def scalar(b: Builder, index: Operand) -> Value:
@@ -32,3 +30,46 @@ def set_scalar(b: Builder, index: Operand, bits: Value) -> None:
 def require_for(b: Builder, upper: int, lower: str) -> None:
     """The facility of an instruction that names any of 64 registers: Vector for the upper 32 (TX or SX is 1)."""
     b.require("VECTOR" if upper else lower)
+
+
+# --- the FPSCR ----------------------------------------------------------------------------------------
+
+def flag(b: Builder, condition: Value, mask: int) -> Value:
+    """The mask if the i1 is 1, else 0."""
+    return b.select(condition, b.const(mask), b.const(0))
+
+
+def summarized(b: Builder, fpscr: Value) -> Value:
+    """The FPSCR with VX and FEX as the other bits say."""
+    plain = b.and_(fpscr, FPSCR.IMPLEMENTED & ~(FPSCR.VX | FPSCR.FEX))
+    told = b.or_(plain, flag(b, b.ne(b.and_(plain, FPSCR.INVALID), 0), FPSCR.VX))
+    enabled = b.and_(b.and_(b.lshr(told, FPSCR.ENABLE_SHIFT), told), FPSCR.ENABLES)
+    return b.or_(told, flag(b, b.ne(enabled, 0), FPSCR.FEX))
+
+
+def record_cr1(b: Builder, i: Fields, fpscr: Value | None = None) -> None:
+    """With Rc, CR1 <- FPSCR[FX FEX VX OX]."""
+    if i.Rc:
+        value = b.get("fpscr") if fpscr is None else fpscr
+        b.set_crf(1, b.trunc(b.and_(b.lshr(value, 28), 15), 8))
+
+
+def set_fpscr(b: Builder, fpscr: Value) -> None:
+    """Write the FPSCR. An enabled exception, if MSR[FE0 FE1] is not 0, is an interrupt; all else must be written by now:
+    the instruction counts as done but for its address in SRR0. Ref: Book III 7.5.9."""
+    b.set("fpscr", fpscr)
+    wanted = b.ne(b.and_(b.get("msr"), MSR.FE0 | MSR.FE1), 0)
+    b.interrupt_if(b.and_(b.ne(b.and_(fpscr, FPSCR.FEX), 0), wanted), "PROGRAM_FP_ENABLED")
+
+
+def deliver(b: Builder, i: Fields, target: Operand, packed: Value, bits: Value | None = None) -> None:
+    """Write what an f_ op returned: doubleword 0 of VSR `target` (`bits` if they are not the op's own), unless an enabled
+    exception forbids it; CR1 with Rc; the FPSCR."""
+    word = b.hi(packed)
+    forbidden = b.slt(word, 0)
+    result = b.pack(b.lo(packed) if bits is None else bits, 0)
+    b.set("vsr", target, b.select(forbidden, b.get("vsr", target), result))
+    fpscr = b.and_(word, ~NO_RESULT)
+    if "Rc" in i._row.picture.fields:
+        record_cr1(b, i, fpscr)
+    set_fpscr(b, fpscr)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from .. import ieee
 from ..fpscr import FPSCR, NO_RESULT, with_summaries
 from ..ieee import DOUBLE, HALF, SINGLE, Result, Rounding
-from ..types import I32, I64, I128, Type, signed
+from ..types import I1, I32, I64, I128, Type, signed
 from .row import Op
 
 PRECISION = {64: DOUBLE, 32: SINGLE}
@@ -41,20 +41,27 @@ def _packed(fpscr: int, r: Result) -> int:
     return settled(fpscr, r) << 64 | r.bits
 
 
+def _of_precision(precision: int, r: Result) -> Result:
+    """A NaN of a single-precision operation keeps only the payload a single has room for."""
+    if precision == 32 and DOUBLE.is_nan(r.bits):
+        return Result(r.bits >> 29 << 29, r.fprf, r.exceptions)
+    return r
+
+
 def _arithmetic(function: Callable[..., Result], **options: bool) -> Callable[..., int]:
     """An `evaluate` from function(DOUBLE, *operands, rounding)."""
     def evaluate(_t: Type, precision: int, *operands: int) -> int:
         *numbers, fpscr = operands
         how = Rounding(PRECISION[precision], fpscr)
-        return _packed(fpscr, function(DOUBLE, *numbers, how, **options))
+        return _packed(fpscr, _of_precision(precision, function(DOUBLE, *numbers, how, **options)))
     return evaluate
 
 
 def _multiply_add(_t: Type, attr: tuple[str, int], x: int, z: int, y: int, fpscr: int) -> int:
     kind, precision = attr
     how = Rounding(PRECISION[precision], fpscr)
-    return _packed(fpscr, ieee.multiply_add(DOUBLE, x, z, y, how, subtract=kind.endswith("msub"),
-                                            negate=kind.startswith("n")))
+    r = ieee.multiply_add(DOUBLE, x, z, y, how, subtract=kind.endswith("msub"), negate=kind.startswith("n"))
+    return _packed(fpscr, _of_precision(precision, r))
 
 
 def _narrow(_t: Type, bits: int, x: int, fpscr: int) -> int:
@@ -135,14 +142,14 @@ ONE = 0x3FF << 52
 
 def _reciprocal(_t: Type, precision: int, x: int, fpscr: int) -> int:
     how = Rounding(PRECISION[precision], fpscr, ieee.NEAREST)
-    return _packed(fpscr, _estimate(ieee.divide(DOUBLE, ONE, x, how)))
+    return _packed(fpscr, _of_precision(precision, _estimate(ieee.divide(DOUBLE, ONE, x, how))))
 
 
 def _reciprocal_root(_t: Type, precision: int, x: int, fpscr: int) -> int:
     how = Rounding(PRECISION[precision], fpscr, ieee.NEAREST)
     root = ieee.square_root(DOUBLE, x, Rounding(DOUBLE, 0))
     if root.exceptions & FPSCR.INVALID or DOUBLE.is_nan(root.bits):
-        return _packed(fpscr, root)
+        return _packed(fpscr, _of_precision(precision, root))
     return _packed(fpscr, _estimate(ieee.divide(DOUBLE, ONE, root.bits, how)))
 
 
@@ -168,6 +175,10 @@ def _host(function: Callable[..., Result]) -> Callable[..., int]:
 
 def _d_single(_t: Type, _a: object, x: int) -> int:
     return ieee.rounded_to(DOUBLE, x, Rounding(SINGLE)).bits
+
+
+def _d_to_int(_t: Type, _a: object, x: int) -> int:
+    return ieee.to_integer(DOUBLE, x, *limits(True, 64), ieee.TO_ZERO).bits
 
 
 ONE_OPERAND, TWO_OPERANDS, THREE_OPERANDS = (I64, I64), (I64, I64, I64), (I64, I64, I64, I64)
@@ -208,4 +219,9 @@ ROWS: tuple[Op, ...] = (
     Op("d_sqrt", (I64,), I64, "The square root.", _host(ieee.square_root)),
     Op("d_fma", (I64, I64, I64), I64, "x * y + z, rounded once.", _host(ieee.multiply_add)),
     Op("d_single", (I64,), I64, "Rounded to single, kept as double.", _d_single),
+    Op("d_of_int", (I64,), I64, "A signed integer as a double.",
+       lambda t, a, x: ieee.from_integer(DOUBLE, signed(x, 64), Rounding(DOUBLE)).bits),
+    Op("d_to_int", (I64,), I64, "Truncated to a signed integer; open unless |x| < 2**63.", _d_to_int),
+    Op("d_lt", (I64, I64), I1, "x < y; 0 with a NaN.", lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 8)),
+    Op("d_eq", (I64, I64), I1, "x == y; 0 with a NaN.", lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 2)),
 )
