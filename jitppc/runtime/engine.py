@@ -1,8 +1,9 @@
-"""The native code of tier 0, from the object cache or compiled now, placed in an arena and callable."""
+"""The native code of tier 0: from the object cache or compiled now, in an arena, callable."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
 from jitppc.backend.arena import Arena
 
@@ -11,15 +12,20 @@ from .tier0_cache import tier0_objects
 
 
 class Engine:
-    """One arena with tier 0 in it. Several machines of a process may share one: it holds no guest state."""
+    """One arena with tier 0 in it.
 
-    def __init__(self, *, exact: bool = False, use_cache: bool = True, progress: Progress | None = None) -> None:
+    Several machines of a process may share one: it holds no guest state.
+    """
+
+    def __init__(
+        self, *, exact: bool = False, use_cache: bool = True, progress: Progress | None = None
+    ) -> None:
         self.arena = Arena()
         self.arena.load(tier0_objects(exact, use_cache, progress), export=True)
         self.handlers = self.arena.symbols["handlers"]
-        two, three = (ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * n) for n in (1, 2))
-        self._one, self._two = two, three
-        self._functions: dict[str, ctypes._CFuncPtr] = {}
+        word = ctypes.c_uint64
+        self._one, self._two = (ctypes.CFUNCTYPE(word, *[word] * n) for n in (1, 2))
+        self._functions: dict[str, Callable[..., int]] = {}
 
     def call(self, name: str, *arguments: int) -> int:
         """Call a native routine by name; the GIL is free while it runs."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+
+from jitppc.option_values import CLOCKS, STRATEGIES
 
 from .engine import Engine
 from .memory import GuestMemory
@@ -12,18 +13,29 @@ from .translator import Translator
 from .vcpu import Vcpu
 from .workers import WorkerPool
 
-STRATEGIES = {
-    "interp": "tier 0 only: the threaded interpreter",
-    "regions": "tier 0, and LLVM regions for hot code, compiled in worker processes",
-    "exact": "tier 0 that counts and stops at exact instructions: the reference of -lockstep",
-}
 
+def make_vcpu(
+    memory: GuestMemory,
+    vcpu_id: int,
+    pvr: int,
+    strategy: str = "regions",
+    clock: str = "host",
+    use_cache: bool = True,
+    progress: Progress | None = None,
+) -> Vcpu:
+    """A vCPU with an engine of its own.
 
-def make_vcpu(memory: GuestMemory, vcpu_id: int, pvr: int, strategy: str = "regions", clock: str = "host",
-              use_cache: bool = True, progress: Progress | None = None, **_unused: Any) -> Vcpu:
-    """A vCPU that executes by `strategy`, with an engine of its own."""
-    if strategy not in STRATEGIES:
-        raise ValueError(f"unknown strategy {strategy!r}; there are {', '.join(STRATEGIES)}")
+    Args:
+        strategy: `interp`: tier 0 only, the threaded interpreter. `regions`: tier 0, and LLVM
+            regions for hot code, compiled in worker processes. `exact`: tier 0 that counts and
+            stops at exact instructions, the reference of -lockstep.
+        clock: the Time Base follows the `host`, or retired instructions (`insns`).
+        use_cache: tier 0 may come from the object cache, and go there.
+        progress: told what is being compiled, how much of it is done, and of how much.
+    """
+    for what, name, names in (("strategy", strategy, STRATEGIES), ("clock", clock, CLOCKS)):
+        if name not in names:
+            raise ValueError(f"unknown {what} {name!r}; there are {', '.join(names)}")
     engine = Engine(exact=strategy == "exact", use_cache=use_cache, progress=progress)
     vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
     if strategy == "regions":

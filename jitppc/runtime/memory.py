@@ -12,7 +12,8 @@ import numpy as np
 from jitppc.errors import JitppcError
 from jitppc.ir.layout import CELL_PAGE_BYTES, GRANULE_LOG2, INSTALL, INSTALL_RING, MACHINE_STATE
 
-#: Room for the cells of about ten thousand pages of code; used up, all of it is forgotten and refilled.
+#: Room for the cells of about ten thousand pages of code; used up, all of it is forgotten and
+#: refilled.
 CELL_POOL_BYTES = 10_000 * CELL_PAGE_BYTES
 
 
@@ -24,7 +25,7 @@ def aligned_zeros(nbytes: int, align: int = 64) -> np.ndarray:
 
 
 class GuestMemory:
-    """`size` bytes of RAM from guest real address 0, and what the vCPUs know of it (MACHINE_STATE)."""
+    """`size` bytes of RAM from guest real 0, and what the vCPUs know of it (MACHINE_STATE)."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -33,7 +34,8 @@ class GuestMemory:
             os.ftruncate(self.fd, size)
             self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         except OSError as error:
-            raise JitppcError(f"cannot get {size >> 20} MiB of guest memory: {error.strerror}") from error
+            what = f"cannot get {size >> 20} MiB of guest memory"
+            raise JitppcError(f"{what}: {error.strerror}") from error
         self._map.madvise(mmap.MADV_HUGEPAGE)
         self._bytes = np.frombuffer(self._map, np.uint8)
         self.base = self._bytes.ctypes.data
@@ -59,7 +61,7 @@ class GuestMemory:
 
     def _check(self, gra: int, n: int) -> None:
         if not self.contains(gra, n):
-            raise IndexError(f"guest real {gra:#x}, {n} bytes: not in the {self.size:#x} bytes of RAM")
+            raise IndexError(f"guest real {gra:#x}, {n} bytes: not in {self.size:#x} bytes of RAM")
 
     def read(self, gra: int, n: int) -> bytes:
         """The n bytes at gra; IndexError when one of them is outside RAM."""
@@ -67,7 +69,10 @@ class GuestMemory:
         return self._bytes[gra:gra + n].tobytes()
 
     def write(self, gra: int, data: bytes) -> None:
-        """RAM holds data at gra, and nothing decoded from that range is left; IndexError outside RAM."""
+        """RAM holds data at gra, and nothing decoded from that range is left.
+
+        IndexError when a byte is outside RAM.
+        """
         self._check(gra, len(data))
         if not data:
             return

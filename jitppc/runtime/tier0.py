@@ -1,4 +1,4 @@
-"""Tier 0 of a machine: all rows through the handler generator, compiled once, kept as objects, placed in the arena.
+"""Tier 0 of a machine: all rows through the handler generator, compiled to objects.
 
 The composition of front end (rows) and back end (handlers); the two rooms do not know each other.
 """
@@ -6,7 +6,7 @@ The composition of front end (rows) and back end (handlers); the two rooms do no
 from __future__ import annotations
 
 import concurrent.futures
-import multiprocessing
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +14,13 @@ from jitppc.backend import glue, objects
 from jitppc.backend.lower.effects import METADATA
 from jitppc.backend.tier0 import Handler, make_handler
 from jitppc.frontend.decode import rows
-from jitppc.frontend.helpers import HELPERS
+from jitppc.frontend.routines import ROUTINES
 from jitppc.frontend.rows import Row
 from jitppc.frontend.translate import translate_row
+from jitppc.ir.block import Block
 from jitppc.ir.builder import ANY, LE64, Builder, Mode
+
+from .workers import WorkerPool
 
 MODES = (LE64, ANY)
 Progress = Callable[[str, int, int], None]
@@ -25,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Tier0Text:
-    """LLVM text of all handlers: modules to compile, the glue, and how many handler numbers there are."""
+    """LLVM text of all handlers: modules to compile, the glue, and how many numbers they have."""
 
     modules: list[str]
     glue: str
@@ -42,15 +45,15 @@ def _candidates(mode: Mode, first_number: int, exact: bool) -> tuple[list[Handle
                 shift, width = row.picture.fields[name]
                 mask |= ((1 << width) - 1) << shift
                 value |= flag << shift
-            handler = make_handler(_symbol(row, flags, mode), translate_row(row, flags, mode), mask, value, number,
-                                   exact)
+            symbol, block = _symbol(row, flags, mode), translate_row(row, flags, mode)
+            handler = make_handler(symbol, block, mask, value, number, exact)
             handlers.append(handler)
             number += handler.numbers
     handlers.append(make_handler(f"unknown_{mode.name}", _unknown(mode), 0, 0, number, exact))
     return handlers, number + 1
 
 
-def _unknown(mode: Mode) -> "object":
+def _unknown(mode: Mode) -> Block:
     b = Builder(mode)
     b.helper("unknown", b.field("word", 32, 0))
     return b.block
@@ -70,16 +73,20 @@ def generate(exact: bool = False, chunks: int = 12) -> Tier0Text:
         handlers, number = _candidates(mode, number, exact)
         matches[mode.name] = [glue.Match(h.mask, h.value, h.name) for h in handlers[:-1]]
         everything += handlers
-    names = [n for h in everything for n in ([h.name] if h.numbers == 1 else [h.name, f"{h.name}_far"])]
-    prologue = glue.declarations(HELPERS)
+    names = []
+    for handler in everything:
+        names += [handler.name, f"{handler.name}_far"][:handler.numbers]
+    prologue = glue.declarations(ROUTINES)
     modules = []
     for start in range(chunks):
         part = everything[start::chunks]
         needs: dict[str, str] = {}
         for handler in part:
             needs.update(handler.needs)
-        modules.append(prologue + "\n".join(needs.values()) + "\n" + "".join(h.text for h in part) + METADATA)
-    return Tier0Text(modules, glue.glue_module(matches, HELPERS, names), number)
+        definitions = "\n".join(needs.values())
+        functions = "".join(h.text for h in part)
+        modules.append(f"{prologue}{definitions}\n{functions}{METADATA}")
+    return Tier0Text(modules, glue.glue_module(matches, ROUTINES, names), number)
 
 
 def build(exact: bool = False, progress: Progress | None = None) -> list[bytes]:
@@ -87,9 +94,8 @@ def build(exact: bool = False, progress: Progress | None = None) -> list[bytes]:
     text = generate(exact)
     report = progress or (lambda _what, _done, _total: None)
     total = len(text.modules) + 1
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
-        futures = [pool.submit(objects.compile_text, module) for module in text.modules]
+    with contextlib.closing(WorkerPool(2, niceness=0)) as pool:
+        futures = [pool.submit("compile_module", module, 1) for module in text.modules]
         from jitppc.runtime.native.exports import native_ir
         main = objects.compile_text(text.glue, 2, tuple(native_ir()))
         report("compiling the interpreter", 1, total)

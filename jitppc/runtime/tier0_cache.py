@@ -1,4 +1,4 @@
-"""The object cache of tier 0: compiled once per source, LLVM and host CPU, kept in the user's cache directory."""
+"""The object cache of tier 0: compiled once per source, LLVM and host CPU, and kept on disk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import struct
 import tempfile
 from pathlib import Path
 
+from jitppc.config import cache_directory
+
 from .tier0 import Progress, build
 
 log = logging.getLogger(__name__)
@@ -17,16 +19,11 @@ MAGIC = b"jitppc-objects-1\n"
 ROOMS = ("ir", "frontend", "backend", "runtime/native")
 
 
-def cache_directory() -> Path:
-    """Where jitppc keeps what it can make again: $XDG_CACHE_HOME/jitppc or ~/.cache/jitppc."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "jitppc"
-
-
 @functools.cache
 def source_key(exact: bool) -> str:
     """Hash of everything the objects depend on: our sources, LLVM, Numba, the host CPU."""
     import llvmlite
+
     from jitppc.backend.objects import host_signature
     digest = hashlib.sha256(f"{llvmlite.__version__} {host_signature()} exact={exact}".encode())
     package = Path(__file__).parent.parent
@@ -38,7 +35,10 @@ def source_key(exact: bool) -> str:
 
 
 def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> list[bytes]:
-    """The objects, from the cache if a sound copy is there; a cache that cannot be used costs only time."""
+    """The objects, from the cache if a sound copy is there.
+
+    A cache that cannot be used costs only time.
+    """
     path = cache_directory() / "tier0" / f"{source_key(exact)}.objects"
     if use_cache:
         found = _read(path)
@@ -77,10 +77,11 @@ def _write(path: Path, objects: list[bytes]) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(MAGIC + hashlib.sha256(body).digest() + body)
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
     except OSError as error:
         log.warning("the object cache cannot be written (%s); going on without", error.strerror)
         return
-    for other in path.parent.glob("*.objects"):      # sources changed: what was compiled from the old ones is waste
+    # sources changed: what was compiled from the old ones is waste
+    for other in path.parent.glob("*.objects"):
         if other != path and other.stat().st_mtime < path.stat().st_mtime - 7 * 86400:
             other.unlink(missing_ok=True)

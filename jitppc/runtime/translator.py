@@ -1,7 +1,8 @@
-"""Tier 1 of a vCPU: takes hot entries from its ring, has them compiled by workers, hands the regions back.
+"""Tier 1 of a vCPU: takes hot entries from its ring, has them compiled by workers, hands back the
+regions.
 
-The vCPU never waits: it pushes requests and, between slices, picks up what is finished (INSTALL ring), checking
-that the page is still the one that was translated.
+The vCPU never waits: it pushes requests and, between slices, picks up what is finished (INSTALL
+ring), checking that the page is still the one that was translated.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ import numpy as np
 
 from jitppc.backend.arena import LoadError
 from jitppc.ir.layout import (
-    CELL, CELL_BYTES, CELLS_PER_PAGE, HOT, HOT_RING, INSTALL_RING, PAGE_INFO, PAGE_INFO_OFFSET,
+    CELL,
+    CELL_BYTES,
+    CELLS_PER_PAGE,
+    HOT,
+    HOT_RING,
+    INSTALL_RING,
+    PAGE_INFO,
+    PAGE_INFO_OFFSET,
 )
 
 from .engine import Engine
@@ -37,7 +45,8 @@ class Translator:
         self._ring = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
         self._state = memory.state[0]
         self._lock = threading.Lock()
-        self._wanted: dict[tuple[int, int], tuple[int, Any]] = {}    # cell -> (times asked, last request)
+        #: cell -> (times asked, last request)
+        self._wanted: dict[tuple[int, int], tuple[int, Any]] = {}
         self._under_way = 0
         self._stop = threading.Event()
         self.compiled = self.failed = self.instructions = self.code_bytes = 0
@@ -56,8 +65,12 @@ class Translator:
 
     def statistics(self) -> dict[str, Any]:
         """What was compiled so far."""
-        return {"regions": self.compiled, "regions_failed": self.failed, "region_guest_instructions":
-                self.instructions, "code_bytes": self._engine.arena.used}
+        return {
+            "regions": self.compiled,
+            "regions_failed": self.failed,
+            "region_guest_instructions": self.instructions,
+            "code_bytes": self._engine.arena.used,
+        }
 
     def _serve(self) -> None:
         state = self._vcpu.state
@@ -75,13 +88,15 @@ class Translator:
         info = np.frombuffer(_at(int(request["page"]), PAGE_INFO.itemsize), PAGE_INFO)[0]
         if info["generation"] != request["generation"] or info["mode"] != 0:
             return
-        cells = np.frombuffer(_at(int(request["page"]) - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES), CELL)
+        first = int(request["page"]) - PAGE_INFO_OFFSET
+        cells = np.frombuffer(_at(first, CELLS_PER_PAGE * CELL_BYTES), CELL)
         has_run = (~np.isin(cells["entry"], self._undecoded)).astype(np.uint8).tobytes()
         page = self._memory.read(int(info["gra"]), 4096)
         with self._lock:
             self._under_way += 1
         try:
-            future = self._pool.submit("compile_region", page, int(request["index"]), has_run, REGION_LIMIT, LEVEL)
+            index = int(request["index"])
+            future = self._pool.submit("compile_region", page, index, has_run, REGION_LIMIT, LEVEL)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
             return
@@ -112,8 +127,10 @@ class Translator:
             if head - tail >= INSTALL_RING:
                 return
             slot = self._memory.installs[head % INSTALL_RING:head % INSTALL_RING + 1]
-            slot["cell"] = int(request["page"]) - PAGE_INFO_OFFSET + int(request["index"]) * CELL_BYTES
-            slot["entry"], slot["page"], slot["generation"] = entry, request["page"], request["generation"]
+            first = int(request["page"]) - PAGE_INFO_OFFSET
+            slot["cell"] = first + int(request["index"]) * CELL_BYTES
+            slot["entry"], slot["page"] = entry, request["page"]
+            slot["generation"] = request["generation"]
             self._state["install_head"] = head + 1
 
 

@@ -1,4 +1,4 @@
-"""One virtual processor: its state record, its TLBs, and the thread-safe requests others make of it."""
+"""One virtual processor: its state record, its TLBs, and the thread-safe requests to it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ LPCR_ILE, LPCR_AIL_SHIFT, LPCR_UPRT, LPCR_HR, LPCR_LD, LPCR_GTSE = (
     1 << (63 - 38), 63 - 40, 1 << (63 - 41), 1 << (63 - 43), 1 << (63 - 46), 1 << (63 - 53))
 FOREVER = (1 << 63) - 1
 PROCESS_TABLE_RADIX = 1 << 63
+#: fields of CPU_STATE that are no part of the architected state
+KEPT_AT_RESET = (
+    "mmu", "machine", "vcpu_id", "clock_is_insns", "random_state", "retired_limit", "table",
+    "hot_ring", "hot_head", "hot_tail", "retired", "region_insns", "counters", "interrupts",
+    "unknown_count", "unknown_words", "unknown_known",
+)
 
 
 def _field(name: str, doc: str) -> Any:
@@ -46,8 +52,11 @@ def _spr(number: int, doc: str) -> Any:
 
 
 class Vcpu:
-    """A processor. `run` executes natively without the GIL; everything else is for when it stands still,
-    except `request_stop`, `set_external` and `pend_system_reset`."""
+    """A processor.
+
+    `run` executes natively without the GIL; everything else is for when it stands still, except
+    `request_stop`, `set_external` and `pend_system_reset`.
+    """
 
     nia = _field("nia", "Where to go on.")
     lpcr = _field("lpcr", "Logical partition control register.")
@@ -55,7 +64,9 @@ class Vcpu:
     ctr = _spr(9, "Count register.")
     sprg0 = _spr(272, "SPRG0.")
 
-    def __init__(self, engine: Engine, memory: GuestMemory, vcpu_id: int, pvr: int, clock: str = "host") -> None:
+    def __init__(
+        self, engine: Engine, memory: GuestMemory, vcpu_id: int, pvr: int, clock: str = "host"
+    ) -> None:
         self.vcpu_id, self.memory, self._engine = vcpu_id, memory, engine
         self._record = aligned_zeros(CPU_STATE.itemsize).view(CPU_STATE)
         self.state: Any = self._record[0]
@@ -86,21 +97,21 @@ class Vcpu:
         starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.uint64)
         mmu["data_tables"] = self._data.ctypes.data + starts * TLB_ENTRY.itemsize
         mmu["data_masks"] = (np.array(sizes) - 1) * TLB_ENTRY.itemsize
-        self._code = aligned_zeros(layout.CODE_CONTEXTS * layout.ITLB_ENTRIES * CODE_ENTRY.itemsize).view(CODE_ENTRY)
-        starts = np.arange(layout.CODE_CONTEXTS, dtype=np.uint64) * layout.ITLB_ENTRIES * CODE_ENTRY.itemsize
+        table_bytes = layout.ITLB_ENTRIES * CODE_ENTRY.itemsize
+        self._code = aligned_zeros(layout.CODE_CONTEXTS * table_bytes).view(CODE_ENTRY)
+        starts = np.arange(layout.CODE_CONTEXTS, dtype=np.uint64) * table_bytes
         mmu["code_tables"] = self._code.ctypes.data + starts
 
     def reset(self) -> None:
         """The architected reset state; nothing translated is left."""
-        kept = ("mmu", "machine", "vcpu_id", "clock_is_insns", "random_state", "retired_limit", "table", "hot_ring",
-                "hot_head", "hot_tail", "retired", "region_insns", "counters", "interrupts", "unknown_count", "unknown_words", "unknown_known")
-        saved = {name: self.state[name].copy() for name in kept}
+        saved = {name: self.state[name].copy() for name in KEPT_AT_RESET}
         self._record.view(np.uint8)[:] = 0
         for name, value in saved.items():
             self.state[name] = value
         self._mmu[0]["data_keys"] = NO_TAG
         self._mmu[0]["code_keys"] = NO_TAG
-        self._mmu[0]["data_fills"] = self._mmu[0]["code_fills"] = layout.FILL_LOG + 1   # nothing known: empty all
+        # nothing known: empty all
+        self._mmu[0]["data_fills"] = self._mmu[0]["code_fills"] = layout.FILL_LOG + 1
         self.state["pvr"] = self._pvr
         self.state["spr"][287] = self._pvr
         self.state["reserve_ea"] = NO_TAG
@@ -171,8 +182,8 @@ class Vcpu:
         word = int(self.state["unknown_words"][int(self.state["unknown_known"]) - 1])
         row = nearest(word)
         hint = f"; nearest row: {row.key} ({row.ref})" if row is not None else ""
-        log.warning("unknown instruction %08x at %016x, an illegal-instruction interrupt for the guest%s",
-                    word, nia, hint)
+        says = "unknown instruction %08x at %016x, an illegal-instruction interrupt for the guest%s"
+        log.warning(says, word, nia, hint)
 
     def _run_native(self) -> Exit:
         started = time.perf_counter()
@@ -186,7 +197,10 @@ class Vcpu:
         return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
 
     def step(self, count: int) -> Exit:
-        """Execute at least `count` instructions, stopping at the next jump (exactly `count` with the exact tier)."""
+        """Execute at least `count` instructions, stopping at the next jump.
+
+        Exactly `count` with the exact tier.
+        """
         self.state["retired_limit"] = self.retired + count
         try:
             return self.run()
@@ -221,7 +235,7 @@ class Vcpu:
         return bool(s["external"] or s["stop_request"] or s["system_reset"] or s["doorbell"])
 
     def wait_for_interrupt(self, timeout_s: float | None) -> bool:
-        """Idle until an interrupt or a request is pending; False when the time ran out. For H_CEDE."""
+        """Idle until an interrupt or a request is pending, for H_CEDE; False when time ran out."""
         if self.state["clock_is_insns"]:
             return self._skip_to_decrementer()
         limit = None if timeout_s is None else time.monotonic() + timeout_s
@@ -246,7 +260,7 @@ class Vcpu:
                 self._last_return += idle
 
     def _skip_to_decrementer(self) -> bool:
-        """With the clock of instructions nothing else happens while idle: time jumps to the decrementer."""
+        """Let time jump to the decrementer: by the clock of instructions, nothing else happens."""
         with self._wake:
             if not self._has_reason_to_run():
                 ahead = int(self.state["dec_deadline"]) - self.timebase + 1
@@ -268,7 +282,9 @@ class Vcpu:
             "instructions": self.retired, "region_instructions": int(self.state["region_insns"]),
             "native_seconds": self.native_seconds, "python_seconds": self.python_seconds,
             "native_cpu_seconds": self.native_cpu_seconds,
-            "interrupts": {f"{n << 8:#x}": int(c) for n, c in enumerate(self.state["interrupts"]) if c},
+            "interrupts": {
+                f"{n << 8:#x}": int(c) for n, c in enumerate(self.state["interrupts"]) if c
+            },
             "unknown_instructions": int(self.state["unknown_count"]),
         }
         if self.translator is not None:

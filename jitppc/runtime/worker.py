@@ -1,7 +1,8 @@
-"""A compile worker: a process that reads requests on stdin and answers on stdout, both as length-prefixed pickles.
+"""A compile worker: a process that reads requests on stdin and answers on stdout, both as
+length-prefixed pickles.
 
-llvmlite holds one lock per process for all of LLVM, so compiling beside a running machine needs processes. They are
-children of ours over pipes of ours; nothing else can reach them.
+llvmlite holds one lock per process for all of LLVM, so compiling beside a running machine needs
+processes. They are children of ours over pipes of ours; nothing else can reach them.
 """
 
 from __future__ import annotations
@@ -10,39 +11,43 @@ import os
 import pickle
 import struct
 import sys
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 HEADER = struct.Struct("<Q")
 
 
-def send(stream: BinaryIO, message: Any) -> None:
+def send(stream: IO[bytes], message: Any) -> None:
     """Write one message."""
     data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     stream.write(HEADER.pack(len(data)) + data)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Any:
+def receive(stream: IO[bytes]) -> Any:
     """Read one message; EOFError when the other side is gone."""
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         raise EOFError
     data = stream.read(HEADER.unpack(header)[0])
-    return pickle.loads(data)
+    return pickle.loads(data)  # noqa: S301  (both ends are ours)
 
 
 def compile_module(text: str, level: int) -> bytes:
     """One module of LLVM text to an object."""
     from jitppc.backend.objects import compile_text
+
     return compile_text(text, level)
 
 
-def compile_region(page: bytes, entry: int, has_run: bytes, limit: int, level: int) -> tuple[bytes, int] | None:
+def compile_region(
+    page: bytes, entry: int, has_run: bytes, limit: int, level: int
+) -> tuple[bytes, int] | None:
     """One region to (object, guest instructions), or None when there is nothing to translate."""
     from jitppc.backend.objects import compile_text
     from jitppc.backend.region import region_text
     from jitppc.frontend.regions import form_region
     from jitppc.ir.passes import run_passes
+
     region = form_region(page, entry, has_run, limit)
     if region is None:
         return None
@@ -54,14 +59,16 @@ TASKS = {f.__name__: f for f in (compile_module, compile_region)}
 
 
 def main() -> None:
-    """Serve until stdin closes."""
+    """Serve until stdin closes. The argument is the niceness of the process."""
+    os.nice(int(sys.argv[1]))
     inbox, outbox = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)                    # nothing printed by accident may reach the pipe
+    os.dup2(2, 1)  # nothing printed by accident may reach the pipe
     while True:
         try:
             name, arguments = receive(inbox)
         except (EOFError, KeyboardInterrupt):
             return
+        answer: tuple[bool, Any]
         try:
             answer = (True, TASKS[name](*arguments))
         except Exception as error:  # noqa: BLE001  (the parent decides what it means)

@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from jitppc.config import child_environment
 from jitppc.errors import JitppcError
 
 from .worker import receive, send
@@ -36,11 +37,13 @@ class WorkerPool:
     def _process(self) -> subprocess.Popen[bytes]:
         process = getattr(self._local, "process", None)
         if process is None or process.poll() is not None:
-            environment = dict(os.environ)
-            environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
             process = subprocess.Popen(
-                [sys.executable, "-m", "jitppc.runtime.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                env=environment, start_new_session=True, preexec_fn=lambda: os.nice(self._niceness) and None)
+                [sys.executable, "-m", "jitppc.runtime.worker", str(self._niceness)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=child_environment(PYTHONPATH=os.pathsep.join(p for p in sys.path if p)),
+                start_new_session=True,
+            )
             self._local.process = process
             with self._lock:
                 self._processes.append(process)
@@ -48,12 +51,14 @@ class WorkerPool:
 
     def _call(self, task: str, arguments: tuple[Any, ...]) -> Any:
         process = self._process()
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             send(process.stdin, (task, arguments))
             ok, answer = receive(process.stdout)
         except (OSError, EOFError) as error:
-            raise WorkerError(f"a compile worker died during {task} (status {process.poll()})") from error
+            status = process.poll()
+            raise WorkerError(f"a compile worker died during {task} (status {status})") from error
         if not ok:
             raise WorkerError(f"{task}: {answer}")
         return answer

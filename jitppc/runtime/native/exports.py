@@ -11,7 +11,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from numba import cfunc, types
 
-from jitppc.frontend.helpers import HELPERS
+from jitppc.frontend.routines import ROUTINES
 
 from . import access, clock, code, contexts, interrupts, loop, segments, strings, system
 from .host import U, address_of, cpu_at
@@ -91,17 +91,20 @@ def rt_note_store(pointer: Any, real: Any) -> Any:
 def routines() -> dict[str, tuple[Any, Any]]:
     """Every routine: symbol -> (signature, Python function)."""
     table = {
-        "rt_load": (U64(P, U64, I64), rt_load), "rt_store": (U64(P, U64, I64, U64, U64), rt_store),
+        "rt_load": (U64(P, U64, I64), rt_load),
+        "rt_store": (U64(P, U64, I64, U64, U64), rt_store),
         "rt_load_reserve": (U64(P, U64, I64), rt_load_reserve),
         "rt_store_conditional": (U64(P, U64, I64, U64, U64), rt_store_conditional),
         "rt_zero_block": (U64(P, U64), rt_zero_block), "rt_touch": (U64(P, U64, I64), rt_touch),
         "rt_timebase": (U64(P), rt_timebase), "rt_random": (U64(P), rt_random),
-        "rt_fetch": (U64(P), _plain(code.fetch)), "rt_raise": (U64(P), rt_raise), "rt_hot": (U64(P, P), rt_hot),
+        "rt_fetch": (U64(P), _plain(code.fetch)),
+        "rt_raise": (U64(P), rt_raise), "rt_hot": (U64(P, P), rt_hot),
         "rt_run": (U64(P), _with_pointer(loop.run)),
-        "rt_switch_context": (U64(P), _plain(contexts.refresh)), "rt_forget_all": (U64(P), _plain(contexts.forget_all)),
+        "rt_switch_context": (U64(P), _plain(contexts.refresh)),
+        "rt_forget_all": (U64(P), _plain(contexts.forget_all)),
         "rt_note_store": (U64(P, U64), rt_note_store),
     }
-    for name in HELPERS:
+    for name in ROUTINES:
         wrap = _with_pointer if name == "mtdec" else _plain
         room = next(r for r in (strings, segments, system) if name in vars(r))
         table[f"rt_{name}"] = (U64(P), wrap(getattr(room, name)))
@@ -109,12 +112,13 @@ def routines() -> dict[str, tuple[Any, Any]]:
 
 
 def native_ir() -> list[str]:
-    """LLVM IR of all routines: Numba's inner functions, and for each a symbol of ours that calls it.
+    """LLVM IR of all routines: Numba's inner functions, and for each a symbol of ours to call it.
 
-    Numba's own C wrapper reports exceptions to Python; our routines raise none, so the wrapper is made internal,
-    and LLVM drops it with all its references to the interpreter.
+    Numba's own C wrapper reports exceptions to Python; our routines raise none, so the wrapper is
+    made internal, and LLVM drops it with all its references to the interpreter.
     """
-    for name in ("jit_anchor", "jit_enter"):   # Numba insists on linking; the real ones come with the glue
+    # Numba insists on linking; the real ones come with the glue
+    for name in ("jit_anchor", "jit_enter"):
         llvm.add_symbol(name, 1)
     texts = []
     for symbol, (signature, function) in routines().items():
