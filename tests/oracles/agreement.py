@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from oracles.qemu_user import CIA, WINDOW, WINDOW_BYTES, Answer
-from strategies import random_state, random_word
+from strategies import block_of, random_state, random_word
 
 from jitppc.frontend.decode import Insn, decode
 from jitppc.frontend.disasm import disassemble
@@ -16,6 +17,9 @@ from jitppc.frontend.translate import translate_word
 from jitppc.ir.interp import Evaluator, Outcome, StorageInterrupt
 from jitppc.ir.layout import MSR
 from jitppc.ir.ops import Effect
+
+#: how the emulated process runs, beside what `random_state` sets
+USER = MSR.PR | MSR.FE0 | MSR.FE1
 
 #: the parts of the state that a user program sees
 PARTS = (
@@ -38,6 +42,7 @@ _INTERRUPTS = {
     "PROGRAM_ILLEGAL": "illegal",
     "PROGRAM_PRIVILEGED": "privileged",
     "ALIGNMENT": "alignment",
+    "PROGRAM_FP_ENABLED": "floating",
 }
 
 
@@ -95,20 +100,27 @@ class Case:
         return f"{self.word:08x} {disassemble(self.word, CIA)}"
 
 
-def evaluate(case: Case) -> tuple[Answer, int | None]:
-    """The evaluator's answer, and the effective address of the first access."""
-    state, memory = case.state.copy(), WindowMemory(case.window)
+def evaluate_line(
+    words: Sequence[int], state: np.ndarray, window: bytes
+) -> tuple[Answer, int | None]:
+    """The evaluator's answer for a line of words, and the effective address of the first access."""
+    state, memory = state.copy(), WindowMemory(window)
     evaluator = Evaluator(state, memory)
     try:
-        outcome = evaluator.run(translate_word(case.word), CIA)
+        outcome = evaluator.run(block_of(words), CIA)
     except StorageInterrupt:
-        outcome = Outcome("interrupt", CIA, "STORAGE")
+        outcome = Outcome("interrupt", evaluator.cia, "STORAGE")
     kind = outcome.kind
     if kind == "interrupt":
         kind = _INTERRUPTS.get(outcome.detail, outcome.detail.lower())
-    elif kind == "jump" and outcome.nia == CIA + 4:
+    elif kind == "jump" and outcome.nia == CIA + 4 * len(words):
         kind = "next"
     return Answer(kind, outcome.nia, state, bytes(memory.contents)), memory.first_ea
+
+
+def evaluate(case: Case) -> tuple[Answer, int | None]:
+    """The evaluator's answer for a case."""
+    return evaluate_line([case.word], case.state, case.window)
 
 
 def touches_memory(word: int) -> bool:
@@ -120,7 +132,7 @@ def touches_memory(word: int) -> bool:
 def make_case(insn_row, source: random.Random) -> Case:
     """A random case of a row. Accesses mostly fall into the window: RA is moved so that they do."""
     word = random_word(insn_row, source)
-    state = random_state(source.getrandbits(32), msr=MSR.PR)
+    state = random_state(source.getrandbits(32), msr=USER)
     case = Case(word, state, source.randbytes(WINDOW_BYTES))
     if touches_memory(word) and "RA" in insn_row.picture.fields and source.random() < 0.9:
         wanted = WINDOW + 2048 + source.choice((0, 16, 32, 64, 96, 112, source.randrange(128)))
