@@ -82,7 +82,7 @@ def _fpscr_within(mask: int) -> Condition:
 
 #: FPSCR bits. Ref: Book I 4.2.2
 FX, XX, UX, OX, FR, FI = 0x80000000, 0x02000000, 0x08000000, 0x10000000, 0x40000, 0x20000
-FPRF, C, DRN = 0x1F000, 0x10000, 7 << 32
+FPRF, C, NI, DRN = 0x1F000, 0x10000, 4, 7 << 32
 
 EVERYTHING = ("*",)
 FLOATING = ("f*", "xs*", "xv*")
@@ -294,6 +294,13 @@ WAIVERS: tuple[Waiver, ...] = (
         "Book I 4.6.5",
         when=lambda case, ours, theirs: int(case.state[0]["fpscr"]) & 2 != 0,
         fixed_in=(11, 0),
+    ),
+    Waiver(
+        ("mtfsb1",),
+        ("fpscr",),
+        "NI cannot be set by this instruction",
+        "Book I 4.6.10",
+        when=_fpscr_within(NI | FR | FX),
     ),
 )
 
