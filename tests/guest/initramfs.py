@@ -12,7 +12,7 @@ from pathlib import Path
 
 APPLETS = (
     "sh mount umount ls cat echo uname sha256sum awk ps grep sort uniq wc seq head tail tr "
-    "poweroff reboot sleep dd md5sum date free dmesg kill test expr stty true"
+    "poweroff reboot sleep dd md5sum date free dmesg kill test expr stty true setsid cttyhack"
 ).split()
 
 PROMPT = "jitppc# "
@@ -24,7 +24,7 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 export PATH=/bin HOME=/ PS1='{PROMPT}'
 echo "init is ready"
-exec sh -i </dev/hvc0 >/dev/hvc0 2>&1
+exec setsid cttyhack sh -i
 """
 
 
