@@ -6,7 +6,9 @@ from jitppc.ir.passes import drop_dead_sets, eliminate_dead, fold, forward_state
 
 
 def names(block: Block) -> list[str]:
-    return [f"{v.op.name} {v.attr}" if v.op.name in ("get", "set") else v.op.name for v in block.values]
+    """What the ops are; registers with theirs."""
+    named = ("get", "set")
+    return [f"{v.op.name} {v.attr}" if v.op.name in named else v.op.name for v in block.values]
 
 
 def test_forwarding_reads_a_register_once():
@@ -23,7 +25,7 @@ def test_forwarding_knows_views_of_the_same_bytes():
     b.set("vr", 2, b.get("vsr", 35))
     b.set("gpr", 3, b.get("vsr_low", 34))
     b.set("gpr", 4, b.get("vsr_high", 35))
-    expected = ["get gpr", "set lr", "set gpr", "get vsr", "set vr", "lo", "set gpr", "hi", "set gpr"]
+    expected = "get gpr,set lr,set gpr,get vsr,set vr,lo,set gpr,hi,set gpr".split(",")
     assert expected == names(forward_state(b.block))
 
 
@@ -33,7 +35,8 @@ def test_forwarding_forgets_a_view_that_was_overwritten():
     b.set("fpr", 3, b.get("gpr", 3))
     b.set("vsr", 4, b.get("vsr", 3))
     b.set("vsr", 5, whole)
-    assert ["get vsr", "get gpr", "set fpr", "get vsr", "set vsr", "set vsr"] == names(forward_state(b.block))
+    expected = "get vsr,get gpr,set fpr,get vsr,set vsr,set vsr".split(",")
+    assert expected == names(forward_state(b.block))
 
 
 def test_forwarding_drops_a_write_of_what_is_there():
@@ -59,8 +62,8 @@ def test_a_conditional_store_forgets_the_reservation_alone():
     b.store_conditional(64, b.get("gpr", 3), b.get("reserve_ea"))
     b.get("reserve_ea")
     b.get("gpr", 3)
-    expected = ["set reserve_ea", "get gpr", "bswap", "store_conditional", "get reserve_ea"]
-    assert [n for n in expected if n != "bswap"] == [n for n in names(forward_state(b.block)) if n != "bswap"]
+    expected = ["set reserve_ea", "get gpr", "store_conditional", "get reserve_ea"]
+    assert expected == [n for n in names(forward_state(b.block)) if n != "bswap"]
 
 
 def test_a_write_is_dead_when_overwritten_before_anything_can_look():
