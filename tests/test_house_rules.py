@@ -21,7 +21,7 @@ TABLE_WIDTH = 120
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "stuff", "base"}
 
 # Web addresses in the project are those of public documents.
-PUBLIC_HOSTS = {"www.apache.org", "localhost", "github.com", "en.wikipedia.org"}
+PUBLIC_HOSTS = {"www.apache.org", "www.w3.org", "localhost", "github.com", "en.wikipedia.org"}
 
 
 def project_files() -> list[Path]:
