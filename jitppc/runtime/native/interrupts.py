@@ -1,4 +1,7 @@
-"""Interrupt delivery. Ref: Book III 7.5 (what each interrupt sets); vectors and AIL as Linux on PAPR sees them."""
+"""Interrupt delivery. Vectors and AIL are as Linux on PAPR sees them.
+
+Ref: Book III 7.5 (what each interrupt sets).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from numba import njit
 from jitppc.ir.layout import INTERRUPT_NUMBER, MSR
 
 from .contexts import set_msr
-from .host import U, I
+from .host import I, U
 from .radix import KEY, NOT_RAM, SEGMENT, STORE, WRITE
 
 SRR0, SRR1, DAR, DSISR, LR, CTR = 26, 27, 19, 18, 8, 9
@@ -23,8 +26,8 @@ VECTORED = U(0x17)
 _TRAP, _ILLEGAL, _PRIVILEGED, _FP = (INTERRUPT_NUMBER["PROGRAM_" + n] for n in (
     "TRAP", "ILLEGAL", "PRIVILEGED", "FP_ENABLED"))
 _ALIGNMENT, _FPU, _VEC, _VSX, _FACILITY, _SC, _SCV = (INTERRUPT_NUMBER[n] for n in (
-    "ALIGNMENT", "FP_UNAVAILABLE", "VECTOR_UNAVAILABLE", "VSX_UNAVAILABLE", "FACILITY_UNAVAILABLE", "SYSTEM_CALL",
-    "SYSTEM_CALL_VECTORED"))
+    "ALIGNMENT", "FP_UNAVAILABLE", "VECTOR_UNAVAILABLE", "VSX_UNAVAILABLE", "FACILITY_UNAVAILABLE",
+    "SYSTEM_CALL", "SYSTEM_CALL_VECTORED"))
 
 
 @njit
@@ -38,7 +41,10 @@ def new_msr(cpu: Any, keep: Any) -> Any:
 
 @njit
 def deliver(cpu: Any, vector: Any, srr0: Any, causes: Any) -> None:
-    """Take an interrupt: SRR0, SRR1, MSR, nia. One unit of the slice goes with it, so that no storm hangs the host."""
+    """Take an interrupt: SRR0, SRR1, MSR, nia.
+
+    One unit of the slice goes with it, so that no storm hangs the host.
+    """
     cpu.spr[SRR0] = srr0
     cpu.spr[SRR1] = (cpu.msr & ~SRR1_OWN) | causes
     relocated = (cpu.lpcr & AIL3 == AIL3) and cpu.msr & (IR | DR) == (IR | DR) and vector > U(0x200)
@@ -50,13 +56,17 @@ def deliver(cpu: Any, vector: Any, srr0: Any, causes: Any) -> None:
     cpu.nia = base + vector
     cpu.interrupts[I(vector >> U(8)) & 31] += U(1)
     cpu.fault = U(1)
+    cpu.deliveries += U(1)
     cpu.icount -= I(1)
     set_msr(cpu, msr)
 
 
 @njit
 def deliver_scv(cpu: Any, level: Any, return_address: Any) -> None:
-    """System call vectored: LR and CTR instead of SRR0 and SRR1; EE and RI stay. Ref: Book III 7.5.27."""
+    """System call vectored: LR and CTR instead of SRR0 and SRR1; EE and RI stay.
+
+    Ref: Book III 7.5.27.
+    """
     cpu.spr[LR] = return_address
     cpu.spr[CTR] = cpu.msr & ~SRR1_OWN
     relocated = (cpu.lpcr & AIL3 == AIL3) and cpu.msr & (IR | DR) == (IR | DR)
@@ -68,6 +78,7 @@ def deliver_scv(cpu: Any, level: Any, return_address: Any) -> None:
     cpu.nia = base + level * U(32)
     cpu.interrupts[I(VECTORED)] += U(1)
     cpu.fault = U(1)
+    cpu.deliveries += U(1)
     set_msr(cpu, msr)
 
 
