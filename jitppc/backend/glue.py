@@ -1,7 +1,8 @@
-"""The fixed code around handlers: entering, leaving, jumping between pages, decoding on first execution.
+"""The fixed code around handlers: entering, leaving, jumping between pages, decoding on first
+execution.
 
-All functions but `jit_enter` have the handlers' signature (see tier0.py); `rt_*` are the native routines of the
-runtime room, C calling convention.
+All functions but `jit_enter` have the handlers' signature (see tier0.py); `rt_*` are the native
+routines of the runtime room, C calling convention.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from .tier0 import ARGS, HANDLER_AT, TYPES, Emitter, arrive, tail
 
 #: native routines every handler module may call: name -> LLVM parameter types
 ROUTINES = {
-    "rt_load": "ptr, i64, i64", "rt_store": "ptr, i64, i64, i64, i64", "rt_load_reserve": "ptr, i64, i64",
-    "rt_store_conditional": "ptr, i64, i64, i64, i64", "rt_zero_block": "ptr, i64", "rt_touch": "ptr, i64, i64",
-    "rt_timebase": "ptr", "rt_random": "ptr", "rt_fetch": "ptr", "rt_raise": "ptr", "rt_hot": "ptr, ptr",
+    "rt_load": "ptr, i64, i64", "rt_store": "ptr, i64, i64, i64, i64",
+    "rt_load_reserve": "ptr, i64, i64", "rt_store_conditional": "ptr, i64, i64, i64, i64",
+    "rt_zero_block": "ptr, i64", "rt_touch": "ptr, i64, i64",
+    "rt_timebase": "ptr", "rt_random": "ptr", "rt_fetch": "ptr", "rt_raise": "ptr",
+    "rt_hot": "ptr, ptr",
 }
+#: LLVM type of an entry of a decode chain
+CHAIN = "{i32, i32, ptr}"
 SHARED = ("dispatch", "slice_end", "far_jump", "raise_interrupt", "hot")
 
 
@@ -101,11 +106,11 @@ def _near_arrive() -> str:
     """Where regions go to reach a cell of their page that they do not contain."""
     e = Emitter()
     arrive(e, "%cell", "%icount", "%delta")
-    return f"define preserve_nonecc void @near_arrive({ARGS}) nounwind {{\n" + "\n".join(e.lines) + "\n}\n"
+    return e.definition(f"preserve_nonecc void @near_arrive({ARGS}) nounwind")
 
 
 def _side_exit() -> str:
-    """Where regions leave in the middle: the cell's tier-0 handler, even if a region starts at the cell."""
+    """Where regions leave in the middle: the cell's tier-0 handler, never a region's head."""
     return f"""define preserve_nonecc void @side_exit({ARGS}) nounwind {{
  %p_number = getelementptr i8, ptr %cell, i64 {HANDLER_AT}
  %number = load i16, ptr %p_number
@@ -140,7 +145,8 @@ on:
  %new_dmask = load i64, ptr %p_dmask
 {_probe('%nia')}
  %code = load ptr, ptr %there
- musttail call preserve_nonecc void %code(ptr %cpu, ptr %there, ptr %new_dtlb, i64 %new_dmask, i64 %left, i64 %new_delta)
+ musttail call preserve_nonecc void %code(
+  ptr %cpu, ptr %there, ptr %new_dtlb, i64 %new_dmask, i64 %left, i64 %new_delta)
  ret void
 miss:
  %ignored = call i64 @rt_fetch(ptr %cpu)
@@ -163,31 +169,50 @@ def _helper(name: str) -> str:
 
 
 def _decode_me(mode: str, swaps: bool) -> str:
-    info = {name: PAGE_INFO_OFFSET + PAGE_INFO.fields[name][1] for name in ("host", "active")}
-    swap = f""" %p_little = {_at('little')}
+    """What an undecoded cell runs: decode the word, then run the cell again."""
+    info = {name: PAGE_INFO_OFFSET + offset(name, PAGE_INFO) for name in ("host", "active")}
+    swap = (
+        f""" %p_little = {_at("little")}
  %little = load i8, ptr %p_little
  %is_big = icmp eq i8 %little, 0
  %swapped = call i32 @llvm.bswap.i32(i32 %raw)
  %word = select i1 %is_big, i32 %swapped, i32 %raw
-""" if swaps else " %word = add i32 %raw, 0\n"
+"""
+        if swaps
+        else " %word = add i32 %raw, 0\n"
+    )
     return f"""define preserve_nonecc void @decode_me_{mode}({ARGS}) nounwind {{
 {CIA} %low = and i64 %cia, 4092
  %index = lshr i64 %low, 2
  %back = mul i64 %index, -{CELL_BYTES}
  %cells = getelementptr i8, ptr %cell, i64 %back
- %p_active = getelementptr i8, ptr %cells, i64 {info['active']}
+ %p_active = getelementptr i8, ptr %cells, i64 {info["active"]}
  %active = load i64, ptr %p_active
  %is_cold = icmp eq i64 %active, 0
  br i1 %is_cold, label %cold, label %warm
 cold:
-{_publish('%cia', '%icount')} %ignored = call i64 @rt_fetch(ptr %cpu)
- {tail('@dispatch')}
+{_publish("%cia", "%icount")} %ignored = call i64 @rt_fetch(ptr %cpu)
+ {tail("@dispatch")}
 warm:
- %p_host = getelementptr i8, ptr %cells, i64 {info['host']}
+ %p_host = getelementptr i8, ptr %cells, i64 {info["host"]}
  %host = load ptr, ptr %p_host
  %p_word = getelementptr i8, ptr %host, i64 %low
  %raw = load i32, ptr %p_word
-{swap} %primary = lshr i32 %word, 26
+{swap} call void @predecode_{mode}(ptr %cell, i32 %word, i64 %index)
+ %p_count = getelementptr i8, ptr %cpu, i64 {offset("counters") + 8 * COUNTER["decoded"]}
+ %count = load i64, ptr %p_count
+ %count1 = add i64 %count, 1
+ store i64 %count1, ptr %p_count
+ %code = load ptr, ptr %cell
+ {tail("%code")}
+}}
+"""
+
+
+def _predecode(mode: str) -> str:
+    """Fill a cell from a word; `index` is the word's number in its page, which branches need."""
+    return f"""define void @predecode_{mode}(ptr %cell, i32 %word, i64 %index) nounwind {{
+ %primary = lshr i32 %word, 26
  %primary_11 = shl i32 %primary, 11
  %extended = and i32 %word, 2047
  %key = or i32 %primary_11, %extended
@@ -195,10 +220,10 @@ warm:
  %p_first = getelementptr i16, ptr @first_{mode}, i64 %key64
  %first = load i16, ptr %p_first
  %first64 = zext i16 %first to i64
- %start = getelementptr {{i32, i32, ptr}}, ptr @chains_{mode}, i64 %first64
+ %start = getelementptr {CHAIN}, ptr @chains_{mode}, i64 %first64
  br label %try
 try:
- %candidate = phi ptr [%start, %warm], [%after, %no]
+ %candidate = phi ptr [%start, %0], [%after, %no]
  %mask = load i32, ptr %candidate
  %p_value = getelementptr i8, ptr %candidate, i64 4
  %value = load i32, ptr %p_value
@@ -206,26 +231,61 @@ try:
  %matches = icmp eq i32 %masked, %value
  br i1 %matches, label %yes, label %no
 no:
- %after = getelementptr {{i32, i32, ptr}}, ptr %candidate, i64 1
+ %after = getelementptr {CHAIN}, ptr %candidate, i64 1
  br label %try
 yes:
  %p_predecode = getelementptr i8, ptr %candidate, i64 8
  %predecode = load ptr, ptr %p_predecode
  call void %predecode(ptr %cell, i32 %word, i64 %index)
- %p_count = getelementptr i8, ptr %cpu, i64 {offset('counters') + 8 * COUNTER['decoded']}
- %count = load i64, ptr %p_count
- %count1 = add i64 %count, 1
- store i64 %count1, ptr %p_count
- %code = load ptr, ptr %cell
- {tail('%code')}
+ ret void
 }}
 """
 
 
-def chain_tables(mode: str, matches: Sequence[Match]) -> str:
-    """The decode tables: for each primary opcode and low 11 bits, where its chain of candidates starts.
+def _step() -> str:
+    """`jit_step(cpu, cells, word, mode)`: one instruction at nia, out of line: see runtime/native/trace.py.
 
-    `matches` come in order of precedence. Chains end in a candidate that matches everything: the unknown word.
+    The word is predecoded into a pair of cells of its own, as of a page so far away that every branch takes its far
+    form; the second cell ends the slice.
+    """
+    return f"""define i64 @jit_step(ptr %cpu, ptr %cell, i64 %word, i64 %mode) nounwind {{
+ %word32 = trunc i64 %word to i32
+ %is_le64 = icmp eq i64 %mode, 0
+ br i1 %is_le64, label %le64, label %any
+le64:
+ call void @predecode_le64(ptr %cell, i32 %word32, i64 1073741824)
+ br label %go
+any:
+ call void @predecode_any(ptr %cell, i32 %word32, i64 1073741824)
+ br label %go
+go:
+ %next = getelementptr i8, ptr %cell, i64 {CELL_BYTES}
+ store ptr @slice_end, ptr %next
+ %p_nia = {_at("nia")}
+ %nia = load i64, ptr %p_nia
+ %cell_n = ptrtoint ptr %cell to i64
+ %cell_q = lshr i64 %cell_n, 3
+ %delta = sub i64 %nia, %cell_q
+ %p_dtlb = {_at("dtlb")}
+ %dtlb = load ptr, ptr %p_dtlb
+ %p_dmask = {_at("dtlb_mask")}
+ %dmask = load i64, ptr %p_dmask
+ %code = load ptr, ptr %cell
+ call preserve_nonecc void %code(ptr %cpu, ptr %cell, ptr %dtlb, i64 %dmask, i64 1, i64 %delta)
+ ret i64 0
+}}
+"""
+
+
+#: LLVM type of one candidate of a decode chain: mask, value, predecoder
+CHAIN = "{i32, i32, ptr}"
+
+
+def chain_tables(mode: str, matches: Sequence[Match]) -> str:
+    """The decode tables: for each primary opcode and low 11 bits, where its chain of candidates is.
+
+    `matches` come in order of precedence. Chains end in a candidate that matches everything: the
+    unknown word.
     """
     by_primary: list[list[Match]] = [[] for _ in range(64)]
     for match in matches:
@@ -249,12 +309,16 @@ def chain_tables(mode: str, matches: Sequence[Match]) -> str:
             first.append(starts[key])
     if len(entries) >= 1 << 16:
         raise ValueError("decode chains need more than 16 bits")
-    return (f"@first_{mode} = constant [{len(first)} x i16] [" + ", ".join(f"i16 {n}" for n in first) + "]\n"
-            f"@chains_{mode} = constant [{len(entries)} x {{i32, i32, ptr}}] [" + ", ".join(entries) + "]\n")
+    numbers = [f"i16 {n}" for n in first]
+    return _constant(f"first_{mode}", "i16", numbers) + _constant(f"chains_{mode}", CHAIN, entries)
 
 
 def _entry(mask: int, value: int, name: str) -> str:
-    return f"{{i32, i32, ptr}} {{i32 {mask}, i32 {value}, ptr @{name}}}"
+    return f"{CHAIN} {{i32 {mask}, i32 {value}, ptr @{name}}}"
+
+
+def _constant(name: str, kind: str, items: Sequence[str]) -> str:
+    return f"@{name} = constant [{len(items)} x {kind}] [{', '.join(items)}]\n"
 
 
 def _simple() -> str:
@@ -288,20 +352,27 @@ declare i32 @llvm.bswap.i32(i32)
 """
 
 
-def glue_module(matches: dict[str, Sequence[Match]], helpers: Sequence[str], handlers: Sequence[str]) -> str:
-    """The module of fixed code and tables. `matches` by mode; `handlers` in the order of their numbers."""
-    names = sorted({m.name for chain in matches.values() for m in chain} | {f"unknown_{m}" for m in matches})
+def glue_module(
+    matches: dict[str, Sequence[Match]], helpers: Sequence[str], handlers: Sequence[str]
+) -> str:
+    """The module of fixed code and tables.
+
+    `matches` go by mode; `handlers` are in the order of their numbers.
+    """
+    unknown = {f"unknown_{mode}" for mode in matches}
+    names = sorted({m.name for chain in matches.values() for m in chain} | unknown)
     text = [f"declare i64 @{name}({types})" for name, types in ROUTINES.items()]
     text += [f"declare i64 @rt_{name}(ptr)" for name in helpers]
     text += [f"declare void @p_{name}(ptr, i32, i64)" for name in names]
     text += [f"declare preserve_nonecc void @{name}({TYPES})" for name in handlers]
-    table = ", ".join(f"ptr @{name}" for name in handlers)
-    text.append(f"@handlers = constant [{len(handlers)} x ptr] [{table}]")
     anchors = [f"decode_me_{mode}" for mode in matches] + ["page_end", "handlers"]
-    text.append(f"@anchors = constant [{len(anchors)} x ptr] [" + ", ".join(f"ptr @{a}" for a in anchors) + "]")
+    for name, items in (("handlers", handlers), ("anchors", anchors)):
+        text.append(_constant(name, "ptr", [f"ptr @{item}" for item in items]))
     text += [chain_tables(mode, chain) for mode, chain in matches.items()]
     text += [_simple(), _far_jump(), _near_arrive(), _side_exit(), _dispatch()]
     text += [_helper(name) for name in helpers]
     text += [_decode_me(mode, swaps=mode != "le64") for mode in matches]
+    text += [_predecode(mode) for mode in matches]
+    text.append(_step())
     text.append(METADATA)
     return "\n".join(text)

@@ -74,6 +74,8 @@ CPU_STATE = np.dtype([
     ("unknown_words", U64, 64), # the different ones so far, each reported once
     ("unknown_known", U64),     # how many of them
     ("random_state", U64),
+    ("deliveries", U64),        # interrupts delivered so far
+    ("step_cells", U64, 12),    # two aligned cells for one instruction at a time
     ("exact", U64),             # stop after exactly the granted instructions (lockstep, single step)
     ("hot_head", U64), ("hot_tail", U64), ("hot_ring", U64),  # ring of hot entries for the translator
     ("region_insns", U64),      # instructions retired inside regions

@@ -196,7 +196,13 @@ class Vcpu:
         self.native_seconds += self._last_return - started
         return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
 
-    def step(self, count: int) -> Exit:
+    def step(self) -> Exit:
+        """Execute exactly one instruction, or take the interrupt of its fetch."""
+        self.state["exit_reason"] = ExitReason.NONE
+        self._engine.call("rt_step", self.address)
+        return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
+
+    def run_for(self, count: int) -> Exit:
         """Execute at least `count` instructions, stopping at the next jump.
 
         Exactly `count` with the exact tier.

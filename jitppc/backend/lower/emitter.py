@@ -40,6 +40,10 @@ class Emitter:
         """Append a line without a result (a store, a branch, or `label:`)."""
         self.lines.append(text if text.endswith(":") else " " + text)
 
+    def definition(self, head: str) -> str:
+        """The function; `head` is what stands before its opening brace."""
+        return f"define {head} {{\n" + "\n".join(self.lines) + "\n}\n"
+
     def need(self, name: str, text: str) -> None:
         """Ask for a module-level declaration or definition, by a unique name, once per module."""
         self.declarations[name] = text

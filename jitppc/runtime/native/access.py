@@ -1,4 +1,7 @@
-"""Data accesses that missed the TLB: fill it and do them. Also those that cross pages or hit pages of code."""
+"""Data accesses that missed the TLB: fill it and do them.
+
+Also those that cross pages or hit pages of code.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,22 @@ from numba import njit
 
 from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TAG
 
-from .contexts import KERNEL, log_data_fill
 from .code import has_code, note_store
-from .host import U, I, load8, load16, load32, load64, machine_of, store8, store16, store32, store64, tlb_entry
+from .contexts import KERNEL, log_data_fill
+from .host import (
+    I,
+    U,
+    load8,
+    load16,
+    load32,
+    load64,
+    machine_of,
+    store8,
+    store16,
+    store32,
+    store64,
+    tlb_entry,
+)
 from .interrupts import data_interrupt, raise_kind
 from .radix import NOT_RAM, PR, READ, REAL_MASK, WRITE, walk
 
@@ -102,13 +118,16 @@ def store_at(host: Any, size: Any, value: Any) -> None:
 
 @njit
 def crosses(ea: Any, size: Any) -> Any:
-    """True when the access touches two 4 KiB pages (the smallest unit of translation and of code)."""
+    """True when the access touches two 4 KiB pages: the least unit of translation and of code."""
     return (ea & U(4095)) + U(size) > U(4096)
 
 
 @njit
 def load(cpu: Any, ea: Any, bits: Any) -> Any:
-    """Load 8..64 bits; on an interrupt cpu.fault is set. 128 bits: the high half goes to scratch[0]."""
+    """Load 8..64 bits; on an interrupt cpu.fault is set.
+
+    Of 128 bits the high half goes to scratch[0].
+    """
     size = bits >> I(3)
     if size == I(16):
         low = load(cpu, ea, I(64))
@@ -165,7 +184,9 @@ def load_reserve(cpu: Any, ea: Any, bits: Any) -> Any:
 
 @njit
 def store_conditional(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
-    """The uncommon store conditional: no reservation, another address or size in the granule, a TLB miss."""
+    """The uncommon store conditional: no reservation, another address or size in the granule, a TLB
+    miss.
+    """
     if ea & U((bits >> I(3)) - 1) != U(0):
         raise_kind(cpu, U(ALIGNMENT), ea)
         return U(0)

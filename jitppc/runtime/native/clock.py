@@ -1,4 +1,7 @@
-"""The Time Base and the decrementer. Ref: Book III 6 (timer facilities). 512 MHz, as the reference machine."""
+"""The Time Base and the decrementer. 512 MHz, as the reference machine.
+
+Ref: Book III 6 (timer facilities).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from numba import njit, types
 
 from jitppc.ir.layout import offset
 
-from .host import U, I, address_of, pointer_of
+from .host import I, U, address_of, pointer_of
 
 _clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.voidptr))
 _MONOTONIC = np.int32(1)

@@ -7,13 +7,32 @@ from typing import Any
 from numba import njit, types
 
 from jitppc.ir.layout import (
-    CELL_BYTES, CELL_PAGE_BYTES, CELLS_PER_PAGE, CODE_CONTEXTS, COUNTER, GRANULE_LOG2, HOT_AGAIN, HOT_RING, HOT_THRESHOLD, MSR,
-    NO_TAG, PAGE_INFO_OFFSET,
+    CELL_BYTES,
+    CELL_PAGE_BYTES,
+    CELLS_PER_PAGE,
+    CODE_CONTEXTS,
+    COUNTER,
+    GRANULE_LOG2,
+    HOT_AGAIN,
+    HOT_RING,
+    HOT_THRESHOLD,
+    MSR,
+    NO_TAG,
+    PAGE_INFO_OFFSET,
 )
 
 from .contexts import DATA_CONTEXTS, log_code_fill, switch_context
 from .host import (
-    U, I, cell_at, code_entry, hot_at, load64, machine_of, mmu_of, page_info, store64,
+    I,
+    U,
+    cell_at,
+    code_entry,
+    hot_at,
+    load64,
+    machine_of,
+    mmu_of,
+    page_info,
+    store64,
     tlb_entry,
 )
 from .interrupts import fetch_interrupt
@@ -57,7 +76,7 @@ def fetch(cpu: Any) -> None:
 
 @njit
 def mode_of(cpu: Any) -> Any:
-    """The number of the current mode: 0 little-endian 64-bit, 1 big-endian, 2 little-endian 32-bit."""
+    """The current mode's number: 0 little-endian 64-bit, 1 big-endian, 2 little-endian 32-bit."""
     if cpu.little == 0:
         return U(1)
     return U(0) if cpu.sixty_four != 0 else U(2)
@@ -91,7 +110,7 @@ def cells_of(cpu: Any, real: Any) -> Any:
 
 @njit
 def _allocate(cpu: Any) -> Any:
-    """Room for one page's cells; when the pool is used up, all pages are dropped and it starts afresh."""
+    """Room for one page's cells; when the pool is used up, it starts afresh without any page."""
     machine = machine_of(cpu)
     if machine.pool_next + BYTES > machine.pool_end:
         machine.pool_next = machine.pool

@@ -1,8 +1,10 @@
-"""Translation contexts: which TLB serves the current MSR, PID and key register, and how narrowly it is emptied.
+"""Translation contexts: which TLB serves the current MSR, PID and key register, and how narrowly it
+is emptied.
 
-Nothing is flushed when the context changes. A data context is real mode (0), the kernel behind its guard
-(1: supervisor state with both key-0 bits of AMR set, so that only quadrant 3 is reachable: shared by all PIDs),
-or (PID, PR, AMR key 0). A code context is real mode (0), the kernel (1), or a PID in problem state.
+Nothing is flushed when the context changes. A data context is real mode (0), the kernel behind its
+guard (1: supervisor state with both key-0 bits of AMR set, so that only quadrant 3 is reachable:
+shared by all PIDs), or (PID, PR, AMR key 0). A code context is real mode (0), the kernel (1), or a
+PID in problem state.
 """
 
 from __future__ import annotations
@@ -12,10 +14,17 @@ from typing import Any
 from numba import njit
 
 from jitppc.ir.layout import (
-    CODE_CONTEXTS, COUNTER, DATA_CONTEXTS, FILL_LOG, GRANULE_LOG2, ITLB_ENTRIES, MSR, NO_TAG,
+    CODE_CONTEXTS,
+    COUNTER,
+    DATA_CONTEXTS,
+    FILL_LOG,
+    GRANULE_LOG2,
+    ITLB_ENTRIES,
+    MSR,
+    NO_TAG,
 )
 
-from .host import U, I, code_entry, mmu_of, tlb_entry
+from .host import I, U, code_entry, mmu_of, tlb_entry
 from .radix import AMR, PIDR
 
 REAL, KERNEL = U(0), U(1)
@@ -56,7 +65,7 @@ def data_key(cpu: Any) -> Any:
 
 @njit
 def code_key(cpu: Any) -> Any:
-    """The code context of the current state; bit 6 tells the byte order apart in translated modes."""
+    """The code context of the current state; bit 6 tells byte orders apart in translated modes."""
     order = U(0x40) if cpu.msr & LITTLE == U(0) or cpu.msr & SIXTY_FOUR == U(0) else U(0)
     if cpu.msr & LITTLE == U(0):
         order |= U(0x20)
@@ -97,7 +106,8 @@ def switch_context(cpu: Any) -> None:
 def _data_slot(key: Any) -> Any:
     if key <= KERNEL:
         return I(key)
-    kind = ((key >> U(2)) & U(4)) | (key & U(3))        # user, or one of the supervisor's key states
+    # user, or one of the supervisor's key states
+    kind = ((key >> U(2)) & U(4)) | (key & U(3))
     return I(U(2) + ((key >> U(8)) * U(5) + kind) % U(DATA_CONTEXTS - 2))
 
 
@@ -181,7 +191,10 @@ def forget_all(cpu: Any) -> None:
 
 @njit
 def forget_pid(cpu: Any, pid: Any) -> None:
-    """Empty the contexts of one PID; PID 0 owns the kernel's quadrant, which every supervisor context may hold."""
+    """Empty the contexts of one PID.
+
+    PID 0 owns the kernel's quadrant, which every supervisor context may hold.
+    """
     mmu = mmu_of(cpu)
     if pid == U(0):
         for slot in range(1, DATA_CONTEXTS):
@@ -202,7 +215,7 @@ def forget_pid(cpu: Any, pid: Any) -> None:
 
 @njit
 def forget_range(cpu: Any, pid: Any, ea: Any, size_log2: Any) -> None:
-    """Drop the translations of one page of one PID (of the kernel's quadrant: from every context)."""
+    """Drop the translations of a page of one PID; of the kernel's quadrant, from every context."""
     if size_log2 > U(24):
         forget_pid(cpu, pid)
         return

@@ -13,7 +13,7 @@ from numba import cfunc, types
 
 from jitppc.frontend.routines import ROUTINES
 
-from . import access, clock, code, contexts, interrupts, loop, segments, strings, system
+from . import access, clock, code, contexts, interrupts, loop, segments, strings, system, trace
 from .host import U, address_of, cpu_at
 
 P, I64, U64 = types.voidptr, types.int64, types.uint64
@@ -99,6 +99,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_timebase": (U64(P), rt_timebase), "rt_random": (U64(P), rt_random),
         "rt_fetch": (U64(P), _plain(code.fetch)),
         "rt_raise": (U64(P), rt_raise), "rt_hot": (U64(P, P), rt_hot),
+        "rt_step": (U64(P), _with_pointer(trace.step)),
         "rt_run": (U64(P), _with_pointer(loop.run)),
         "rt_switch_context": (U64(P), _plain(contexts.refresh)),
         "rt_forget_all": (U64(P), _plain(contexts.forget_all)),
@@ -118,7 +119,7 @@ def native_ir() -> list[str]:
     made internal, and LLVM drops it with all its references to the interpreter.
     """
     # Numba insists on linking; the real ones come with the glue
-    for name in ("jit_anchor", "jit_enter"):
+    for name in ("jit_anchor", "jit_enter", "jit_step"):
         llvm.add_symbol(name, 1)
     texts = []
     for symbol, (signature, function) in routines().items():

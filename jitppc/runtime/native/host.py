@@ -1,4 +1,4 @@
-"""Host memory by address, for Numba code: plain loads and stores, compare-and-swap, and the views of records."""
+"""Host memory by address, for Numba code: plain loads and stores, and the views of records."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from numba import carray, njit, types
 from numba.extending import intrinsic
 
 from jitppc.ir.layout import (
-    CELL, CODE_ENTRY, CPU_STATE, HOT, INSTALL, MACHINE_STATE, MMU_STATE, PAGE_INFO, TLB_ENTRY,
+    CELL,
+    CODE_ENTRY,
+    CPU_STATE,
+    HOT,
+    INSTALL,
+    MACHINE_STATE,
+    MMU_STATE,
+    PAGE_INFO,
+    TLB_ENTRY,
 )
 
 U = np.uint64
-I = np.int64  # noqa: E741  (the two integer types of this room, side by side)
+I = np.int64
 
 
 def _loader(bits: int) -> Any:

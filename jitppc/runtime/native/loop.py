@@ -1,4 +1,6 @@
-"""The run loop: slices of native execution, and between them interrupts, finished regions, requests to stop."""
+"""The run loop: slices of native execution, and between them interrupts, finished regions, requests
+to stop.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,17 @@ from numba import njit, types
 from jitppc.ir.layout import COUNTER, INSTALL_RING, MSR, ExitReason
 
 from .clock import timebase
-from .host import U, I, cell_at, install_at, machine_of, page_info
+from .host import I, U, cell_at, install_at, machine_of, page_info
 from .interrupts import deliver
+from .trace import TRACING, step
 
 _enter = types.ExternalFunction("jit_enter", types.void(types.voidptr))
 EE = U(MSR.EE)
 SLICE = I(20_000)
 SLICES = COUNTER["slices"]
-NOTHING, STOP_REQUESTED, BUDGET = U(ExitReason.NONE), U(ExitReason.STOP_REQUESTED), U(ExitReason.BUDGET)
+NOTHING, STOP_REQUESTED, BUDGET = (
+    U(reason) for reason in (ExitReason.NONE, ExitReason.STOP_REQUESTED, ExitReason.BUDGET)
+)
 
 
 @njit
@@ -62,6 +67,9 @@ def run(cpu: Any, pointer: Any) -> None:
             cpu.exit_reason = BUDGET
             return
         take_interrupts(cpu, pointer)
+        if cpu.msr & TRACING != U(0):
+            step(cpu, pointer)
+            continue
         grant = SLICE
         if cpu.retired_limit - cpu.retired < U(SLICE):
             grant = I(cpu.retired_limit - cpu.retired)

@@ -1,4 +1,7 @@
-"""Radix translation: the walk. Ref: Book III 5.7.10; the accepted tree shape and causes as in the reference."""
+"""Radix translation: the walk. The accepted tree shape and causes are those of the reference.
+
+Ref: Book III 5.7.10.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,9 @@ ROOT_BASE = U(0x0FFF_FFFF_FFFF_FF00)
 RPN = U(0x01FF_FFFF_FFFF_F000)
 AMR, IAMR, PIDR = 29, 61, 48
 
+#: cause or 0, real address, log2 of the page size, what else is allowed (1 read, 2 write)
+Walked = tuple[Any, Any, Any, Any]
+
 
 @njit
 def real_doubleword(cpu: Any, gra: Any) -> Any:
@@ -38,9 +44,8 @@ def real_doubleword(cpu: Any, gra: Any) -> Any:
 
 
 @njit
-def walk(cpu: Any, ea: Any, access: Any, problem: Any) -> tuple[Any, Any, Any, Any]:
-    """Translate in radix mode: (cause or 0, real address, log2 of the page size, what else is allowed:
-    1 read, 2 write)."""
+def walk(cpu: Any, ea: Any, access: Any, problem: Any) -> Walked:
+    """Translate in radix mode."""
     zero = U(0)
     if ea & QUADRANT_HOLE != zero:
         return SEGMENT, zero, zero, zero
@@ -68,7 +73,7 @@ def walk(cpu: Any, ea: Any, access: Any, problem: Any) -> tuple[Any, Any, Any, A
 
 
 @njit
-def _descend(cpu: Any, ea: Any, access: Any, problem: Any, base: Any, bits: Any) -> tuple[Any, Any, Any, Any]:
+def _descend(cpu: Any, ea: Any, access: Any, problem: Any, base: Any, bits: Any) -> Walked:
     zero = U(0)
     below = U(52)
     for _level in range(4):
@@ -87,7 +92,7 @@ def _descend(cpu: Any, ea: Any, access: Any, problem: Any, base: Any, bits: Any)
 
 
 @njit
-def _check(cpu: Any, ea: Any, access: Any, problem: Any, entry: Any, shift: Any) -> tuple[Any, Any, Any, Any]:
+def _check(cpu: Any, ea: Any, access: Any, problem: Any, entry: Any, shift: Any) -> Walked:
     """Permission and reference/change rules of a leaf entry."""
     zero = U(0)
     attributes = entry & U(0x30)

@@ -1,6 +1,7 @@
 """The segment look-aside buffer as its instructions see it. Radix translation does not use it.
 
-Ref: Book III 6.9.3.2. Each entry keeps RB (ESID and V) and RS (VSID and attributes) as slbmte wrote them.
+Each entry keeps RB (ESID and V) and RS (VSID and attributes) as slbmte wrote them.
+Ref: Book III 6.9.3.2.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 from numba import njit
 
-from .host import U, I
+from .host import I, U
 
 ESID, VALID = U(0xFFFF_FFFF_F000_0000), U(1 << 27)
 CLASS = U(0x80)
@@ -27,14 +28,14 @@ def slbmte(cpu: Any) -> None:
 
 @njit
 def slbia(cpu: Any) -> None:
-    """scratch[0] = IH: drop all entries (0, 4 and the default), but entry 0 for 1 and 2, by class for 3 and 6."""
+    """scratch[0] = IH: drop all entries, but entry 0 for 1 and 2, by class for 3, none for 4."""
     hint = cpu.scratch[0]
     for n in range(32):
         spared = n == 0 and (hint == U(1) or hint == U(2))
         if hint == U(3) and cpu.slb[n, 1] & CLASS == U(0):
             spared = True
         if hint == U(4):
-            spared = True                            # only look-aside information derived from the entries
+            spared = True  # only look-aside information derived from the entries
         if not spared:
             cpu.slb[n, 0] &= ~VALID
 

@@ -1,6 +1,7 @@
 """Loads and stores whose length is in a register: move assist, multiple, and VSX with length.
 
-scratch = first register, effective address, number of bytes. Ref: Book I 3.3.6, 3.3.7, 7.6.3 (lxvl).
+scratch = first register, effective address, number of bytes.
+Ref: Book I 3.3.6, 3.3.7, 7.6.3 (lxvl).
 All of the storage is checked before any register or byte changes.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 from numba import njit
 
 from .access import host_address
-from .host import U, I, load8, store8
+from .host import I, U, load8, store8
 from .radix import READ, WRITE
 
 
@@ -27,7 +28,7 @@ def _reaches(cpu: Any, ea: Any, count: Any, access: Any) -> Any:
 
 @njit
 def load_string(cpu: Any) -> None:
-    """Bytes into the low words of consecutive GPRs, left to right, the rest of the last word zero."""
+    """Bytes into the low words of consecutive GPRs, left to right, the last word's rest zero."""
     register, ea, count = cpu.scratch[0], cpu.scratch[1], cpu.scratch[2]
     if not _reaches(cpu, ea, count, READ):
         return
@@ -54,7 +55,7 @@ def store_string(cpu: Any) -> None:
 
 @njit
 def _place(little: Any, n: Any) -> tuple[Any, Any]:
-    """Where byte n from the start lies in a VSR: (doubleword, shift), from the right end or the left."""
+    """Where byte n from the start, right end or left, lies in a VSR: (doubleword, shift)."""
     from_right = n if little else I(15) - n
     return from_right >> I(3), U((from_right & I(7)) * I(8))
 

@@ -1,4 +1,6 @@
-"""What system instructions do beyond registers: MSR changes, returns, hypercalls, TLB invalidation, timers."""
+"""What system instructions do beyond registers: MSR changes, returns, hypercalls, TLB invalidation,
+timers.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,20 @@ from jitppc.ir.layout import COUNTER, MSR, ExitReason
 
 from .clock import timebase
 from .contexts import forget_all, forget_pid, forget_range, set_msr, switch_context
-from .host import U, I
-from .interrupts import CTR, LR, SRR0, SRR1, raise_kind
+from .host import I, U
 from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import _PRIVILEGED as PRIVILEGED
 from .interrupts import _SC as SC
+from .interrupts import CTR, LR, SRR0, SRR1, raise_kind
 from .radix import AMR, IAMR, PIDR
 
 PR, EE, IR, DR, ME, RI = (U(b) for b in (MSR.PR, MSR.EE, MSR.IR, MSR.DR, MSR.ME, MSR.RI))
 #: bits a guest can set (no HV, S, TM)
-IMPLEMENTED = U(MSR.SF | MSR.VEC | MSR.VSX | MSR.EE | MSR.PR | MSR.FP | MSR.ME | MSR.FE0 | 1 << 10 | 1 << 9 | MSR.FE1
-                | MSR.IR | MSR.DR | MSR.PMM | MSR.RI | MSR.LE)
+IMPLEMENTED = U(
+    MSR.SF | MSR.VEC | MSR.VSX | MSR.EE | MSR.PR | MSR.FP | MSR.ME | MSR.FE0 | 1 << 10 | 1 << 9
+    | MSR.FE1 | MSR.IR | MSR.DR | MSR.PMM | MSR.RI | MSR.LE
+)
+TRACING = U(1 << 10 | 1 << 9)                        # MSR[SE], MSR[BE]
 TLBIE = COUNTER["tlbie"]
 HCALL, UNKNOWN_WORD = U(ExitReason.HCALL), U(ExitReason.UNKNOWN_WORD)
 LARGE_DECREMENTER = U(1 << (63 - 46))
@@ -28,7 +33,7 @@ LARGE_DECREMENTER = U(1 << (63 - 46))
 
 @njit
 def end_slice(cpu: Any) -> None:
-    """Return to the run loop at the next dispatch, without counting instructions that did not run."""
+    """Return to the run loop at the next dispatch; instructions that did not run do not count."""
     cpu.slice -= cpu.icount
     cpu.icount = I(0)
 
@@ -42,11 +47,16 @@ def check_soon(cpu: Any) -> None:
 
 @njit
 def _install(cpu: Any, wanted: Any) -> None:
-    """An MSR value from software: problem state implies EE, IR and DR; ME stays. Ref: Book III 4.4.1."""
+    """An MSR value from software: problem state implies EE, IR and DR; ME stays.
+
+    Ref: Book III 4.4.1.
+    """
     msr = wanted & IMPLEMENTED & ~ME
     if msr & PR != U(0):
         msr |= EE | IR | DR
     set_msr(cpu, msr | (cpu.msr & ME))
+    if msr & TRACING != U(0):
+        end_slice(cpu)
     check_soon(cpu)
 
 
@@ -86,7 +96,10 @@ def mtmsr(cpu: Any) -> None:
 
 @njit
 def sc(cpu: Any) -> None:
-    """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall (of problem state: H_PRIVILEGE)."""
+    """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall.
+
+    A hypercall of problem state gets H_PRIVILEGE.
+    """
     if cpu.scratch[0] & U(1) == U(0):
         raise_kind(cpu, U(SC), U(0))
     elif cpu.msr & PR != U(0):
@@ -97,7 +110,7 @@ def sc(cpu: Any) -> None:
 
 @njit
 def tlbie(cpu: Any) -> None:
-    """scratch = RB, RS, RIC | PRS << 2. Process-scoped invalidation of one page, one PID, or everything."""
+    """scratch = RB, RS, RIC | PRS << 2: process-scoped invalidation of a page, a PID, or all."""
     rb, rs, form = cpu.scratch[0], cpu.scratch[1], cpu.scratch[2]
     cpu.counters[TLBIE] += U(1)
     ric, selector = form & U(3), (rb >> U(10)) & U(3)
@@ -151,7 +164,7 @@ def mtamr(cpu: Any) -> None:
 
 @njit
 def mtiamr(cpu: Any) -> None:
-    """IAMR key 0 bars the kernel from user pages: what was fetched under the old key is forgotten."""
+    """IAMR key 0 bars the kernel from user pages: what the old key let be fetched is forgotten."""
     if cpu.spr[IAMR] != cpu.scratch[0]:
         cpu.spr[IAMR] = cpu.scratch[0]
         forget_all(cpu)
@@ -170,7 +183,7 @@ def mtdec(cpu: Any, pointer: Any) -> None:
 
 @njit
 def msgsndp(cpu: Any) -> None:
-    """scratch[0] = RB: a directed privileged doorbell to a thread of this core (there is one thread)."""
+    """scratch[0] = RB: a directed privileged doorbell to a thread of this core (there is one)."""
     if (cpu.scratch[0] >> U(27)) & U(0x1F) == U(5) and cpu.scratch[0] & U(0x7F) == U(0):
         cpu.doorbell = U(1)
         check_soon(cpu)
@@ -185,7 +198,10 @@ def msgclrp(cpu: Any) -> None:
 
 @njit
 def spr_other(cpu: Any) -> None:
-    """scratch[0] = number of an SPR that is not there. Ref: Book III 5.4.4: refused or without effect."""
+    """scratch[0] = number of an SPR that is not there: refused or without effect.
+
+    Ref: Book III 5.4.4.
+    """
     number = cpu.scratch[0]
     if cpu.msr & PR != U(0):
         raise_kind(cpu, U(PRIVILEGED) if number & U(0x10) != U(0) else U(ILLEGAL), U(0))
@@ -195,7 +211,7 @@ def spr_other(cpu: Any) -> None:
 
 @njit
 def unknown(cpu: Any) -> None:
-    """scratch[0] = a word without a row: illegal-instruction interrupt; its first time is reported."""
+    """scratch[0] = a word without a row: illegal-instruction interrupt, reported the first time."""
     word = cpu.scratch[0]
     cpu.unknown_count += U(1)
     is_new = cpu.unknown_known < U(64)

@@ -1,0 +1,58 @@
+"""One instruction at a time, and the trace interrupt. Ref: Book III 7.5.16.
+
+The instruction is predecoded into a pair of cells of the vCPU's own, whose second cell ends the slice, so that
+nothing of tier 0 needs to know about stepping.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit, types
+
+from jitppc.ir.layout import offset
+
+from .code import INFO, fetch, mode_of
+from .host import I, U, address_of, code_entry, load32, page_info, pointer_of
+from .interrupts import deliver
+
+SINGLE_STEP, BRANCH_TRACE = U(1 << 10), U(1 << 9)
+TRACING = SINGLE_STEP | BRANCH_TRACE
+CELLS_AT = U(offset("step_cells"))
+_step = types.ExternalFunction("jit_step", types.uint64(types.voidptr, types.voidptr, types.uint64, types.uint64))
+
+
+@njit
+def word_at_nia(cpu: Any) -> Any:
+    """The word at nia; all ones (beyond 32 bits) after delivering the fetch's interrupt."""
+    before = cpu.deliveries
+    fetch(cpu)
+    if cpu.deliveries != before:
+        return U(1) << U(32)
+    entry = code_entry(cpu.itlb + ((cpu.nia >> U(8)) & U(16368)))
+    raw = load32(page_info(entry.cells + INFO).host + (cpu.nia & U(4092)))
+    if cpu.little != 0:
+        return raw
+    return ((raw >> U(24)) | ((raw >> U(8)) & U(0xFF00)) | ((raw << U(8)) & U(0xFF_0000))
+            | ((raw << U(24)) & U(0xFF00_0000)))
+
+
+@njit
+def step(cpu: Any, pointer: Any) -> None:
+    """Execute the instruction at nia; if MSR asks for it and nothing else happened, the trace interrupt follows."""
+    msr, start, before = cpu.msr, cpu.nia, cpu.deliveries
+    cpu.slice = I(1)
+    cpu.icount = I(1)
+    cpu.fault = U(0)
+    word = word_at_nia(cpu)
+    if word >> U(32) == U(0):
+        cells = (address_of(pointer) + CELLS_AT + U(31)) & ~U(31)
+        _step(pointer, pointer_of(cells), word, U(0) if mode_of(cpu) == U(0) else U(1))
+        cpu.retired += U(1)
+        opcode = word >> U(26)
+        is_branch = opcode == U(16) or opcode == U(18) or (opcode == U(19) and cpu.nia != start + U(4))
+        wanted = msr & SINGLE_STEP != U(0) or (msr & BRANCH_TRACE != U(0) and is_branch)
+        if wanted and cpu.deliveries == before:
+            deliver(cpu, U(0xD00), cpu.nia, U(0))
+    cpu.slice = I(0)
+    cpu.icount = I(0)
