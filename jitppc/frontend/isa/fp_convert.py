@@ -17,7 +17,7 @@ CONVERT, ROUND, COMPARE, TEST = "Book I 4.6.7.2", "Book I 4.6.7.3", "Book I 4.6.
 @insn("X", "111111 FRT ///// FRB 0000001100 Rc", "FRT,FRB", ref="Book I 4.6.7.1")
 def frsp(b: Builder, i: Fields) -> None:
     """FRT <- (FRB), rounded to single."""
-    deliver(b, i, i.FRT, b.f_narrow(32, *frb(b, i)))
+    deliver(b, i.FRT, b.f_narrow(32, *frb(b, i)), i.Rc)
 
 
 # --- to and from integers -------------------------------------------------------------------------------
@@ -25,97 +25,97 @@ def frsp(b: Builder, i: Fields) -> None:
 @insn("X", "111111 FRT ///// FRB 1100101110 Rc", "FRT,FRB", ref=CONVERT)
 def fctid(b: Builder, i: Fields) -> None:
     """FRT <- (FRB) as a signed doubleword, by RN."""
-    deliver(b, i, i.FRT, b.f_to_int((True, 64, False), *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_int((True, 64, False), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 1100101111 Rc", "FRT,FRB", ref=CONVERT)
 def fctidz(b: Builder, i: Fields) -> None:
     """FRT <- (FRB) as a signed doubleword, toward zero."""
-    deliver(b, i, i.FRT, b.f_to_int((True, 64, True), *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_int((True, 64, True), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 1110101110 Rc", "FRT,FRB", since="2.06", ref=CONVERT)
 def fctidu(b: Builder, i: Fields) -> None:
     """FRT <- (FRB) as an unsigned doubleword, by RN."""
-    deliver(b, i, i.FRT, b.f_to_int((False, 64, False), *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_int((False, 64, False), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 1110101111 Rc", "FRT,FRB", since="2.06", ref=CONVERT)
 def fctiduz(b: Builder, i: Fields) -> None:
     """FRT <- (FRB) as an unsigned doubleword, toward zero."""
-    deliver(b, i, i.FRT, b.f_to_int((False, 64, True), *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_int((False, 64, True), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 0000001110 Rc", "FRT,FRB", since="P2", ref=CONVERT)
 def fctiw(b: Builder, i: Fields) -> None:
     """FRT[32:63] <- (FRB) as a signed word, by RN; the rest is undefined, here its sign."""
-    deliver(b, i, i.FRT, b.f_to_int((True, 32, False), *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_int((True, 32, False), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 0000001111 Rc", "FRT,FRB", since="P2", ref=CONVERT)
 def fctiwz(b: Builder, i: Fields) -> None:
     """FRT[32:63] <- (FRB) as a signed word, toward zero; the rest is undefined, here its sign."""
-    deliver(b, i, i.FRT, b.f_to_int((True, 32, True), *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_int((True, 32, True), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 0010001110 Rc", "FRT,FRB", since="2.06", ref=CONVERT)
 def fctiwu(b: Builder, i: Fields) -> None:
     """FRT[32:63] <- (FRB) as an unsigned word, by RN; the rest is undefined, here 0."""
-    deliver(b, i, i.FRT, b.f_to_int((False, 32, False), *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_int((False, 32, False), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 0010001111 Rc", "FRT,FRB", since="2.06", ref=CONVERT)
 def fctiwuz(b: Builder, i: Fields) -> None:
     """FRT[32:63] <- (FRB) as an unsigned word, toward zero; the rest is undefined, here 0."""
-    deliver(b, i, i.FRT, b.f_to_int((False, 32, True), *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_int((False, 32, True), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 1101001110 Rc", "FRT,FRB", ref=CONVERT)
 def fcfid(b: Builder, i: Fields) -> None:
     """FRT <- the signed doubleword (FRB) as a number."""
-    deliver(b, i, i.FRT, b.f_from_int((True, 64), *frb(b, i)))
+    deliver(b, i.FRT, b.f_from_int((True, 64), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 1111001110 Rc", "FRT,FRB", since="2.06", ref=CONVERT)
 def fcfidu(b: Builder, i: Fields) -> None:
     """FRT <- the unsigned doubleword (FRB) as a number."""
-    deliver(b, i, i.FRT, b.f_from_int((False, 64), *frb(b, i)))
+    deliver(b, i.FRT, b.f_from_int((False, 64), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111011 FRT ///// FRB 1101001110 Rc", "FRT,FRB", since="2.06", ref=CONVERT)
 def fcfids(b: Builder, i: Fields) -> None:
     """FRT <- the signed doubleword (FRB) as a single."""
-    deliver(b, i, i.FRT, b.f_from_int((True, 32), *frb(b, i)))
+    deliver(b, i.FRT, b.f_from_int((True, 32), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111011 FRT ///// FRB 1111001110 Rc", "FRT,FRB", since="2.06", ref=CONVERT)
 def fcfidus(b: Builder, i: Fields) -> None:
     """FRT <- the unsigned doubleword (FRB) as a single."""
-    deliver(b, i, i.FRT, b.f_from_int((False, 32), *frb(b, i)))
+    deliver(b, i.FRT, b.f_from_int((False, 32), *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 0110001000 Rc", "FRT,FRB", since="2.02", ref=ROUND)
 def frin(b: Builder, i: Fields) -> None:
     """FRT <- (FRB) rounded to an integer, half-way cases away from zero."""
-    deliver(b, i, i.FRT, b.f_to_integral("away", *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_integral("away", *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 0110101000 Rc", "FRT,FRB", since="2.02", ref=ROUND)
 def friz(b: Builder, i: Fields) -> None:
     """FRT <- (FRB) rounded to an integer toward zero."""
-    deliver(b, i, i.FRT, b.f_to_integral("zero", *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_integral("zero", *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 0111001000 Rc", "FRT,FRB", since="2.02", ref=ROUND)
 def frip(b: Builder, i: Fields) -> None:
     """FRT <- (FRB) rounded to an integer toward +infinity."""
-    deliver(b, i, i.FRT, b.f_to_integral("up", *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_integral("up", *frb(b, i)), i.Rc)
 
 
 @insn("X", "111111 FRT ///// FRB 0111101000 Rc", "FRT,FRB", since="2.02", ref=ROUND)
 def frim(b: Builder, i: Fields) -> None:
     """FRT <- (FRB) rounded to an integer toward -infinity."""
-    deliver(b, i, i.FRT, b.f_to_integral("down", *frb(b, i)))
+    deliver(b, i.FRT, b.f_to_integral("down", *frb(b, i)), i.Rc)
 
 
 # --- comparisons ----------------------------------------------------------------------------------------

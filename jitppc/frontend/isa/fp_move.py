@@ -15,7 +15,8 @@ SIGN, MAGNITUDE, WORD = 1 << 63, (1 << 63) - 1, 0xFFFFFFFF
 def finish(b: Builder, i: Fields, bits: Value) -> None:
     """Write FRT and, with Rc, CR1."""
     set_fpr(b, i.FRT, bits)
-    record_cr1(b, i)
+    if i.Rc:
+        record_cr1(b, b.get("fpscr"))
 
 
 @insn("X", "111111 FRT ///// FRB 0001001000 Rc", "FRT,FRB", ref=REF)

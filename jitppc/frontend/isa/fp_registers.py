@@ -5,7 +5,6 @@ Ref: Book I 4.2.1, 4.2.2, 4.4, 7.2.1, 7.4.
 
 from __future__ import annotations
 
-from jitppc.frontend.rows import Fields
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder, Operand
 from jitppc.ir.fpscr import FPSCR, NO_RESULT
@@ -47,11 +46,9 @@ def summarized(b: Builder, fpscr: Value) -> Value:
     return b.or_(told, flag(b, b.ne(enabled, 0), FPSCR.FEX))
 
 
-def record_cr1(b: Builder, i: Fields, fpscr: Value | None = None) -> None:
-    """With Rc, CR1 <- FPSCR[FX FEX VX OX]."""
-    if i.Rc:
-        value = b.get("fpscr") if fpscr is None else fpscr
-        b.set_crf(1, b.trunc(b.and_(b.lshr(value, 28), 15), 8))
+def record_cr1(b: Builder, fpscr: Value) -> None:
+    """CR1 <- FPSCR[FX FEX VX OX]."""
+    b.set_crf(1, b.trunc(b.and_(b.lshr(fpscr, 28), 15), 8))
 
 
 def set_fpscr(b: Builder, fpscr: Value) -> None:
@@ -62,14 +59,14 @@ def set_fpscr(b: Builder, fpscr: Value) -> None:
     b.interrupt_if(b.and_(b.ne(b.and_(fpscr, FPSCR.FEX), 0), wanted), "PROGRAM_FP_ENABLED")
 
 
-def deliver(b: Builder, i: Fields, target: Operand, packed: Value, bits: Value | None = None) -> None:
-    """Write what an f_ op returned: doubleword 0 of VSR `target` (`bits` if they are not the op's own), unless an enabled
-    exception forbids it; CR1 with Rc; the FPSCR."""
+def deliver(b: Builder, target: Operand, packed: Value, record: int = 0, bits: Value | None = None) -> None:
+    """Write what an f_ op returned: doubleword 0 of VSR `target` (`bits` if they are not the op's own), unless an
+    enabled exception forbids it; CR1 with `record`; the FPSCR."""
     word = b.hi(packed)
     forbidden = b.slt(word, 0)
     result = b.pack(b.lo(packed) if bits is None else bits, 0)
     b.set("vsr", target, b.select(forbidden, b.get("vsr", target), result))
     fpscr = b.and_(word, ~NO_RESULT)
-    if "Rc" in i._row.picture.fields:
-        record_cr1(b, i, fpscr)
+    if record:
+        record_cr1(b, fpscr)
     set_fpscr(b, fpscr)

@@ -23,7 +23,8 @@ def replace(b: Builder, fpscr: Value, wanted: Value, mask: Value | int) -> Value
 
 def finish(b: Builder, i: Fields, fpscr: Value) -> None:
     """Write CR1, with Rc, and the FPSCR."""
-    record_cr1(b, i, fpscr)
+    if i.Rc:
+        record_cr1(b, fpscr)
     set_fpscr(b, fpscr)
 
 
@@ -31,8 +32,10 @@ def finish(b: Builder, i: Fields, fpscr: Value) -> None:
 def mffs(b: Builder, i: Fields) -> None:
     """FRT <- FPSCR."""
     b.require("FP")
-    set_fpr(b, i.FRT, b.get("fpscr"))
-    record_cr1(b, i)
+    fpscr = b.get("fpscr")
+    set_fpr(b, i.FRT, fpscr)
+    if i.Rc:
+        record_cr1(b, fpscr)
 
 
 @insn("X", "111111 FRT 00001 ///// 1001000111 /", "FRT", since="3.0", ref=REF)
