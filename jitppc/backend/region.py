@@ -1,8 +1,9 @@
 """Tier 1: a region of basic blocks as one LLVM function with a handler's signature.
 
-A region replaces the entry of its first cell, so chaining is what cells do anyway: a tail call of a cell's entry.
-It never calls: whatever the fast path cannot do is left to the instruction's tier-0 handler (`side_exit`). State is
-written through, so that it is complete at every exit. The slice is checked on backward edges.
+A region replaces the entry of its first cell, so chaining is what cells do anyway: a tail call of a
+cell's entry. It never calls: whatever the fast path cannot do is left to the instruction's tier-0
+handler (`side_exit`). State is written through, so that it is complete at every exit. The slice is
+checked on backward edges.
 """
 
 from __future__ import annotations
@@ -73,8 +74,15 @@ class RegionEmitter(EffectEmitter):
         declares = "\n".join(f"declare preserve_nonecc void @{name}({TYPES})" for name in EXITS)
         body = "\n".join(self.lines)
         first = self._blocks[0][0]
-        return (f"{declares}\n{needs}\ndefine preserve_nonecc void @{NAME}({ARGS}) nounwind {{\n"
-                f" %ic = alloca i64\n store i64 %icount, ptr %ic\n br label %b{first}\n{body}\n}}\n{METADATA}")
+        return f"""{declares}
+{needs}
+define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
+ %ic = alloca i64
+ store i64 %icount, ptr %ic
+ br label %b{first}
+{body}
+}}
+{METADATA}"""
 
     def _emit_block(self, index: int, count: int, block: Block) -> None:
         self.line(f"b{index}:")

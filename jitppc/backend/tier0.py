@@ -1,16 +1,19 @@
-"""Tier 0: from the block of a row with symbolic fields to its handler and its predecoder, as LLVM text.
+"""Tier 0: from the block of a row with symbolic fields to its handler and predecoder, as LLVM text.
 
-Binding time decides what goes where. Ops on instruction fields alone are static: the predecoder computes them
-once, from the word, into the cell's slots. The rest is the handler, which reads the slots.
+Binding time decides what goes where. Ops on instruction fields alone are static: the predecoder
+computes them once, from the word, into the cell's slots. The rest is the handler, which reads the
+slots.
 
-A handler is `void h(cpu, cell, dtlb, dmask, icount, delta)`, preserve_nonecc, and ends in a tail call of the next
-cell's entry. cia is `(cell >> 3) + delta`: cells are 32 bytes, instructions 4.
-Each row variant has a fast handler and, where it can leave, a cold one that does the same with calls.
+A handler is `void h(cpu, cell, dtlb, dmask, icount, delta)`, preserve_nonecc, and ends in a tail
+call of the next cell's entry. cia is `(cell >> 3) + delta`: cells are 32 bytes, instructions 4.
+Each row variant has a fast handler and, where it can leave, a cold one that does the same with
+calls.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from jitppc.ir.block import Block, Value
 from jitppc.ir.layout import CELL_BYTES, INTERRUPT_NUMBER, ITLB_ENTRIES, Register, offset
@@ -27,8 +30,8 @@ NO_TAG = (1 << 64) - 1
 
 def tail(callee: str, cell: str = "%cell", icount: str = "%icount", delta: str = "%delta") -> str:
     """A tail call of a handler, and the return LLVM wants after it."""
-    return (f"musttail call preserve_nonecc void {callee}(ptr %cpu, ptr {cell}, ptr %dtlb, i64 %dmask, "
-            f"i64 {icount}, i64 {delta})\n ret void")
+    operands = f"ptr %cpu, ptr {cell}, ptr %dtlb, i64 %dmask, i64 {icount}, i64 {delta}"
+    return f"musttail call preserve_nonecc void {callee}({operands})\n ret void"
 
 
 def field_of_word(e: Emitter, value: Value, word: str) -> str:
@@ -39,7 +42,7 @@ def field_of_word(e: Emitter, value: Value, word: str) -> str:
 
 
 def arrive(e: Emitter, cell: str, left: str, delta: str) -> None:
-    """Go on at a cell reached by a jump: end the slice when it is used up, count the cell's heat."""
+    """Go on at a cell reached by a jump: end a slice that is used up, count the cell's heat."""
     stop, on, hot, go = e.fresh("stop"), e.fresh("on"), e.fresh("hot"), e.fresh("go")
     done = e.tmp(f"icmp sle i64 {left}, 0")
     e.line(f"br i1 {done}, label %{stop}, label %{on}, {UNLIKELY}")
@@ -83,13 +86,13 @@ class DoesNotFit(ValueError):
 
 @dataclass(slots=True)
 class Slots:
-    """Which static values of a block the cell holds, and where: found while the handler is emitted."""
+    """Which static values of a block the cell holds, and where; found as the handler is emitted."""
 
     small: list[tuple[Value, Register | None]] = field(default_factory=list)
     wide: Value | None = None
 
     def small_slot(self, value: Value, register: Register | None) -> int:
-        """Number of the u16 slot for a small value, or for the byte offset of a register of that number."""
+        """Number of the u16 slot for a small value, or for the byte offset of that register."""
         key = (value, register)
         if key not in self.small:
             if len(self.small) == 4:
@@ -125,7 +128,8 @@ def upper_bound(value: Value) -> int:
     if name == "add":
         return min(sum(bounds), full) if sum(bounds) <= full else full
     if name == "sub":
-        return value.args[0].constant if bounds[1] <= (value.args[0].constant or -1) else full
+        whole = value.args[0].constant
+        return whole if whole is not None and bounds[1] <= whole else full
     if name == "select":
         return max(bounds[1:])
     if name in ("zext", "trunc", "lshr", "udiv", "urem"):
@@ -142,7 +146,8 @@ class HandlerEmitter(EffectEmitter):
         super().__init__()
         self.slots, self.cold, self.exact = slots, cold, exact
         self.leaves = False
-        self._slot_values: dict[object, str] = {}
+        #: the text of static values, and of pointers to registers: keys are (index, register)
+        self._slot_values: dict[Any, str] = {}
 
     def of(self, value: Value) -> str:
         if value.constant is not None or not value.is_static:
@@ -154,10 +159,11 @@ class HandlerEmitter(EffectEmitter):
         elif upper_bound(value) < 1 << 16:
             raw = self._load_slot(self.slots.small_slot(value, None))
             bits = value.type.bits
-            result = raw if bits == 16 else self.tmp(f"{'trunc' if bits < 16 else 'zext'} i16 {raw} to i{bits}")
+            resize = "trunc" if bits < 16 else "zext"
+            result = raw if bits == 16 else self.tmp(f"{resize} i16 {raw} to i{bits}")
         else:
             self.slots.wide_slot(value)
-            raw = self.tmp(f"load i64, ptr {self.tmp(f'getelementptr i8, ptr %cell, i64 {IMM_AT}')}")
+            raw = self.tmp(f"load i64, ptr {self._cell_pointer(IMM_AT)}")
             bits = value.type.bits
             result = raw if bits == 64 else self.tmp(f"trunc i64 {raw} to i{bits}")
         self._slot_values[value] = result
@@ -168,7 +174,8 @@ class HandlerEmitter(EffectEmitter):
         if value.constant is not None:
             return str(value.constant)
         if value.op.name == "field":
-            return field_of_word(self, value, self.tmp(f"load i32, ptr {self._cell_pointer(WORD_AT)}"))
+            word = self.tmp(f"load i32, ptr {self._cell_pointer(WORD_AT)}")
+            return field_of_word(self, value, word)
         held = {a: self._from_word(a) for a in value.args}
         saved, self._slot_values = self._slot_values, dict(held)
         try:
@@ -182,7 +189,7 @@ class HandlerEmitter(EffectEmitter):
         return self.tmp(f"getelementptr i8, ptr %cell, i64 {at}")
 
     def _load_slot(self, number: int) -> str:
-        return self.tmp(f"load i16, ptr {self.tmp(f'getelementptr i8, ptr %cell, i64 {SLOT_AT + 2 * number}')}")
+        return self.tmp(f"load i16, ptr {self._cell_pointer(SLOT_AT + 2 * number)}")
 
     def register_pointer(self, register: Register, index: Value | None) -> str:
         if index is None or index.constant is not None:
@@ -234,7 +241,10 @@ class HandlerEmitter(EffectEmitter):
         arrive(self, cell, left, "%delta")
 
     def go_far(self, target: str) -> None:
-        """Go on at an effective address. The probe is inline: each handler's own indirect jump predicts better."""
+        """Go on at an effective address.
+
+        The probe is inline: each handler's own indirect jump predicts better.
+        """
         left = self.tmp("add i64 %icount, -1")
         if self.cold is None:
             self.line(tail("@far_jump", "%cell", left, target))
@@ -337,7 +347,8 @@ class HandlerEmitter(EffectEmitter):
 
     def _cold_load_reserve(self, value: Value) -> str:
         self._publish()
-        low = self.tmp(f"call i64 @rt_load_reserve(ptr %cpu, i64 {self.of(value.args[0])}, i64 {value.attr})")
+        ea = self.of(value.args[0])
+        low = self.tmp(f"call i64 @rt_load_reserve(ptr %cpu, i64 {ea}, i64 {value.attr})")
         self._after_call()
         return self._assemble(low, value.attr)
 
@@ -345,7 +356,8 @@ class HandlerEmitter(EffectEmitter):
         self._publish()
         low, high = self._halves(value.args[1])
         ea = self.of(value.args[0])
-        done = self.tmp(f"call i64 @rt_store_conditional(ptr %cpu, i64 {ea}, i64 {value.attr}, i64 {low}, i64 {high})")
+        operands = f"ptr %cpu, i64 {ea}, i64 {value.attr}, i64 {low}, i64 {high}"
+        done = self.tmp(f"call i64 @rt_store_conditional({operands})")
         self._after_call()
         return self.tmp(f"trunc i64 {done} to i1")
 
@@ -362,24 +374,29 @@ class HandlerEmitter(EffectEmitter):
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """The text of one row variant: its functions, what they need declared, and how its words are recognised."""
+    """The text of one row variant: its functions, and what they need declared.
 
-    name: str           # the fast handler; `p_<name>` predecodes
+    A word is one of this variant when `word & mask == value`.
+    """
+
+    name: str     # the fast handler; `p_<name>` predecodes
     mask: int
     value: int
     text: str
     needs: dict[str, str]
-    numbers: int        # handler numbers taken: 2 when it has a far form
+    numbers: int  # handler numbers taken: 2 when it has a far form
 
 
 def _relative(block: Block) -> Value | None:
     last = block.values[-1] if block.values else None
-    if last is None or last.op.name not in ("jump_rel", "jump_rel_if") or last.args[-1].constant is not None:
+    if last is None or last.op.name not in ("jump_rel", "jump_rel_if"):
         return None
-    return last
+    return last if last.args[-1].constant is None else None
 
 
-def _function(name: str, block: Block, slots: Slots, cold: str | None, exact: bool, near: bool) -> HandlerEmitter:
+def _function(
+    name: str, block: Block, slots: Slots, cold: str | None, exact: bool, near: bool
+) -> HandlerEmitter:
     e = HandlerEmitter(slots, cold, exact)
     live = _live(block)
     for value in block.values:
@@ -426,25 +443,30 @@ def _terminator(e: HandlerEmitter, value: Value, near: bool) -> None:
         e.go_far(e.of(target))
 
 
-def make_handler(name: str, block: Block, mask: int, value: int, number: int, exact: bool = False) -> Handler:
-    """The functions of one row variant. Raises DoesNotFit when a cell cannot hold its static values."""
+def make_handler(
+    name: str, block: Block, mask: int, value: int, number: int, exact: bool = False
+) -> Handler:
+    """The functions of one row variant.
+
+    Raises DoesNotFit when a cell cannot hold its static values.
+    """
     slots = Slots()
     relative = _relative(block)
     texts, needs = [], {}
     forms = [(name, True)] + ([(f"{name}_far", False)] if relative is not None else [])
     for form, near in forms:
         fast = _function(form, block, slots, f"{name}_cold", exact, near)
-        texts.append(f"define preserve_nonecc void @{form}({ARGS}) nounwind {{\n" + "\n".join(fast.lines) + "\n}\n")
+        texts.append(fast.definition(f"preserve_nonecc void @{form}({ARGS}) nounwind"))
         needs.update(fast.declarations)
         if fast.leaves and near:
             cold = _function(f"{name}_cold", block, slots, None, exact, near)
-            texts.append(f"define internal preserve_nonecc void @{name}_cold({ARGS}) cold nounwind {{\n"
-                         + "\n".join(cold.lines) + "\n}\n")
+            head = f"internal preserve_nonecc void @{name}_cold({ARGS}) cold nounwind"
+            texts.append(cold.definition(head))
             needs.update(cold.declarations)
     predecoder = _predecoder(name, block, slots, number, relative)
     needs.update(predecoder.declarations)
-    texts.append(f"define void @p_{name}(ptr %cell, i32 %word, i64 %index) nounwind {{\n"
-                 + "\n".join(predecoder.lines) + "\n}\n")
+    head = f"void @p_{name}(ptr %cell, i32 %word, i64 %index) nounwind"
+    texts.append(predecoder.definition(head))
     return Handler(name, mask, value, "".join(texts), needs, len(forms))
 
 
@@ -460,7 +482,9 @@ class _Predecoder(Emitter):
             self.names[value] = result
 
 
-def _predecoder(name: str, block: Block, slots: Slots, number: int, relative: Value | None) -> _Predecoder:
+def _predecoder(
+    name: str, block: Block, slots: Slots, number: int, relative: Value | None
+) -> _Predecoder:
     e = _Predecoder()
     for value in block.values:
         if value.is_static and value.constant is None:

@@ -185,7 +185,10 @@ class Machine:
         self._latch.set(Stop("quit"))
 
     def close(self) -> None:
-        """Nothing of the machine runs any more, compile workers included; it can still be looked at."""
+        """Nothing of the machine runs any more, compile workers included.
+
+        It can still be looked at.
+        """
         for vcpu in self.cpus:
             end = getattr(vcpu, "close", None)
             if end is not None:

@@ -37,6 +37,12 @@ class FakeMachine:
         self.is_quitting = False
         FakeMachine.made.append(self)
 
+    def __enter__(self) -> "FakeMachine":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Nothing runs that would have to end."""
+
     def type(self, data: bytes) -> None:
         self.typed.put(data)
 

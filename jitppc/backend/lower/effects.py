@@ -1,8 +1,11 @@
-"""Lowering of ops with effects. Tier 0 and regions share it: where they differ, they answer the questions of
-`EffectEmitter` differently (how a register is addressed, how one leaves).
+"""Lowering of ops with effects.
 
-The law of slow paths: the fast path never calls. Whatever it cannot do (a TLB miss, an interrupt, a privileged
-operation) it leaves, before having written anything, to code that starts the instruction afresh.
+Tier 0 and regions share it: where they differ, they answer the questions of `EffectEmitter`
+differently (how a register is addressed, how one leaves).
+
+The law of slow paths: the fast path never calls. Whatever it cannot do (a TLB miss, an interrupt, a
+privileged operation) it leaves, before having written anything, to code that starts the instruction
+afresh.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from .emitter import LOWER, Emitter
 
 UNLIKELY = "!prof !0"   # branch weights of a condition that is almost never true
 LIKELY = "!prof !1"
-METADATA = '!0 = !{!"branch_weights", i32 1, i32 2000}\n!1 = !{!"branch_weights", i32 2000, i32 1}\n'
+METADATA = """!0 = !{!"branch_weights", i32 1, i32 2000}
+!1 = !{!"branch_weights", i32 2000, i32 1}
+"""
 
 
 class EffectEmitter(Emitter):
@@ -38,7 +43,8 @@ class EffectEmitter(Emitter):
 
     def register_pointer(self, register: Register, index: Value | None) -> str:
         """Pointer to a register; `index` is None for a single register."""
-        at = register.offset + (index.constant or 0) * register.stride if index is not None else register.offset
+        number = index.constant or 0 if index is not None else 0
+        at = register.offset + number * register.stride
         return self.tmp(f"getelementptr i8, ptr %cpu, i64 {at}")
 
     def cia(self) -> str:
@@ -85,7 +91,8 @@ def _get(e: EffectEmitter, v: Value) -> str:
 def _set(e: EffectEmitter, v: Value) -> None:
     register = REGISTERS[v.attr]
     pointer = e.register_pointer(register, v.args[0] if len(v.args) > 1 else None)
-    e.line(f"store {register.type} {e.of(v.args[-1])}, ptr {pointer}, align {register_align(register.type)}")
+    align = register_align(register.type)
+    e.line(f"store {register.type} {e.of(v.args[-1])}, ptr {pointer}, align {align}")
 
 
 @effect("cia")
@@ -96,8 +103,8 @@ def _cia(e: EffectEmitter, v: Value) -> str:
 def probe(e: EffectEmitter, ea: str, size: int, tag_field: int) -> str:
     """Look `size` bytes at `ea` up in the data TLB; leaves on a miss, returns the host pointer.
 
-    The last byte's granule is compared with the tag found at the first byte's index, so an access that crosses
-    into the next granule misses, whatever stands there.
+    The last byte's granule is compared with the tag found at the first byte's index, so an access
+    that crosses into the next granule misses, whatever stands there.
     """
     shift = layout.GRANULE_LOG2 - 5
     last = ea if size == 1 else e.tmp(f"add i64 {ea}, {size - 1}")
@@ -176,11 +183,13 @@ def _store_conditional(e: EffectEmitter, v: Value) -> str:
         high = e.tmp(f"shl i128 {high}, 64")
         expected = e.tmp(f"or i128 {high}, {e.tmp(f'zext i64 {expected} to i128')}")
     e.set_field("reserve_ea", str(-1))
-    pair = e.tmp(f"cmpxchg ptr {pointer}, i{bits} {expected}, i{bits} {e.of(v.args[1])} monotonic monotonic, "
-                 f"align {bits // 8}")
+    pair = e.tmp(
+        f"cmpxchg ptr {pointer}, i{bits} {expected}, i{bits} {e.of(v.args[1])} "
+        f"monotonic monotonic, align {bits // 8}"
+    )
     return e.tmp(f"extractvalue {{i{bits}, i1}} {pair}, 1")
 
 
 @effect("fence")
-def _fence(e: EffectEmitter, _v: Value) -> None:
-    e.line("fence seq_cst")
+def _fence(e: EffectEmitter, v: Value) -> None:
+    e.line(f"fence {v.attr}")
