@@ -79,6 +79,7 @@ def deliver_scv(cpu: Any, level: Any, return_address: Any) -> None:
     cpu.interrupts[I(VECTORED)] += U(1)
     cpu.fault = U(1)
     cpu.deliveries += U(1)
+    cpu.icount -= I(1)
     set_msr(cpu, msr)
 
 
