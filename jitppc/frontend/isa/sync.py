@@ -18,16 +18,17 @@ REF_COPY = "Book II 4.4"
 
 
 # --- barriers ------------------------------------------------------------------------------------------------
-@insn("X", "011111 /// L:2 ///// ///// 1001010110 /", "L", ref=REF, accept=lambda word: word >> 21 & 3 != 3)
+@insn("X", "011111 /// L:2 ///// ///// 1001010110 /", "L", ref=REF, static=("L",),
+      accept=lambda word: word >> 21 & 3 != 3)
 def sync(b: Builder, i: Fields) -> None:
-    """All earlier accesses are performed before all later ones, for every L (1 is lwsync, 2 ptesync)."""
-    b.fence()
+    """All earlier accesses are performed before all later ones; lwsync (L = 1) leaves store then load unordered."""
+    b.fence("acq_rel" if i.L == 1 else "seq_cst")
 
 
 @insn("X", "011111 ///// ///// ///// 1101010110 /", ref=REF)
 def eieio(b: Builder, i: Fields) -> None:
     """Earlier stores are performed before later ones."""
-    b.fence()
+    b.fence("acq_rel")
 
 
 @insn("XL", "010011 ///// ///// ///// 0010010110 /", ref="Book II 4.6.1")

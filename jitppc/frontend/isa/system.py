@@ -77,7 +77,7 @@ def tlbiel(b: Builder, i: Fields) -> None:
 def tlbsync(b: Builder, i: Fields) -> None:
     """Order the invalidations of tlbie; they are done when tlbie is."""
     b.privileged()
-    b.fence()
+    b.fence("seq_cst")
 
 
 @insn("X", "011111 ///// ///// RB 0010001110 /", "RB", since="2.07", ref="Book III 11.4")
