@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from jitppc.backend import glue, objects
 from jitppc.backend.lower.effects import METADATA
+from jitppc.backend.lower.floating_functions import slow_module
 from jitppc.backend.tier0 import Handler, make_handler
 from jitppc.frontend.decode import rows
 from jitppc.frontend.routines import ROUTINES
@@ -86,6 +87,7 @@ def generate(exact: bool = False, chunks: int = 12) -> Tier0Text:
         definitions = "\n".join(needs.values())
         functions = "".join(h.text for h in part)
         modules.append(f"{prologue}{definitions}\n{functions}{METADATA}")
+    modules.append(slow_module(name for handler in everything for name in handler.needs))
     return Tier0Text(modules, glue.glue_module(matches, ROUTINES, names), number)
 
 

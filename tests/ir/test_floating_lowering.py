@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jitppc.backend.lower.emitter import LOWER, Emitter
-from jitppc.backend.lower.floating_functions import FAST, SOFT
+from jitppc.backend.lower.floating_functions import FAST, SOFT, slow_module
 from jitppc.ir.block import Value
 from jitppc.ir.builder import OpsMixin
 from jitppc.ir.ops import OPS
@@ -61,6 +61,7 @@ def compiled():
         needs |= e.declarations
         text.append(f"define void @f{number}(ptr %in, ptr %out) {{\n" + "\n".join(e.lines) + "\n ret void\n}")
     module = llvm.parse_assembly("\n".join([*needs.values(), *text]))
+    module.link_in(llvm.parse_assembly(slow_module(needs)))
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1)

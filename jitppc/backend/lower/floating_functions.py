@@ -1,13 +1,14 @@
-"""The f_ ops as LLVM functions: a fast one that is inlined, and the slow one it calls in unusual cases.
+"""The f_ ops as LLVM functions: a fast one that is inlined, and a slow one it calls in unusual cases.
 
-Both are internal functions of the module that needs them, made from the builder's text of floating_fast.py and
-floating_soft.py.
+Both are made from the builder's text of floating_fast.py and floating_soft.py. The fast one is
+internal to each module that needs it; the slow one is declared there, and defined once in the
+module `slow_module` that is compiled with tier 0.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jitppc.ir.block import Block, Value
@@ -25,6 +26,7 @@ from .emitter import LOWER, Emitter, lowers
 FORMAT = {64: DOUBLE, 32: SINGLE, 16: HALF}
 PARAMETER = Op("parameter", (), "attr", "An operand of a function; the attribute is its width.")
 
+SLOW = ".slow"
 B = OpsMixin
 #: op -> (attribute, builder, operands) -> (i1 ok, result), and the same without ok
 FAST: dict[str, Callable[..., tuple[Value, Value]]] = {
@@ -87,31 +89,51 @@ def symbol(name: str, attr: Any) -> str:
     return ".".join((name, *(str(int(p)) if isinstance(p, bool) else str(p) for p in parts)))
 
 
+def _signature(name: str) -> str:
+    """Parameters of the functions of an op."""
+    return ", ".join(f"i64 %x{n}" for n in range(len(OPS[name].args)))
+
+
+def _of_symbol(text: str) -> tuple[str, Any]:
+    """The inverse of `symbol`, but for True and False, which come back as 1 and 0."""
+    name, *parts = text.split(".")
+    values = tuple(int(part) if part.isdigit() else part for part in parts)
+    return name, values if len(values) > 1 else values[0]
+
+
 @functools.cache
 def functions(name: str, attr: Any) -> dict[str, str]:
-    """Everything a module needs to call `symbol(name, attr)`: declarations and definitions by name."""
-    count = len(OPS[name].args)
-    parameters = ", ".join(f"i64 %x{n}" for n in range(count))
-    slow_name = symbol(name, attr) + (".slow" if name in FAST else "")
-    b, e, values = OpsMixin(), Emitter(), _parameters(count)
-    result = SOFT[name](attr, b, *values)
-    _body(e, b, values, (result,))
-    lines = "\n".join(e.lines)
-    needs = dict(e.declarations)
-    needs[slow_name] = (f'define internal i128 @"{slow_name}"({parameters}) noinline cold nounwind memory(none) '
-                        f"{{\n{lines}\n ret i128 {e.of(result)}\n}}")
+    """Everything a module needs to call `symbol(name, attr)`, by name."""
+    slow = symbol(name, attr) + SLOW
+    call = f'call i128 @"{slow}"({_signature(name)})'
+    declaration = f'declare i128 @"{slow}"({_signature(name)}) cold nounwind memory(none)'
+    head = (f'define internal i128 @"{symbol(name, attr)}"({_signature(name)}) '
+            "alwaysinline nounwind memory(none)")
+    needs = {slow: declaration}
     if name not in FAST:
-        return needs
-    b, e, values = OpsMixin(), Emitter(), _parameters(count)
+        return needs | {symbol(name, attr): f"{head} {{\n %r = {call}\n ret i128 %r\n}}"}
+    b, e, values = OpsMixin(), Emitter(), _parameters(len(OPS[name].args))
     ok, result = FAST[name](attr, b, *values)
     _body(e, b, values, (ok, result))
-    lines, operands = "\n".join(e.lines), parameters
-    needs |= e.declarations
+    lines = "\n".join(e.lines)
     needs[symbol(name, attr)] = (
-        f'define internal i128 @"{symbol(name, attr)}"({parameters}) alwaysinline nounwind memory(none) {{\n{lines}\n'
-        f" br i1 {e.of(ok)}, label %fast, label %slow\nfast:\n ret i128 {e.of(result)}\nslow:\n"
-        f' %slowly = call i128 @"{slow_name}"({operands})\n ret i128 %slowly\n}}')
-    return needs
+        f"{head} {{\n{lines}\n br i1 {e.of(ok)}, label %fast, label %slow\n"
+        f"fast:\n ret i128 {e.of(result)}\nslow:\n %slowly = {call}\n ret i128 %slowly\n}}")
+    return needs | e.declarations
+
+
+def slow_module(names: Iterable[str]) -> str:
+    """Definitions of the slow functions among the names that modules need."""
+    needs, text = {}, []
+    for slow in sorted(name for name in set(names) if name.endswith(SLOW)):
+        name, attr = _of_symbol(slow.removesuffix(SLOW))
+        b, e, values = OpsMixin(), Emitter(), _parameters(len(OPS[name].args))
+        result = SOFT[name](attr, b, *values)
+        _body(e, b, values, (result,))
+        e.line(f"ret i128 {e.of(result)}")
+        needs |= e.declarations
+        text.append(e.definition(f'i128 @"{slow}"({_signature(name)}) cold nounwind memory(none)'))
+    return "\n".join([*needs.values(), *text])
 
 
 @lowers(*SOFT)
