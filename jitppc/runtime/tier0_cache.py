@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import hashlib
 import logging
 import os
 import struct
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from jitppc.config import cache_directory
@@ -39,15 +42,29 @@ def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> li
 
     A cache that cannot be used costs only time.
     """
+    if not use_cache:
+        return build(exact, progress)
     path = cache_directory() / "tier0" / f"{source_key(exact)}.objects"
-    if use_cache:
-        found = _read(path)
-        if found is not None:
-            return found
-    objects = build(exact, progress)
-    if use_cache:
-        _write(path, objects)
-    return objects
+    found = _read(path)
+    if found is None:
+        with _alone(path.with_suffix(".lock")):
+            found = _read(path)              # another process may have been compiling just this
+            if found is None:
+                found = build(exact, progress)
+                _write(path, found)
+    return found
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """No other process is in here at the same time, if the directory can be written at all."""
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fcntl.flock(stack.enter_context(path.open("w")), fcntl.LOCK_EX)
+        except OSError:
+            log.debug("no lock at %s", path)
+        yield
 
 
 def _read(path: Path) -> list[bytes] | None:
