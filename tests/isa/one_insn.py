@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from vectors import new_state, registers, set_registers
+from window import Window
 
 from jitppc.frontend.decode import rows
 from jitppc.frontend.forms import COMBINED
 from jitppc.frontend.translate import translate_word
 from jitppc.ir.builder import LE64, Mode
-from jitppc.ir.interp import Evaluator, Outcome, StorageInterrupt
+from jitppc.ir.interp import Evaluator, Outcome
 
 CIA = 0x10000
 WINDOW = 0x20000
@@ -29,24 +30,9 @@ def word_of(key: str, **fields: int) -> int:
     return word
 
 
-class Window:
-    """Memory at WINDOW; anything else raises."""
-
-    def __init__(self, data: bytes = b"") -> None:
-        self.data = bytearray(data.ljust(WINDOW_BYTES, b"\0"))
-
-    def _at(self, ea: int, size: int) -> int:
-        if not WINDOW <= ea <= WINDOW + WINDOW_BYTES - size:
-            raise StorageInterrupt
-        return ea - WINDOW
-
-    def load(self, ea: int, size_bytes: int) -> bytes:
-        at = self._at(ea, size_bytes)
-        return bytes(self.data[at : at + size_bytes])
-
-    def store(self, ea: int, data: bytes) -> None:
-        at = self._at(ea, len(data))
-        self.data[at : at + len(data)] = data
+def window(data: bytes = b"") -> Window:
+    """Memory at WINDOW: the bytes, and zeros."""
+    return Window(WINDOW, data.ljust(WINDOW_BYTES, b"\0"))
 
 
 @dataclass
@@ -54,7 +40,7 @@ class Machine:
     """A state and a memory; `run` changes both."""
 
     mode: Mode = LE64
-    memory: Window = field(default_factory=Window)
+    memory: Window = field(default_factory=window)
     state: np.ndarray = field(default_factory=new_state)
 
     def run(self, key: str, before: dict[str, int] | None = None, **fields: int) -> Outcome:

@@ -7,39 +7,19 @@ import pytest
 from vectors import (
     CODE,
     END,
-    MEMORY_BYTES,
     fixed_cases,
     new_state,
     programs,
     registers,
     set_registers,
 )
+from window import Window
 
 from jitppc.frontend.translate import translate_word
 from jitppc.ir.block import Block
-from jitppc.ir.interp import Evaluator, StorageInterrupt
+from jitppc.ir.interp import Evaluator
 
 PROGRAMS_HERE = 4
-
-
-class Memory:
-    """The 64 KiB at CODE; anything else raises."""
-
-    def __init__(self, data: bytearray) -> None:
-        self.data = data
-
-    def at(self, ea: int, size: int) -> int:
-        if not CODE <= ea <= CODE + MEMORY_BYTES - size:
-            raise StorageInterrupt
-        return ea - CODE
-
-    def load(self, ea: int, size: int) -> bytes:
-        start = self.at(ea, size)
-        return bytes(self.data[start : start + size])
-
-    def store(self, ea: int, data: bytes) -> None:
-        start = self.at(ea, len(data))
-        self.data[start : start + len(data)] = data
 
 
 @cache
@@ -54,7 +34,7 @@ def test_single_instructions_do_what_POWER9_does_also_where_the_book_leaves_it_o
         state = new_state()
         set_registers(state, case.before)
         start = registers(state)
-        outcome = Evaluator(state, Memory(bytearray())).run(block(case.word), CODE)
+        outcome = Evaluator(state, Window(CODE, b"")).run(block(case.word), CODE)
         assert outcome.kind == "next", case.asm
         found, expected = registers(state), start | case.after
         count += 1
@@ -68,7 +48,7 @@ def test_single_instructions_do_what_POWER9_does_also_where_the_book_leaves_it_o
 @pytest.mark.parametrize("program", list(itertools.islice(programs(), PROGRAMS_HERE)),
                          ids=lambda program: f"program{program.number}")
 def test_random_programs_end_as_on_POWER9(program):
-    memory = Memory(program.memory())
+    memory = Window(CODE, program.memory())
     state = new_state()
     evaluator = Evaluator(state, memory)
     nia = CODE

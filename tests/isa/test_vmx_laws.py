@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from one_insn import CIA, WINDOW, Window, word_of
+from one_insn import CIA, WINDOW, window, word_of
 from strategies import random_state
 
 from jitppc.frontend.decode import rows
@@ -26,7 +26,7 @@ def run(key, mode=LE64, vr=None, gpr=None, vscr=0, memory=b"", msr=0, **fields):
     """The evaluator after one instruction, and how it ended."""
     state = random_state(1, mode, msr)
     state["little"] = int(mode is not BE64)
-    evaluator = Evaluator(state, Window(memory))
+    evaluator = Evaluator(state, window(memory))
     for number, value in (vr or {}).items():
         evaluator.write(REGISTERS["vr"], value, number)
     for number, value in (gpr or {}).items():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from oracles.qemu_user import CIA, WINDOW, WINDOW_BYTES, Answer
 from strategies import block_of, random_state, random_word
+from window import Window
 
 from jitppc.frontend.decode import Insn, decode
 from jitppc.frontend.disasm import disassemble
@@ -46,29 +47,6 @@ _INTERRUPTS = {
 }
 
 
-class WindowMemory:
-    """The harness's memory: WINDOW and nothing else."""
-
-    def __init__(self, contents: bytes) -> None:
-        self.contents = bytearray(contents)
-        self.first_ea: int | None = None
-
-    def _at(self, ea: int, size_bytes: int) -> int:
-        if self.first_ea is None:
-            self.first_ea = ea
-        if not WINDOW <= ea <= WINDOW + WINDOW_BYTES - size_bytes:
-            raise StorageInterrupt(ea)
-        return ea - WINDOW
-
-    def load(self, ea: int, size_bytes: int) -> bytes:
-        at = self._at(ea, size_bytes)
-        return bytes(self.contents[at : at + size_bytes])
-
-    def store(self, ea: int, data: bytes) -> None:
-        at = self._at(ea, len(data))
-        self.contents[at : at + len(data)] = data
-
-
 @dataclass(slots=True)
 class Case:
     """A word, the state before it, and the result of a run."""
@@ -104,7 +82,7 @@ def evaluate_line(
     words: Sequence[int], state: np.ndarray, window: bytes
 ) -> tuple[Answer, int | None]:
     """The evaluator's answer for a line of words, and the effective address of the first access."""
-    state, memory = state.copy(), WindowMemory(window)
+    state, memory = state.copy(), Window(WINDOW, window)
     evaluator = Evaluator(state, memory)
     try:
         outcome = evaluator.run(block_of(words), CIA)
@@ -115,7 +93,7 @@ def evaluate_line(
         kind = _INTERRUPTS.get(outcome.detail, outcome.detail.lower())
     elif kind == "jump" and outcome.nia == CIA + 4 * len(words):
         kind = "next"
-    return Answer(kind, outcome.nia, state, bytes(memory.contents)), memory.first_ea
+    return Answer(kind, outcome.nia, state, bytes(memory.data)), memory.first_ea
 
 
 def evaluate(case: Case) -> tuple[Answer, int | None]:
