@@ -38,6 +38,10 @@ class LoadError(ValueError):
     """An object cannot be placed: unknown symbol, unexpected relocation, or no room."""
 
 
+class ArenaFullError(LoadError):
+    """No room: what is loaded goes on working, nothing more can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A loaded object: where it lies and the addresses of its global symbols."""
@@ -69,7 +73,7 @@ class Arena:
     def _take(self, size: int, align: int) -> int:
         start = (self.next + align - 1) & -align
         if start + size > self.base + self.size:
-            raise LoadError("the code arena is full")
+            raise ArenaFullError("the code arena is full")
         self.next = start + size
         return start
 

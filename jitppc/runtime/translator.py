@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jitppc.backend.arena import LoadError
+from jitppc.backend.arena import ArenaFullError, LoadError
 from jitppc.ir.layout import (
     CELL,
     CELL_BYTES,
@@ -47,6 +47,7 @@ class Translator:
         self._lock = threading.Lock()
         #: cell -> (times asked, last request)
         self._wanted: dict[tuple[int, int], tuple[int, Any]] = {}
+        self._refused: set[tuple[int, int, int]] = set()      # cannot be translated: asked once
         self._under_way = 0
         self._stop = threading.Event()
         self.compiled = self.failed = self.instructions = self.code_bytes = 0
@@ -88,6 +89,8 @@ class Translator:
         info = np.frombuffer(_at(int(request["page"]), PAGE_INFO.itemsize), PAGE_INFO)[0]
         if info["generation"] != request["generation"] or info["mode"] != 0:
             return
+        if _identity(request) in self._refused:
+            return
         first = int(request["page"]) - PAGE_INFO_OFFSET
         cells = np.frombuffer(_at(first, CELLS_PER_PAGE * CELL_BYTES), CELL)
         has_run = (~np.isin(cells["entry"], self._undecoded)).astype(np.uint8).tobytes()
@@ -110,11 +113,18 @@ class Translator:
         try:
             answer = done.result()
             if answer is None:
+                self._refused.add(_identity(request))
                 return
             code, instructions = answer
             placed = self._engine.arena.load([code])[0]
+        except ArenaFullError:
+            self._vcpu.state["hot_ring"] = 0         # what is translated stays; the rest is tier 0's
+            self._wanted.clear()
+            log.warning("the code arena is full after %d regions; no more are made", self.compiled)
+            return
         except (WorkerError, LoadError) as error:
             self.failed += 1
+            self._refused.add(_identity(request))
             log.warning("region at %#x: %s", int(request["cia"]), error)
             return
         self._hand_over(request, placed.symbols["region"])
@@ -132,6 +142,11 @@ class Translator:
             slot["entry"], slot["page"] = entry, request["page"]
             slot["generation"] = request["generation"]
             self._state["install_head"] = head + 1
+
+
+def _identity(request: Any) -> tuple[int, int, int]:
+    """What a request is about: cell and the state of its page."""
+    return int(request["page"]), int(request["index"]), int(request["generation"])
 
 
 def _at(address: int, size: int) -> Any:
