@@ -8,25 +8,37 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import random
 from dataclasses import dataclass
 
 import numpy as np
+from strategies import random_state
 
 from jitppc.frontend.translate import translate_word
 from jitppc.ir.block import Block
 from jitppc.ir.builder import ANY, LE64, Mode
 from jitppc.ir.interp import Evaluator, Outcome, StorageInterrupt
-from jitppc.ir.layout import CELL, CELL_BYTES, CELLS_PER_PAGE, CPU_STATE, INTERRUPTS, MSR, NO_TAG
+from jitppc.ir.layout import (
+    CELL,
+    CELLS_PER_PAGE,
+    INTERRUPTS,
+    MSR,
+    NO_TAG,
+    PAGE_INFO,
+    PAGE_INFO_OFFSET,
+)
 from jitppc.runtime.engine import Engine
-from jitppc.runtime.exits import Exit, ExitReason
+from jitppc.runtime.exits import Exit
 from jitppc.runtime.memory import GuestMemory
-from jitppc.runtime.vcpu import Vcpu
+from jitppc.runtime.vcpu import LPCR_ILE, Vcpu
 from jitppc.runtime.worker import compile_region
 
 RAM = 512 << 10
 CODE = 0x30000
 #: a boundary of 64 KiB granules, and so of pages, lies in the middle
 WINDOW, WINDOW_BYTES = 0x60000 - 0x2000, 0x4000
+#: registers that random programs take addresses from
+BASES, INDEX = (28, 29, 30), 27
 PVR = 0x004E1202
 HCALL = 0x44000022  # sc 1
 STAY = 0x48000000  # b .: a slice ends here
@@ -64,11 +76,31 @@ def block(word: int, mode: Mode) -> Block:
     return translate_word(word, mode)
 
 
+def program_state(seed: int, mode_name: str) -> np.ndarray:
+    """A random state with every facility, and base registers that point into the window."""
+    mode, bits = MODES[mode_name]
+    state = random_state(seed, mode)
+    source = random.Random(seed)
+    for number in BASES:
+        state[0]["gpr"][number] = WINDOW + source.randrange(0x400, WINDOW_BYTES - 0x1000) & -16
+    state[0]["gpr"][BASES[0]] += np.uint64(source.randrange(16))
+    state[0]["gpr"][INDEX] = source.randrange(0x200) & -source.choice((1, 16, 16, 16))
+    state[0]["spr"][9] = source.randrange(1, 12)
+    state[0]["pvr"] = PVR
+    state[0]["lpcr"] = LPCR_ILE if bits & MSR.LE else 0
+    set_msr(state[0], bits | FACILITIES | MSR.ME | MSR.RI)
+    return state
+
+
 def set_msr(state: np.ndarray, msr: int) -> None:
     """MSR and the fields that follow from it."""
     state["msr"] = msr
     state["little"], state["sixty_four"] = bool(msr & MSR.LE), bool(msr & MSR.SF)
     state["ea_mask"] = NO_TAG if msr & MSR.SF else 0xFFFFFFFF
+
+
+def _record(address: int, kind: np.dtype, count: int = 1) -> np.ndarray:
+    return np.frombuffer((ctypes.c_char * (kind.itemsize * count)).from_address(address), kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +147,39 @@ class Bench:
         exit_ = vcpu.step(limit)
         return Result(vcpu.nia, vcpu._record.copy(), vcpu.retired - before, exit_)
 
+    def place_vectors(self, little: bool) -> None:
+        """Every interrupt vector stays where it is."""
+        page = STAY.to_bytes(4, "little" if little else "big") * 1024
+        if self.memory.read(0, 4096) != page:
+            self.memory.write(0, page)
+            self.memory.write(0x17000, page)
+
     # --- regions
     def cells(self, gra: int) -> np.ndarray:
         """The cells of a page of code that has been executed."""
         address = int(self.memory.code_pages[gra >> 12])
         assert address
-        size = CELLS_PER_PAGE * CELL_BYTES
-        return np.frombuffer((ctypes.c_char * size).from_address(address), CELL)
+        return _record(address, CELL, CELLS_PER_PAGE)
 
-    def install_region(self, gra: int, has_run: bytes | None = None, level: int = 1) -> bool:
-        """Compile the region at an address and put it into its cell; False when there is none."""
+    def install_region(self, gra: int, level: int = 1) -> bool:
+        """Compile the region at an address that has run and put it into its cell.
+
+        False when there is none, or the page has been stored to.
+        """
+        address = int(self.memory.code_pages[gra >> 12])
+        if not address:
+            return False
+        info = _record(address + PAGE_INFO_OFFSET, PAGE_INFO)[0]
+        if not info["active"] or info["mode"] != 0:
+            return False
         page = self.memory.read(gra & ~4095, 4096)
         index = (gra & 4095) >> 2
-        answer = compile_region(page, index, has_run or b"\1" * CELLS_PER_PAGE, 160, level)
+        symbols = self.engine.arena.symbols
+        undecoded = [symbols["decode_me_le64"], symbols["decode_me_any"]]
+        has_run = ~np.isin(self.cells(gra)["entry"], np.array(undecoded, np.uint64))
+        if not has_run[index]:
+            return False
+        answer = compile_region(page, index, has_run.astype(np.uint8).tobytes(), 160, level)
         if answer is None:
             return False
         placed = self.engine.arena.load([answer[0]])[0]
@@ -200,19 +252,22 @@ class Judge:
         try:
             outcome = self.evaluator.run(block(word, self.mode), nia)
         except StorageInterrupt:
-            return Outcome("interrupt", nia, "STORAGE")
+            outcome = Outcome("interrupt", nia, "STORAGE")
         self.retired += 1
         return outcome
 
-    def run(self, nia: int, limit: int) -> Outcome:
-        """Until an interrupt or a helper, or `limit` instructions have run."""
-        outcome = Outcome("jump", nia)
+    def run(self, nia: int, limit: int) -> int:
+        """`limit` instructions; interrupts go to their vectors. Returns where execution goes on."""
         while self.retired < limit:
+            if self.fetch(nia) == STAY:
+                self.retired = limit
+                break
             outcome = self.step(nia)
             nia = outcome.nia & int(self.state[0]["ea_mask"])
-            if outcome.kind not in ("next", "jump"):
-                break
-        return Outcome(outcome.kind, nia, outcome.detail, outcome.value)
+            if outcome.kind == "interrupt":
+                nia = expect_interrupt(self.state, outcome.detail, outcome.nia, outcome.value)
+            assert outcome.kind != "helper", f"{outcome} has no model here"
+        return nia
 
 
 SRR1_CAUSE = {
@@ -274,5 +329,3 @@ def memory_differences(expected: bytearray, found: bytes) -> list[str]:
     shown = slice(first, min(last, first + 64))
     return [f"memory {first:#x}..{last:#x}: {a[shown].tobytes().hex()}, {b[shown].tobytes().hex()}"]
 
-
-__all__ = ["CODE", "CPU_STATE", "ExitReason", "HCALL", "RAM", "WINDOW", "WINDOW_BYTES"]
