@@ -6,7 +6,7 @@ import pytest
 from bench import CODE, STAY, WINDOW, Bench, bench
 from hypothesis import given
 from hypothesis import strategies as st
-from vectors import new_state
+from isa.vectors import new_state
 
 from jitppc.ir.layout import MSR
 

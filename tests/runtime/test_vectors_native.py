@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from bench import CODE as HERE
 from bench import STAY, Bench, bench
-
-from jitppc.ir.layout import MSR
-
-sys.path.append(str(Path(__file__).parents[1] / "isa"))
-from vectors import (
+from isa.vectors import (
     CODE,
     END,
     FSCR,
@@ -24,6 +17,8 @@ from vectors import (
     registers,
     set_registers,
 )
+
+from jitppc.ir.layout import MSR
 
 
 def start_state() -> np.ndarray:
