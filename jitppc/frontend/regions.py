@@ -14,6 +14,7 @@ from typing import Literal
 
 from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import LE64, Mode
+from jitppc.ir.types import signed
 
 from .translate import translate_word
 
@@ -68,8 +69,7 @@ def _piece(word: int, index: int, mode: Mode) -> Piece | None:
     if last.op.name.startswith("jump_rel"):
         displacement = last.args[-1].constant
         assert displacement is not None
-        signed = displacement - (1 << 64) if displacement >> 63 else displacement
-        target = index + signed // 4
+        target = index + signed(displacement, 64) // 4
         if 0 <= target < WORDS:
             piece.taken = target
     piece.is_call = any(_writes_link(v) for v in values)

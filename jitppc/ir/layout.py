@@ -95,6 +95,8 @@ GRANULE_LOG2 = 16
 CODE_ENTRY = np.dtype([("tag", U64), ("cells", U64)], align=True)
 CODE_PAGE_LOG2 = 12
 ITLB_ENTRIES = 1024
+#: byte offset of an address's entry in the code TLB: shifted by this, under this mask
+CODE_SHIFT, CODE_MASK = CODE_PAGE_LOG2 - 4, (ITLB_ENTRIES - 1) * CODE_ENTRY.itemsize
 
 #: One predecoded instruction of tier 0 (see backend/cells.py for who writes what).
 CELL = np.dtype([
@@ -168,6 +170,15 @@ class MSR:
     SF, HV, VEC, VSX, S, EE, PR, FP, ME = (1 << (63 - n) for n in (0, 3, 38, 40, 41, 48, 49, 50, 51))
     FE0, TE, FE1, IR, DR, PMM, RI, LE = (1 << (63 - n) for n in (52, 53, 55, 58, 59, 61, 62, 63))
     TM, TS = 1 << (63 - 31), 3 << (63 - 30)
+
+
+class LPCR:
+    """Bits of the Logical Partitioning Control Register. Ref: Book III 2.2."""
+
+    ILE, UPRT, HR, LD, GTSE = (1 << (63 - n) for n in (38, 41, 43, 46, 53))
+    AIL_SHIFT = 63 - 40
+    AIL = 3 << AIL_SHIFT
+
 
 #: What all vCPUs of a machine share. Written by the thread that holds the machine stopped, or under `lock`.
 MACHINE_STATE = np.dtype([

@@ -12,7 +12,7 @@ import numpy as np
 
 from jitppc.frontend.decode import nearest
 from jitppc.ir import layout
-from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
+from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, LPCR, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
 
 from .engine import Engine
 from .exits import Exit, ExitReason
@@ -21,8 +21,6 @@ from .registers import Gprs, Sprs
 
 log = logging.getLogger(__name__)
 TIMEBASE_HZ = 512_000_000
-LPCR_ILE, LPCR_AIL_SHIFT, LPCR_UPRT, LPCR_HR, LPCR_LD, LPCR_GTSE = (
-    1 << (63 - 38), 63 - 40, 1 << (63 - 41), 1 << (63 - 43), 1 << (63 - 46), 1 << (63 - 53))
 FOREVER = (1 << 63) - 1
 PROCESS_TABLE_RADIX = 1 << 63
 #: fields of CPU_STATE that are no part of the architected state
@@ -115,7 +113,7 @@ class Vcpu:
         self.state["pvr"] = self._pvr
         self.state["spr"][287] = self._pvr
         self.state["reserve_ea"] = NO_TAG
-        self.state["lpcr"] = LPCR_LD
+        self.state["lpcr"] = LPCR.LD
         self.state["spr"][275] = 0
         self.state["tb_offset"] = 0
         self.state["tb_offset"] = -self.timebase & NO_TAG
@@ -159,16 +157,16 @@ class Vcpu:
     def set_process_table(self, dw1: int) -> None:
         """The partition-table entry's second doubleword; LPCR[UPRT], [HR] and [GTSE] follow it."""
         self.state["process_table"] = dw1 & NO_TAG & ~PROCESS_TABLE_RADIX
-        self.lpcr = self.lpcr | LPCR_UPRT | LPCR_HR | LPCR_GTSE
+        self.lpcr = self.lpcr | LPCR.UPRT | LPCR.HR | LPCR.GTSE
         self._engine.call("rt_forget_all", self.address)
 
     def set_ail(self, ail: int) -> None:
         """LPCR[AIL]: 0 or 3."""
-        self.lpcr = self.lpcr & ~(3 << LPCR_AIL_SHIFT) | ail << LPCR_AIL_SHIFT
+        self.lpcr = self.lpcr & ~LPCR.AIL | ail << LPCR.AIL_SHIFT
 
     def set_ile(self, little: bool) -> None:
         """LPCR[ILE]: byte order of interrupt handlers."""
-        self.lpcr = self.lpcr & ~LPCR_ILE | (LPCR_ILE if little else 0)
+        self.lpcr = self.lpcr & ~LPCR.ILE | (LPCR.ILE if little else 0)
 
     # --- running
     def run(self) -> Exit:

@@ -12,6 +12,7 @@ from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 
 from jitppc.errors import KernelError
+from jitppc.ir.layout import MSR
 from jitppc.spapr.memory_map import (
     FIRMWARE_END,
     KERNEL_GRA,
@@ -24,7 +25,6 @@ from jitppc.spapr.memory_map import (
     STACK_SIZE,
     rma_size,
 )
-from jitppc.spapr.partition import MSR_FP, MSR_ME
 from jitppc.spapr.ports import GuestMemory, Vcpu
 
 VADDR_MASK = 0x0FFF_FFFF
@@ -198,7 +198,7 @@ def enter_kernel(images: BootImages, vcpu: Vcpu) -> None:
     kernel starts with words that switch the byte order when they are executed big endian.
     Ref: reference §5.1, §5.2.
     """
-    vcpu.msr = MSR_ME | MSR_FP
+    vcpu.msr = MSR.ME | MSR.FP
     vcpu.nia = images.kernel.entry
     vcpu.gpr[1] = STACK_GRA + STACK_SIZE - STACK_FRAME
     vcpu.gpr[3] = images.initrd_gra

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jitppc.spapr.hcall.rows
 import jitppc.spapr.rtas.rows  # noqa: F401  (both fill their tables)
@@ -194,7 +194,7 @@ class Machine:
             if end is not None:
                 end()
 
-    def __enter__(self) -> "Machine":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -7,16 +7,9 @@ import threading
 from dataclasses import dataclass, field
 from enum import Enum
 
+from jitppc.ir.layout import LPCR, MSR
 from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.ports import GuestMemory, Vcpu
-
-MSR_SF = 1 << 63
-MSR_EE = 0x8000
-MSR_PR = 0x4000
-MSR_FP = 0x2000
-MSR_ME = 0x1000
-MSR_LE = 1
-LPCR_GTSE = 1 << 10
 
 PATE1_GR = 1 << 63
 DISPATCH_COUNTER_OFFSET = 0x100
@@ -111,7 +104,7 @@ class Partition:
     def apply_mmu(self, vcpu: Vcpu) -> None:
         vcpu.set_process_table(self.process_table_dw1)
         if not self.has_gtse:
-            vcpu.lpcr &= ~LPCR_GTSE
+            vcpu.lpcr &= ~LPCR.GTSE
 
     def set_ail(self, ail: int) -> None:
         self.ail = ail
@@ -127,7 +120,7 @@ class Partition:
         """A stopped vCPU runs from nia in 64-bit big-endian real mode. Ref: LoPAR 7.3.8.4."""
         vcpu = record.vcpu
         vcpu.reset()
-        vcpu.msr = MSR_SF | MSR_ME
+        vcpu.msr = MSR.SF | MSR.ME
         vcpu.nia = nia & GRA_MASK
         vcpu.gpr[3] = r3
         self.apply_mmu(vcpu)
@@ -171,5 +164,5 @@ def deliver_fwnmi_reset(partition: Partition, record: VcpuRecord, memory: GuestM
     vcpu.spr["SRR0"] = vcpu.nia
     vcpu.spr["SRR1"] = vcpu.msr & ~0x7C3F_0000
     vcpu.gpr[3] = save_gra
-    vcpu.msr = MSR_SF | MSR_ME | (MSR_LE if partition.is_little_endian else 0)
+    vcpu.msr = MSR.SF | MSR.ME | (MSR.LE if partition.is_little_endian else 0)
     vcpu.nia = partition.fwnmi_system_reset

@@ -14,7 +14,7 @@ import re
 import sys
 import time
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass
@@ -37,7 +37,7 @@ class FakeMachine:
         self.is_quitting = False
         FakeMachine.made.append(self)
 
-    def __enter__(self) -> "FakeMachine":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

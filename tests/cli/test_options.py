@@ -52,11 +52,9 @@ def test_one_dash_two_dashes_and_equals_mean_the_same():
     assert settings_of("-m", "1G") == settings_of("--m", "1G") == settings_of("--m=1G")
 
 
-def test_choices_are_those_of_the_rooms_that_know_them():
-    from jitppc.runtime.factory import STRATEGIES
+def test_processors_are_those_of_the_machine():
     from jitppc.spapr.cpu_models import CPU_MODELS
 
-    assert set(STRATEGIES) == set(values.STRATEGIES)
     assert set(CPU_MODELS) == set(values.CPUS)
 
 

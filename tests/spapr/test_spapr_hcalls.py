@@ -1,9 +1,10 @@
 import pytest
 from spapr_fakes import RAM
 
+from jitppc.ir.layout import LPCR
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HCALLS, hcall
-from jitppc.spapr.partition import LPCR_GTSE, VcpuState
+from jitppc.spapr.partition import VcpuState
 
 M64 = (1 << 64) - 1
 MEMORY = 0x30000
@@ -76,7 +77,7 @@ def test_process_table_without_gtse_clears_it_in_lpcr(call):
         yield from vcpu.hcall(0x37C, 0x1C, 0, 0, 4)
         return vcpu.lpcr
 
-    assert call(program) == M64 & ~LPCR_GTSE
+    assert call(program) == M64 & ~LPCR.GTSE
 
 
 def test_set_mode(call):

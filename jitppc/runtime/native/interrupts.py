@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import njit
 
-from jitppc.ir.layout import INTERRUPT_NUMBER, MSR
+from jitppc.ir.layout import INTERRUPT_NUMBER, LPCR, MSR
 
 from .contexts import set_msr
 from .host import I, U
@@ -19,7 +19,7 @@ SRR0, SRR1, DAR, DSISR, LR, CTR = 26, 27, 19, 18, 8, 9
 FSCR = 153
 #: SRR1 bits an interrupt sets or clears itself: 33:36 and 42:47
 SRR1_OWN = U(0x783F_0000)
-ILE, AIL3 = U(1 << (63 - 38)), U(3 << (63 - 40))
+ILE, AIL3 = U(LPCR.ILE), U(LPCR.AIL)
 KEPT = U(MSR.ME)
 SF, LE, IR, DR, EE, RI = (U(bit) for bit in (MSR.SF, MSR.LE, MSR.IR, MSR.DR, MSR.EE, MSR.RI))
 VECTORED = U(0x17)

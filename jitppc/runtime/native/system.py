@@ -8,7 +8,7 @@ from typing import Any
 
 from numba import njit
 
-from jitppc.ir.layout import COUNTER, MSR, ExitReason
+from jitppc.ir.layout import COUNTER, LPCR, MSR, ExitReason
 
 from .clock import timebase
 from .contexts import forget_all, forget_pid, forget_range, set_msr, switch_context
@@ -28,7 +28,7 @@ IMPLEMENTED = U(
 TRACING = U(1 << 10 | 1 << 9)                        # MSR[SE], MSR[BE]
 TLBIE = COUNTER["tlbie"]
 HCALL, UNKNOWN_WORD = U(ExitReason.HCALL), U(ExitReason.UNKNOWN_WORD)
-LARGE_DECREMENTER = U(1 << (63 - 46))
+LARGE_DECREMENTER = U(LPCR.LD)
 
 
 @njit

@@ -1,11 +1,12 @@
 """Virtual processors: areas, idling, waking each other. Ref: LoPAR 14.11.3, 14.11.4."""
 
+from jitppc.ir.layout import MSR
 from jitppc.spapr.guest_buffers import read_or_none
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, Resume, hcall
 from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.papr_cpu import PaprCpu
-from jitppc.spapr.partition import DISPATCH_COUNTER_OFFSET, MSR_EE, VcpuRecord, VcpuState
+from jitppc.spapr.partition import DISPATCH_COUNTER_OFFSET, VcpuRecord, VcpuState
 
 M64 = (1 << 64) - 1
 FUNCTION_SHIFT = 45
@@ -99,7 +100,7 @@ def h_cede(cpu: PaprCpu) -> HcallResult:
     Ref: LoPAR 14.11.4.1 (H_CEDE).
     """
     record, vcpu = cpu.record, cpu.vcpu
-    vcpu.msr |= MSR_EE
+    vcpu.msr |= MSR.EE
     if not record.is_prodded and not cpu.platform.power.is_requested:
         record.count_dispatch(cpu.memory, is_running=False)
         vcpu.wait_for_interrupt(None)
@@ -163,7 +164,7 @@ def h_join(cpu: PaprCpu) -> HcallResult:
 
     Ref: LoPAR 14.11.4.4 (H_JOIN).
     """
-    if cpu.vcpu.msr & MSR_EE:
+    if cpu.vcpu.msr & MSR.EE:
         return H.BAD_MODE
     with cpu.partition.lock:
         others = [r for r in cpu.partition.running() if r is not cpu.record]

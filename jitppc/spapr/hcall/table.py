@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from jitppc.ir.layout import MSR
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.papr_cpu import PaprCpu
-from jitppc.spapr.partition import MSR_PR
 
 M64 = (1 << 64) - 1
 MAX_UNKNOWN = 1024
@@ -83,7 +83,7 @@ class HcallDispatcher:
             gpr[3 + index] = int(value) & M64
 
     def _call(self, cpu: PaprCpu, opcode: int, args: list[int]) -> HcallResult:
-        if cpu.vcpu.msr & MSR_PR:
+        if cpu.vcpu.msr & MSR.PR:
             return H.PRIVILEGE
         row = HCALLS.get(opcode)
         if row is None:
