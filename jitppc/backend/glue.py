@@ -10,10 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jitppc.ir.layout import CELL_BYTES, COUNTER, PAGE_INFO, PAGE_INFO_OFFSET, offset
+from jitppc.ir.layout import (
+    CELL_BYTES,
+    CODE_MASK,
+    CODE_SHIFT,
+    COUNTER,
+    PAGE_INFO,
+    PAGE_INFO_OFFSET,
+    offset,
+)
 
+from .cells import ARGS, HANDLER_AT, TYPES, arrive, tail
 from .lower.effects import METADATA
-from .tier0 import ARGS, HANDLER_AT, TYPES, Emitter, arrive, tail
+from .lower.emitter import Emitter
 
 #: native routines every handler module may call: name -> LLVM parameter types
 ROUTINES = {
@@ -66,8 +75,8 @@ def _publish(nia: str, icount: str) -> str:
 def _probe(target: str) -> str:
     """Look up the code TLB: defines %hit, and in block `hit:` goes to the cell."""
     return f""" %page = and i64 {target}, -4096
- %line = lshr i64 {target}, 8
- %at = and i64 %line, 16368
+ %line = lshr i64 {target}, {CODE_SHIFT}
+ %at = and i64 %line, {CODE_MASK}
  %p_itlb = {_at('itlb')}
  %itlb = load ptr, ptr %p_itlb
  %entry = getelementptr i8, ptr %itlb, i64 %at
@@ -243,10 +252,10 @@ yes:
 
 
 def _step() -> str:
-    """`jit_step(cpu, cells, word, mode)`: one instruction at nia, out of line: see runtime/native/trace.py.
+    """`jit_step(cpu, cells, word, mode)`: one instruction at nia, for runtime/native/trace.py.
 
-    The word is predecoded into a pair of cells of its own, as of a page so far away that every branch takes its far
-    form; the second cell ends the slice.
+    The word is predecoded into a pair of cells of its own, as of a page so far away that every
+    branch takes its far form; the second cell ends the slice.
     """
     return f"""define i64 @jit_step(ptr %cpu, ptr %cell, i64 %word, i64 %mode) nounwind {{
  %word32 = trunc i64 %word to i32

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from jitppc.ir.block import Block, Value
 from jitppc.ir.layout import CELL_BYTES
 from jitppc.ir.ops import Effect
+from jitppc.ir.types import signed
 
+from .cells import ARGS, TYPES, tail
 from .lower.effects import METADATA, UNLIKELY, EffectEmitter
-from .tier0 import ARGS, TYPES, tail
 
 EXITS = ("side_exit", "near_arrive", "far_jump", "slice_end")
 NAME = "region"
@@ -124,12 +125,13 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         if name.startswith("jump_rel"):
             displacement = target.constant
             assert displacement is not None
-            signed = displacement - (1 << 64) if displacement >> 63 else displacement
-            index = self._index + signed // 4
+            distance = signed(displacement, 64)
+            index = self._index + distance // 4
             if 0 <= index < 1024:
                 self._go(index, left)
             else:
-                self._leave("far_jump", "%cell", left, self.tmp(f"add i64 {self.cia()}, {signed}"))
+                address = self.tmp(f"add i64 {self.cia()}, {distance}")
+                self._leave("far_jump", "%cell", left, address)
         else:
             self._leave("far_jump", "%cell", left, self.of(target))
 

@@ -1,142 +1,24 @@
-"""Tier 0: from the block of a row with symbolic fields to its handler and predecoder, as LLVM text.
+"""Tier 0: from the block of a row with symbolic fields to its handler, as LLVM text.
 
-Binding time decides what goes where. Ops on instruction fields alone are static: the predecoder
-computes them once, from the word, into the cell's slots. The rest is the handler, which reads the
-slots.
-
-A handler is `void h(cpu, cell, dtlb, dmask, icount, delta)`, preserve_nonecc, and ends in a tail
-call of the next cell's entry. cia is `(cell >> 3) + delta`: cells are 32 bytes, instructions 4.
+Static values (see binding.py) come from the cell; the rest of the block is the handler's work.
 Each row variant has a fast handler and, where it can leave, a cold one that does the same with
 calls.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from jitppc.ir.block import Block, Value
-from jitppc.ir.layout import CELL_BYTES, INTERRUPT_NUMBER, ITLB_ENTRIES, Register, offset
+from jitppc.ir.layout import CELL_BYTES, INTERRUPT_NUMBER, Register, offset
 from jitppc.ir.ops import Effect
 
-from .lower.effects import LIKELY, UNLIKELY, EffectEmitter
-from .lower.emitter import LOWER, Emitter
-
-ARGS = "ptr noalias %cpu, ptr %cell, ptr %dtlb, i64 %dmask, i64 %icount, i64 %delta"
-TYPES = "ptr, ptr, ptr, i64, i64, i64"
-SLOT_AT, IMM_AT, HANDLER_AT, HEAT_AT, WORD_AT = 16, 8, 24, 26, 28
-NO_TAG = (1 << 64) - 1
-
-
-def tail(callee: str, cell: str = "%cell", icount: str = "%icount", delta: str = "%delta") -> str:
-    """A tail call of a handler, and the return LLVM wants after it."""
-    operands = f"ptr %cpu, ptr {cell}, ptr %dtlb, i64 %dmask, i64 {icount}, i64 {delta}"
-    return f"musttail call preserve_nonecc void {callee}({operands})\n ret void"
-
-
-def field_of_word(e: Emitter, value: Value, word: str) -> str:
-    """A `field` taken out of the instruction word (i32), as i64."""
-    _, width, shift = value.attr
-    bits = e.tmp(f"and i32 {e.tmp(f'lshr i32 {word}, {shift}')}, {(1 << width) - 1}")
-    return e.tmp(f"zext i32 {bits} to i64")
-
-
-def arrive(e: Emitter, cell: str, left: str, delta: str) -> None:
-    """Go on at a cell reached by a jump: end a slice that is used up, count the cell's heat."""
-    stop, on, hot, go = e.fresh("stop"), e.fresh("on"), e.fresh("hot"), e.fresh("go")
-    done = e.tmp(f"icmp sle i64 {left}, 0")
-    e.line(f"br i1 {done}, label %{stop}, label %{on}, {UNLIKELY}")
-    e.line(f"{stop}:")
-    e.line(tail("@slice_end", cell, left, delta))
-    e.line(f"{on}:")
-    pointer = e.tmp(f"getelementptr i8, ptr {cell}, i64 {HEAT_AT}")
-    heat = e.tmp(f"add i16 {e.tmp(f'load i16, ptr {pointer}')}, -1")
-    e.line(f"store i16 {heat}, ptr {pointer}")
-    is_hot = e.tmp(f"icmp eq i16 {heat}, 0")
-    e.line(f"br i1 {is_hot}, label %{hot}, label %{go}, {UNLIKELY}")
-    e.line(f"{hot}:")
-    e.line(tail("@hot", cell, left, delta))
-    e.line(f"{go}:")
-    entry = e.tmp(f"load ptr, ptr {cell}")
-    e.line(tail(entry, cell, left, delta))
-
-
-def probe_code(e: EffectEmitter, target: str, left: str) -> None:
-    """Go on at an effective address through the code TLB; a miss goes to far_jump."""
-    address = e.tmp(f"and i64 {target}, {e.get_field('ea_mask')}")
-    page = e.tmp(f"and i64 {address}, -4096")
-    at = e.tmp(f"and i64 {e.tmp(f'lshr i64 {address}, 8')}, {(ITLB_ENTRIES - 1) * 16}")
-    entry = e.tmp(f"getelementptr i8, ptr {e.get_field('itlb', 'ptr')}, i64 {at}")
-    hit, miss = e.fresh("hit"), e.fresh("miss")
-    is_hit = e.tmp(f"icmp eq i64 {e.tmp(f'load i64, ptr {entry}')}, {page}")
-    e.line(f"br i1 {is_hit}, label %{hit}, label %{miss}, {LIKELY}")
-    e.line(f"{miss}:")
-    e.line(tail("@far_jump", "%cell", left, target))
-    e.line(f"{hit}:")
-    cells = e.tmp(f"load ptr, ptr {e.tmp(f'getelementptr i8, ptr {entry}, i64 8')}")
-    low = e.tmp(f"shl i64 {e.tmp(f'and i64 {address}, 4092')}, 3")
-    cell = e.tmp(f"getelementptr i8, ptr {cells}, i64 {low}")
-    base = e.tmp(f"lshr i64 {e.tmp(f'ptrtoint ptr {cells} to i64')}, 3")
-    arrive(e, cell, left, e.tmp(f"sub i64 {page}, {base}"))
-
-
-class DoesNotFit(ValueError):
-    """A body needs more slots than a cell has."""
-
-
-@dataclass(slots=True)
-class Slots:
-    """Which static values of a block the cell holds, and where; found as the handler is emitted."""
-
-    small: list[tuple[Value, Register | None]] = field(default_factory=list)
-    wide: Value | None = None
-
-    def small_slot(self, value: Value, register: Register | None) -> int:
-        """Number of the u16 slot for a small value, or for the byte offset of that register."""
-        key = (value, register)
-        if key not in self.small:
-            if len(self.small) == 4:
-                raise DoesNotFit("more than four slots")
-            self.small.append(key)
-        return self.small.index(key)
-
-    def has_room(self, value: Value, register: Register | None, is_small: bool) -> bool:
-        """True if the value has a slot, or can get one."""
-        if is_small or register is not None:
-            return (value, register) in self.small or len(self.small) < 4
-        return self.wide in (None, value) and value.type.bits <= 64
-
-    def wide_slot(self, value: Value) -> None:
-        """Claim the 64-bit slot."""
-        if self.wide not in (None, value):
-            raise DoesNotFit("more than one wide static value")
-        self.wide = value
-
-
-def upper_bound(value: Value) -> int:
-    """The largest number a static value can be."""
-    name, full = value.op.name, value.type.mask
-    bounds = [upper_bound(a) for a in value.args]
-    if value.constant is not None:
-        return value.constant
-    if name == "field":
-        return (1 << value.attr[1]) - 1
-    if name == "and":
-        return min(bounds)
-    if name in ("or", "xor"):
-        return (1 << max(b.bit_length() for b in bounds)) - 1
-    if name == "add":
-        return min(sum(bounds), full) if sum(bounds) <= full else full
-    if name == "sub":
-        whole = value.args[0].constant
-        return whole if whole is not None and bounds[1] <= whole else full
-    if name == "select":
-        return max(bounds[1:])
-    if name in ("zext", "trunc", "lshr", "udiv", "urem"):
-        return min(bounds[0], full)
-    if name == "shl" and value.args[1].constant is not None:
-        return min(bounds[0] << value.args[1].constant, full)
-    return full
+from .binding import DoesNotFit, Slots, field_of_word, upper_bound
+from .cells import ARGS, IMM_AT, SLOT_AT, WORD_AT, arrive, probe_code, tail
+from .lower.effects import UNLIKELY, EffectEmitter
+from .lower.emitter import LOWER
+from .predecoder import predecoder
 
 
 class HandlerEmitter(EffectEmitter):
@@ -463,65 +345,8 @@ def make_handler(
             head = f"internal preserve_nonecc void @{name}_cold({ARGS}) cold nounwind"
             texts.append(cold.definition(head))
             needs.update(cold.declarations)
-    predecoder = _predecoder(name, block, slots, number, relative)
-    needs.update(predecoder.declarations)
+    decoding = predecoder(name, block, slots, number, relative)
+    needs.update(decoding.declarations)
     head = f"void @p_{name}(ptr %cell, i32 %word, i64 %index) nounwind"
-    texts.append(predecoder.definition(head))
+    texts.append(decoding.definition(head))
     return Handler(name, mask, value, "".join(texts), needs, len(forms))
-
-
-class _Predecoder(Emitter):
-    """Emits the computation of static values from the word."""
-
-    def lower(self, value: Value) -> None:
-        if value.op.name == "field":
-            self.names[value] = field_of_word(self, value, "%word")
-        else:
-            result = LOWER[value.op.name](self, value)
-            assert result is not None
-            self.names[value] = result
-
-
-def _predecoder(
-    name: str, block: Block, slots: Slots, number: int, relative: Value | None
-) -> _Predecoder:
-    e = _Predecoder()
-    for value in block.values:
-        if value.is_static and value.constant is None:
-            e.lower(value)
-    for position, (value, register) in enumerate(slots.small):
-        text, bits = e.of(value), value.type.bits
-        if register is not None:
-            scaled = e.tmp(f"mul i64 {text}, {register.stride}")
-            text, bits = e.tmp(f"add i64 {scaled}, {register.offset}"), 64
-        if bits != 16:
-            text = e.tmp(f"{'trunc' if bits > 16 else 'zext'} i{bits} {text} to i16")
-        pointer = e.tmp(f"getelementptr i8, ptr %cell, i64 {SLOT_AT + 2 * position}")
-        e.line(f"store i16 {text}, ptr {pointer}")
-    entry, handler = f"@{name}", str(number)
-    if slots.wide is not None:
-        wide = e.of(slots.wide)
-        if slots.wide.type.bits < 64:
-            wide = e.tmp(f"zext {slots.wide.type} {wide} to i64")
-        if relative is not None and slots.wide is relative.args[-1]:
-            wide, entry, handler = _near_or_far(e, name, wide, number)
-        e.line(f"store i64 {wide}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {IMM_AT}')}")
-    elif relative is not None:
-        raise DoesNotFit("a relative displacement must be the wide slot")
-    e.line(f"store i16 {handler}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {HANDLER_AT}')}")
-    e.line(f"store i32 %word, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {WORD_AT}')}")
-    e.line(f"store ptr {entry}, ptr %cell")
-    e.line("ret void")
-    return e
-
-
-def _near_or_far(e: Emitter, name: str, displacement: str, number: int) -> tuple[str, str, str]:
-    """Choose the near form when the target is in the same page; its slot counts bytes of cells."""
-    here = e.tmp("shl i64 %index, 2")
-    target = e.tmp(f"add i64 {here}, {displacement}")
-    near = e.tmp(f"icmp ult i64 {target}, 4096")
-    cells = e.tmp(f"mul i64 {displacement}, {CELL_BYTES // 4}")
-    wide = e.tmp(f"select i1 {near}, i64 {cells}, i64 {displacement}")
-    entry = e.tmp(f"select i1 {near}, ptr @{name}, ptr @{name}_far")
-    handler = e.tmp(f"select i1 {near}, i16 {number}, i16 {number + 1}")
-    return wide, entry, handler

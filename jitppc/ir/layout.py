@@ -76,7 +76,7 @@ CPU_STATE = np.dtype([
     ("random_state", U64),
     ("deliveries", U64),        # interrupts delivered so far
     ("step_cells", U64, 12),    # two aligned cells for one instruction at a time
-    ("exact", U64),             # stop after exactly the granted instructions (lockstep, single step)
+    ("quiet", U64),             # the next slice begins without a look at interrupts (lockstep)
     ("hot_head", U64), ("hot_tail", U64), ("hot_ring", U64),  # ring of hot entries for the translator
     ("region_insns", U64),      # instructions retired inside regions
     ("table", U64),             # host address of the handler table
@@ -117,7 +117,7 @@ NO_TAG = (1 << 64) - 1
 def offset(field: str, record: np.dtype = CPU_STATE) -> int:
     """Byte offset of a field of a record."""
     assert record.fields is not None
-    return record.fields[field][1]
+    return int(record.fields[field][1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from jitppc.ir.layout import (
     CELL_PAGE_BYTES,
     CELLS_PER_PAGE,
     CODE_CONTEXTS,
+    CODE_MASK,
+    CODE_SHIFT,
     COUNTER,
     GRANULE_LOG2,
     HOT_AGAIN,
@@ -65,7 +67,7 @@ def fetch(cpu: Any) -> None:
         fetch_interrupt(cpu, NOT_RAM)
         return
     cells = cells_of(cpu, real)
-    address = cpu.itlb + ((ea >> U(8)) & U(16368))
+    address = cpu.itlb + ((ea >> U(CODE_SHIFT)) & U(CODE_MASK))
     entry = code_entry(address)
     log_code_fill(cpu, address)
     if ea >> U(62) == U(0) and cpu.msr & (IR | PR) == IR:

@@ -15,6 +15,8 @@ from numba import njit
 
 from jitppc.ir.layout import (
     CODE_CONTEXTS,
+    CODE_MASK,
+    CODE_SHIFT,
     COUNTER,
     DATA_CONTEXTS,
     FILL_LOG,
@@ -249,7 +251,7 @@ def _forget_code(table: Any, start: Any, pages: Any) -> None:
             code_entry(table + U(n) * U(16)).tag = NONE
         else:
             tag = start + U(n) * U(4096)
-            entry = code_entry(table + ((tag >> U(8)) & U(16368)))
+            entry = code_entry(table + ((tag >> U(CODE_SHIFT)) & U(CODE_MASK)))
             if entry.tag == tag:
                 entry.tag = NONE
 

@@ -66,7 +66,9 @@ def run(cpu: Any, pointer: Any) -> None:
         if cpu.retired >= cpu.retired_limit:
             cpu.exit_reason = BUDGET
             return
-        take_interrupts(cpu, pointer)
+        if cpu.quiet == U(0):
+            take_interrupts(cpu, pointer)
+        cpu.quiet = U(0)
         if cpu.msr & TRACING != U(0):
             step(cpu, pointer)
             continue

@@ -1,7 +1,7 @@
 """One instruction at a time, and the trace interrupt. Ref: Book III 7.5.16.
 
-The instruction is predecoded into a pair of cells of the vCPU's own, whose second cell ends the slice, so that
-nothing of tier 0 needs to know about stepping.
+The instruction is predecoded into a pair of cells of the vCPU's own, whose second cell ends the
+slice, so that nothing of tier 0 needs to know about stepping.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from numba import njit, types
 
-from jitppc.ir.layout import offset
+from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, offset
 
 from .code import INFO, fetch, mode_of
 from .host import I, U, address_of, code_entry, load32, page_info, pointer_of
@@ -19,7 +19,9 @@ from .interrupts import deliver
 SINGLE_STEP, BRANCH_TRACE = U(1 << 10), U(1 << 9)
 TRACING = SINGLE_STEP | BRANCH_TRACE
 CELLS_AT = U(offset("step_cells"))
-_step = types.ExternalFunction("jit_step", types.uint64(types.voidptr, types.voidptr, types.uint64, types.uint64))
+_step = types.ExternalFunction(
+    "jit_step", types.uint64(types.voidptr, types.voidptr, types.uint64, types.uint64)
+)
 
 
 @njit
@@ -29,7 +31,7 @@ def word_at_nia(cpu: Any) -> Any:
     fetch(cpu)
     if cpu.deliveries != before:
         return U(1) << U(32)
-    entry = code_entry(cpu.itlb + ((cpu.nia >> U(8)) & U(16368)))
+    entry = code_entry(cpu.itlb + ((cpu.nia >> U(CODE_SHIFT)) & U(CODE_MASK)))
     raw = load32(page_info(entry.cells + INFO).host + (cpu.nia & U(4092)))
     if cpu.little != 0:
         return raw
@@ -39,7 +41,10 @@ def word_at_nia(cpu: Any) -> Any:
 
 @njit
 def step(cpu: Any, pointer: Any) -> None:
-    """Execute the instruction at nia; if MSR asks for it and nothing else happened, the trace interrupt follows."""
+    """Execute the instruction at nia.
+
+    The trace interrupt follows if MSR asks for it and nothing else happened.
+    """
     msr, start, before = cpu.msr, cpu.nia, cpu.deliveries
     cpu.slice = I(1)
     cpu.icount = I(1)
@@ -50,7 +55,8 @@ def step(cpu: Any, pointer: Any) -> None:
         _step(pointer, pointer_of(cells), word, U(0) if mode_of(cpu) == U(0) else U(1))
         cpu.retired += U(1)
         opcode = word >> U(26)
-        is_branch = opcode == U(16) or opcode == U(18) or (opcode == U(19) and cpu.nia != start + U(4))
+        has_jumped = opcode == U(19) and cpu.nia != start + U(4)
+        is_branch = opcode == U(16) or opcode == U(18) or has_jumped
         wanted = msr & SINGLE_STEP != U(0) or (msr & BRANCH_TRACE != U(0) and is_branch)
         if wanted and cpu.deliveries == before:
             deliver(cpu, U(0xD00), cpu.nia, U(0))

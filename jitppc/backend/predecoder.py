@@ -1,0 +1,67 @@
+"""Predecoders: from the block of a row with symbolic fields to the function that fills a cell."""
+
+from __future__ import annotations
+
+from jitppc.ir.block import Block, Value
+from jitppc.ir.layout import CELL_BYTES
+
+from .binding import DoesNotFit, Slots, field_of_word
+from .cells import HANDLER_AT, IMM_AT, SLOT_AT, WORD_AT
+from .lower.emitter import LOWER, Emitter
+
+
+class Predecoder(Emitter):
+    """Emits the computation of static values from the word."""
+
+    def lower(self, value: Value) -> None:
+        if value.op.name == "field":
+            self.names[value] = field_of_word(self, value, "%word")
+        else:
+            result = LOWER[value.op.name](self, value)
+            assert result is not None
+            self.names[value] = result
+
+
+def predecoder(
+    name: str, block: Block, slots: Slots, number: int, relative: Value | None
+) -> Predecoder:
+    e = Predecoder()
+    for value in block.values:
+        if value.is_static and value.constant is None:
+            e.lower(value)
+    for position, (value, register) in enumerate(slots.small):
+        text, bits = e.of(value), value.type.bits
+        if register is not None:
+            scaled = e.tmp(f"mul i64 {text}, {register.stride}")
+            text, bits = e.tmp(f"add i64 {scaled}, {register.offset}"), 64
+        if bits != 16:
+            text = e.tmp(f"{'trunc' if bits > 16 else 'zext'} i{bits} {text} to i16")
+        pointer = e.tmp(f"getelementptr i8, ptr %cell, i64 {SLOT_AT + 2 * position}")
+        e.line(f"store i16 {text}, ptr {pointer}")
+    entry, handler = f"@{name}", str(number)
+    if slots.wide is not None:
+        wide = e.of(slots.wide)
+        if slots.wide.type.bits < 64:
+            wide = e.tmp(f"zext {slots.wide.type} {wide} to i64")
+        if relative is not None and slots.wide is relative.args[-1]:
+            wide, entry, handler = _near_or_far(e, name, wide, number)
+        e.line(f"store i64 {wide}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {IMM_AT}')}")
+    elif relative is not None:
+        raise DoesNotFit("a relative displacement must be the wide slot")
+    e.line(f"store i16 {handler}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {HANDLER_AT}')}")
+    e.line(f"store i32 %word, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {WORD_AT}')}")
+    e.line(f"store ptr {entry}, ptr %cell")
+    e.line("ret void")
+    return e
+
+
+def _near_or_far(e: Emitter, name: str, displacement: str, number: int) -> tuple[str, str, str]:
+    """Choose the near form when the target is in the same page; its slot counts bytes of cells."""
+    here = e.tmp("shl i64 %index, 2")
+    target = e.tmp(f"add i64 {here}, {displacement}")
+    near = e.tmp(f"icmp ult i64 {target}, 4096")
+    cells = e.tmp(f"mul i64 {displacement}, {CELL_BYTES // 4}")
+    wide = e.tmp(f"select i1 {near}, i64 {cells}, i64 {displacement}")
+    entry = e.tmp(f"select i1 {near}, ptr @{name}, ptr @{name}_far")
+    handler = e.tmp(f"select i1 {near}, i16 {number}, i16 {number + 1}")
+    return wide, entry, handler
