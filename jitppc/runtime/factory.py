@@ -22,6 +22,8 @@ def make_vcpu(
     clock: str = "host",
     use_cache: bool = True,
     progress: Progress | None = None,
+    *,
+    paced: bool = False,
 ) -> Vcpu:
     """A vCPU with an engine of its own.
 
@@ -31,6 +33,7 @@ def make_vcpu(
             stops at exact instructions, the reference of -lockstep.
         clock: the Time Base follows the `host`, or retired instructions (`insns`).
         use_cache: tier 0 may come from the object cache, and go there.
+        paced: regions arrive when `translator.tick` says so, so that a run repeats exactly.
         progress: told what is being compiled, how much of it is done, and of how much.
     """
     for what, name, names in (("strategy", strategy, STRATEGIES), ("clock", clock, CLOCKS)):
@@ -40,5 +43,5 @@ def make_vcpu(
     vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
     if strategy == "regions":
         pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
-        vcpu.translator = Translator(engine, memory, vcpu, pool)
+        vcpu.translator = Translator(engine, memory, vcpu, pool, paced=paced)
     return vcpu

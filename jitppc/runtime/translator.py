@@ -10,7 +10,8 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
-from concurrent.futures import Future
+from collections import deque
+from concurrent.futures import Future, wait
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,24 @@ from .workers import WorkerError, WorkerPool
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.004
 REGION_LIMIT, LEVEL = 160, 1
+PACE = 100
 
 
 class Translator:
-    """Compiles what one vCPU finds hot."""
+    """Compiles what one vCPU finds hot.
 
-    def __init__(self, engine: Engine, memory: GuestMemory, vcpu: Vcpu, pool: WorkerPool) -> None:
+    A paced one has no thread: see `tick`.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        memory: GuestMemory,
+        vcpu: Vcpu,
+        pool: WorkerPool,
+        *,
+        paced: bool = False,
+    ) -> None:
         self._engine, self._memory, self._vcpu, self._pool = engine, memory, vcpu, pool
         self._ring = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
         self._state = memory.state[0]
@@ -55,13 +68,17 @@ class Translator:
         self._undecoded = np.array([symbols["decode_me_le64"], symbols["decode_me_any"]], np.uint64)
         self._thread = threading.Thread(target=self._serve, name="jitppc-translator", daemon=True)
         vcpu.state["hot_ring"] = self._ring.ctypes.data
-        self._thread.start()
+        self._ticks = 0
+        self._due: deque[tuple[int, Any, Future[Any]]] = deque()
+        if not paced:
+            self._thread.start()
 
     def close(self) -> None:
         """Stop taking requests, and end the workers."""
         self._stop.set()
         self._vcpu.state["hot_ring"] = 0
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._pool.close()
 
     def statistics(self) -> dict[str, Any]:
@@ -85,12 +102,34 @@ class Translator:
                 key = max(self._wanted, key=lambda k: self._wanted[k][0])
                 self._request(self._wanted.pop(key)[1])
 
+    def tick(self) -> None:
+        """For runs that repeat exactly: what is hot by now is asked for, and what was asked for
+        PACE ticks ago arrives, waited for if need be.
+        """
+        self._ticks += 1
+        state = self._vcpu.state
+        while int(state["hot_tail"]) != int(state["hot_head"]):
+            request = self._ring[int(state["hot_tail"]) % HOT_RING].copy()
+            state["hot_tail"] += np.uint64(1)
+            future = self._submit(request)
+            if future is not None:
+                self._due.append((self._ticks + PACE, request, future))
+        while self._due and self._due[0][0] <= self._ticks:
+            _, request, future = self._due.popleft()
+            wait((future,))
+            self._finished(future, request)
+
     def _request(self, request: Any) -> None:
+        future = self._submit(request)
+        if future is not None:
+            future.add_done_callback(lambda done: self._finished(done, request))
+
+    def _submit(self, request: Any) -> Future[Any] | None:
         info = np.frombuffer(_at(int(request["page"]), PAGE_INFO.itemsize), PAGE_INFO)[0]
         if info["generation"] != request["generation"] or info["mode"] != 0:
-            return
+            return None
         if _identity(request) in self._refused:
-            return
+            return None
         first = int(request["page"]) - PAGE_INFO_OFFSET
         cells = np.frombuffer(_at(first, CELLS_PER_PAGE * CELL_BYTES), CELL)
         has_run = (~np.isin(cells["entry"], self._undecoded)).astype(np.uint8).tobytes()
@@ -99,11 +138,10 @@ class Translator:
             self._under_way += 1
         try:
             index = int(request["index"])
-            future = self._pool.submit("compile_region", page, index, has_run, REGION_LIMIT, LEVEL)
+            return self._pool.submit("compile_region", page, index, has_run, REGION_LIMIT, LEVEL)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
-            return
-        future.add_done_callback(lambda done: self._finished(done, request))
+            return None
 
     def _finished(self, done: Future[Any], request: Any) -> None:
         with self._lock:
@@ -118,7 +156,8 @@ class Translator:
             code, instructions = answer
             placed = self._engine.arena.load([code])[0]
         except ArenaFullError:
-            self._vcpu.state["hot_ring"] = 0         # what is translated stays; the rest is tier 0's
+            # what is translated stays; the rest is tier 0's
+            self._vcpu.state["hot_ring"] = 0
             self._wanted.clear()
             log.warning("the code arena is full after %d regions; no more are made", self.compiled)
             return
