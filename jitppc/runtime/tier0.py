@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jitppc.backend import glue, objects
 from jitppc.backend.lower.effects import METADATA
-from jitppc.backend.lower.floating_functions import slow_module
+from jitppc.backend.lower.floating_slow import slow_module
 from jitppc.backend.tier0 import Handler, make_handler
 from jitppc.frontend.decode import rows
 from jitppc.frontend.routines import ROUTINES
@@ -94,13 +94,23 @@ def generate(exact: bool = False, chunks: int = 12) -> Tier0Text:
 def build(exact: bool = False, progress: Progress | None = None) -> list[bytes]:
     """Compile everything: handlers in worker processes, the native routines and the glue here."""
     text = generate(exact)
-    report = progress or (lambda _what, _done, _total: None)
-    total = len(text.modules) + 1
     with contextlib.closing(WorkerPool(2, niceness=0)) as pool:
         futures = [pool.submit("compile_module", module, 1) for module in text.modules]
-        from jitppc.runtime.native.exports import native_ir
-        main = objects.compile_text(text.glue, 2, tuple(native_ir()))
-        report("compiling the interpreter", 1, total)
-        for done, _future in enumerate(concurrent.futures.as_completed(futures), 2):
-            report("compiling the interpreter", done, total)
+        from jitppc.runtime.native.exports import native_ir, routines
+
+        natives: list[str] = []
+        total = len(routines()) + len(futures)
+
+        def report() -> None:
+            done = len(natives) // 2 + sum(future.done() for future in futures)
+            if progress is not None:
+                progress("compiling the interpreter", done, total)
+
+        report()
+        for pair in native_ir():
+            natives += pair
+            report()
+        main = objects.compile_text(text.glue, 2, tuple(natives))
+        for _future in concurrent.futures.as_completed(futures):
+            report()
         return [main] + [future.result() for future in futures]

@@ -5,7 +5,7 @@ Only this file pays for Numba at run time, and only when the object has to be co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -112,8 +112,8 @@ def routines() -> dict[str, tuple[Any, Any]]:
     return table
 
 
-def native_ir() -> list[str]:
-    """LLVM IR of all routines: Numba's inner functions, and for each a symbol of ours to call it.
+def native_ir() -> Iterator[tuple[str, str]]:
+    """LLVM IR of each routine: Numba's inner functions, and a symbol of ours that calls them.
 
     Numba's own C wrapper reports exceptions to Python; our routines raise none, so the wrapper is
     made internal, and LLVM drops it with all its references to the interpreter.
@@ -121,16 +121,13 @@ def native_ir() -> list[str]:
     # Numba insists on linking; the real ones come with the glue
     for name in ("jit_anchor", "jit_enter", "jit_step"):
         llvm.add_symbol(name, 1)
-    texts = []
     for symbol, (signature, function) in routines().items():
         compiled = cfunc(signature, nopython=True)(function)
         module = llvm.parse_assembly(compiled._library.get_llvm_str())
         module.get_function(compiled.native_name).linkage = "internal"
         inner = compiled.native_name.removeprefix("cfunc.")
         kinds = ["ptr" if a == P else "i64" for a in signature.args]
-        texts.append(str(module))
-        texts.append(_entry(symbol, inner, kinds))
-    return texts
+        yield str(module), _entry(symbol, inner, kinds)
 
 
 def _entry(symbol: str, inner: str, kinds: list[str]) -> str:
