@@ -35,7 +35,9 @@ I1, I8, I16, I32, I64, I128 = (Type(n) for n in (1, 8, 16, 32, 64, 128))
 NOTHING = Type(0)
 
 BY_NAME = {str(t): t for t in (I1, I8, I16, I32, I64, I128)}
-BY_BITS = {t.bits: t for t in BY_NAME.values()}
+#: never the type of a guest's value: room for products inside lowered functions
+I256 = Type(256)
+BY_BITS = {t.bits: t for t in (*BY_NAME.values(), I256)}
 
 
 def signed(value: int, bits: int) -> int:

@@ -1,4 +1,4 @@
-"""The lowered floating-point ops compute what `evaluate` says: on integers, with host arithmetic, and compiled."""
+"""The lowered floating-point ops compute what `evaluate` says: on integers, on the host, compiled."""
 
 import ctypes
 import functools
@@ -6,25 +6,41 @@ import random
 
 import llvmlite.binding as llvm
 import pytest
-from floating_operands import VARIANTS, a_number, an_fpscr, operands_of
+from floating_operands import (
+    QUAD_VARIANTS,
+    VARIANTS,
+    a_number,
+    operands_of,
+    quad_operands_of,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jitppc.backend.lower import floating_quad
 from jitppc.backend.lower.emitter import LOWER, Emitter
-from jitppc.backend.lower.floating_functions import FAST, SOFT, slow_module
+from jitppc.backend.lower.floating_functions import FAST, SOFT, parameters_of
+from jitppc.backend.lower.floating_slow import slow_module
 from jitppc.ir.block import Value
 from jitppc.ir.builder import OpsMixin
+from jitppc.ir.fpscr import NO_RESULT
 from jitppc.ir.ops import OPS
-from jitppc.ir.ops.row import Op
 from jitppc.ir.types import I32, I64, I128
 
-PARAMETER = Op("parameter", (), "attr", "An operand.")
 MASK = 2**64 - 1
 CONVERSIONS = ("double_of_single", "single_of_double", "double_of_half")
+ENTRIES = [
+    *VARIANTS,
+    *((c, None) for c in CONVERSIONS),
+    *((name + end, attr) for name, attr in QUAD_VARIANTS for end in ("", "_status")),
+]
 
 
 def shown(packed):
     return f"{packed >> 64:x}:{packed & MASK:016x}"
+
+
+def constants(b, name, operands):
+    return [b.const(x, type_) for x, type_ in zip(operands, OPS[name].args, strict=True)]
 
 
 @pytest.mark.parametrize(("name", "attr"), VARIANTS)
@@ -34,77 +50,112 @@ def test_integer_and_host_forms_agree_with_evaluate(name, attr):
         operands = operands_of(name, source)
         expected = OPS[name].evaluate(I64, attr, *operands)
         b = OpsMixin()
-        values = [b.const(x) for x in operands]
-        assert shown(SOFT[name](attr, b, *values).constant) == shown(expected), operands
+        values = constants(b, name, operands)
+        assert shown(expected) == shown(SOFT[name](attr, b, *values).constant), operands
         if name in FAST:
             ok, result = FAST[name](attr, b, *values)
             if ok.constant:
-                assert shown(result.constant) == shown(expected), operands
+                assert shown(expected) == shown(result.constant), operands
+
+
+@pytest.mark.parametrize(("name", "attr"), QUAD_VARIANTS)
+def test_integer_forms_of_quads_agree_with_evaluate(name, attr):
+    source = random.Random(f"{name}{attr}")
+    for _ in range(60):
+        operands = quad_operands_of(name, source)
+        b = OpsMixin()
+        number, status = floating_quad.computed(name, attr, b, *constants(b, name, operands))
+        expected = OPS[name + "_status"].evaluate(I64, attr, *operands)
+        assert hex(expected) == hex(status.constant), operands
+        if not expected & NO_RESULT:
+            expected = OPS[name].evaluate(I64, attr, *operands)
+            assert hex(expected) == hex(number.constant), operands
+
+
+def function_of(number, name, attr):
+    """Text of `void f(const i128 *operands, i128 *result)`, and what it needs."""
+    e, row = Emitter(), OPS[name]
+    parameters = parameters_of(row.args)
+    for index, parameter in enumerate(parameters):
+        pointer = e.tmp(f"getelementptr i128, ptr %in, i64 {index}")
+        e.names[parameter] = e.tmp(f"load {parameter.type}, ptr {pointer}, align 8")
+    result = LOWER[name](e, Value(row, row.result, tuple(parameters), attr, False))
+    if row.result != I128:
+        result = e.tmp(f"zext {row.result} {result} to i128")
+    e.line(f"store i128 {result}, ptr %out, align 8")
+    e.line("ret void")
+    return e.definition(f"void @f{number}(ptr %in, ptr %out)"), e.declarations
 
 
 @functools.cache
 def compiled():
-    """One native function `void f(const i64 *operands, i128 *result)` for each variant."""
+    """A native function for each entry."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     needs, text = {}, []
-    for number, (name, attr) in enumerate([*VARIANTS, *((c, None) for c in CONVERSIONS)]):
-        e, row = Emitter(), OPS[name]
-        parameters = [Value(PARAMETER, kind, (), kind.bits, False) for kind in row.args]
-        for index, parameter in enumerate(parameters):
-            pointer = e.tmp(f"getelementptr i64, ptr %in, i64 {index}")
-            e.names[parameter] = e.tmp(f"load {parameter.type}, ptr {pointer}")
-        result = LOWER[name](e, Value(row, row.result, tuple(parameters), attr, False))
-        if row.result != I128:
-            result = e.tmp(f"zext {row.result} {result} to i128")
-        e.line(f"store i128 {result}, ptr %out, align 8")
-        needs |= e.declarations
-        text.append(f"define void @f{number}(ptr %in, ptr %out) {{\n" + "\n".join(e.lines) + "\n ret void\n}")
+    for number, (name, attr) in enumerate(ENTRIES):
+        definition, declarations = function_of(number, name, attr)
+        needs |= declarations
+        text.append(definition)
     module = llvm.parse_assembly("\n".join([*needs.values(), *text]))
     module.link_in(llvm.parse_assembly(slow_module(needs)))
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1)
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1
+    )
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     builder.getModulePassManager().run(module, builder)
     return llvm.create_mcjit_compiler(module, machine)
 
 
-def call(number, operands):
+def call(name, attr, operands):
     """The result of a native function."""
-    address = compiled().get_function_address(f"f{number}")
+    address = compiled().get_function_address(f"f{ENTRIES.index((name, attr))}")
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(address)
-    given_, result = (ctypes.c_uint64 * len(operands))(*operands), (ctypes.c_uint64 * 2)()
+    words = [word for x in operands for word in (x & MASK, x >> 64)]
+    given_, result = (ctypes.c_uint64 * len(words))(*words), (ctypes.c_uint64 * 2)()
     function(given_, result)
     return result[1] << 64 | result[0]
 
 
-@pytest.mark.parametrize("number", range(len(VARIANTS)), ids=lambda n: "{}-{}".format(*VARIANTS[n]))
-def test_compiled_form_agrees_with_evaluate(number):
-    name, attr = VARIANTS[number]
-    source = random.Random(number)
+@pytest.mark.parametrize(("name", "attr"), VARIANTS)
+def test_compiled_form_agrees_with_evaluate(name, attr):
+    source = random.Random(f"compiled {name} {attr}")
     for _ in range(400):
         operands = operands_of(name, source)
         expected = OPS[name].evaluate(I64, attr, *operands)
-        assert shown(call(number, operands)) == shown(expected), [hex(x) for x in operands]
+        assert shown(expected) == shown(call(name, attr, operands)), [hex(x) for x in operands]
 
 
-@given(st.sampled_from(range(len(VARIANTS))), st.lists(st.integers(0, MASK), min_size=4, max_size=4))
+@pytest.mark.parametrize(("name", "attr"), QUAD_VARIANTS)
+def test_compiled_quads_agree_with_evaluate(name, attr):
+    source = random.Random(f"compiled {name} {attr}")
+    for _ in range(150):
+        operands = quad_operands_of(name, source)
+        status = OPS[name + "_status"].evaluate(I64, attr, *operands)
+        shown_operands = [hex(x) for x in operands]
+        assert hex(status) == hex(call(name + "_status", attr, operands)), shown_operands
+        if not status & NO_RESULT:
+            expected = OPS[name].evaluate(I64, attr, *operands)
+            assert hex(expected) == hex(call(name, attr, operands)), shown_operands
+
+
+@given(st.sampled_from(VARIANTS), st.lists(st.integers(0, MASK), min_size=4, max_size=4))
 @settings(max_examples=500)
-def test_compiled_form_agrees_on_any_bits(number, words):
-    name, attr = VARIANTS[number]
-    operands = [*words[:len(OPS[name].args) - 1], words[3] & 0xFF]
-    assert shown(call(number, operands)) == shown(OPS[name].evaluate(I64, attr, *operands))
+def test_compiled_form_agrees_on_any_bits(variant, words):
+    name, attr = variant
+    operands = [*words[: len(OPS[name].args) - 1], words[3] & 0xFF]
+    expected = OPS[name].evaluate(I64, attr, *operands)
+    assert shown(expected) == shown(call(name, attr, operands))
 
 
 @pytest.mark.parametrize("name", CONVERSIONS)
 def test_conversions_of_formats_agree_with_evaluate(name):
-    source = random.Random(name)
-    row, number = OPS[name], len(VARIANTS) + CONVERSIONS.index(name)
+    source, row = random.Random(name), OPS[name]
     for _ in range(2000):
         x = a_number(source)
         x = source.choice((x, x >> 32, x >> 48)) & row.args[0].mask
-        assert row.evaluate(row.args[0], None, x) == call(number, [x]) & row.result.mask, hex(x)
+        assert row.evaluate(row.args[0], None, x) == call(name, None, [x]), hex(x)
 
 
 def test_single_of_double_undoes_double_of_single():
@@ -113,8 +164,3 @@ def test_single_of_double_undoes_double_of_single():
         x = source.getrandbits(32)
         y = OPS["double_of_single"].evaluate(I32, None, x)
         assert x == OPS["single_of_double"].evaluate(I64, None, y)
-
-
-def test_fpscr_operands_are_consistent():
-    source = random.Random(6)
-    assert all(an_fpscr(source) < 2**32 for _ in range(100))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from jitppc.ir.block import Value
 
-from . import floating_functions
+from . import floating_functions, floating_quad
 from .emitter import Emitter, lowers
 
-__all__ = ["floating_functions"]
+__all__ = ["floating_functions", "floating_quad"]
 
 HOST = {"d_add": "fadd", "d_sub": "fsub", "d_mul": "fmul", "d_div": "fdiv"}
 INFINITY = 0x7FF << 52

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from jitppc.ir.block import Value
 from jitppc.ir.fpscr import FPSCR
-from jitppc.ir.ops.floating import limits
+from jitppc.ir.ops.floating_status import limits
 
 from .floating_soft import INFINITY, SIGN, B, flag, not_
 

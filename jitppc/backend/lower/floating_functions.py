@@ -1,14 +1,14 @@
 """The f_ ops as LLVM functions: a fast one that is inlined, and a slow one it calls in unusual cases.
 
 Both are made from the builder's text of floating_fast.py and floating_soft.py. The fast one is
-internal to each module that needs it; the slow one is declared there, and defined once in the
-module `slow_module` that is compiled with tier 0.
+internal to each module that needs it; the slow one is declared there, and defined once
+(floating_slow.py).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jitppc.ir.block import Block, Value
@@ -16,7 +16,7 @@ from jitppc.ir.builder import OpsMixin
 from jitppc.ir.ieee import DOUBLE, HALF, SINGLE
 from jitppc.ir.ops import OPS
 from jitppc.ir.ops.row import Op
-from jitppc.ir.types import I64
+from jitppc.ir.types import Type
 
 from . import floating_fast as fast
 from . import floating_soft as soft
@@ -61,8 +61,9 @@ SOFT: dict[str, Callable[..., Value]] = {
 }
 
 
-def _parameters(count: int) -> list[Value]:
-    return [Value(PARAMETER, I64, (), 64, False) for _ in range(count)]
+def parameters_of(types: Sequence[Type]) -> list[Value]:
+    """Values that stand for a function's parameters."""
+    return [Value(PARAMETER, type_, (), type_.bits, False) for type_ in types]
 
 
 def _live(block: Block, results: tuple[Value, ...]) -> list[Value]:
@@ -73,7 +74,7 @@ def _live(block: Block, results: tuple[Value, ...]) -> list[Value]:
     return [value for value in block.values if value in live]
 
 
-def _body(e: Emitter, b: OpsMixin, parameters: list[Value], results: tuple[Value, ...]) -> None:
+def emit_body(e: Emitter, b: OpsMixin, parameters: list[Value], results: tuple[Value, ...]) -> None:
     """Lower what the results need."""
     for number, parameter in enumerate(parameters):
         e.names[parameter] = f"%x{number}"
@@ -87,6 +88,11 @@ def symbol(name: str, attr: Any) -> str:
     """The function's name for an op with this attribute."""
     parts = attr if isinstance(attr, tuple) else (attr,)
     return ".".join((name, *(str(int(p)) if isinstance(p, bool) else str(p) for p in parts)))
+
+
+def _signature(name: str) -> str:
+    """Parameters of the functions of an op."""
+    return ", ".join(f"i64 %x{n}" for n in range(len(OPS[name].args)))
 
 
 def _signature(name: str) -> str:
@@ -112,9 +118,9 @@ def functions(name: str, attr: Any) -> dict[str, str]:
     needs = {slow: declaration}
     if name not in FAST:
         return needs | {symbol(name, attr): f"{head} {{\n %r = {call}\n ret i128 %r\n}}"}
-    b, e, values = OpsMixin(), Emitter(), _parameters(len(OPS[name].args))
+    b, e, values = OpsMixin(), Emitter(), parameters_of(OPS[name].args)
     ok, result = FAST[name](attr, b, *values)
-    _body(e, b, values, (ok, result))
+    emit_body(e, b, values, (ok, result))
     lines = "\n".join(e.lines)
     needs[symbol(name, attr)] = (
         f"{head} {{\n{lines}\n br i1 {e.of(ok)}, label %fast, label %slow\n"
@@ -122,18 +128,14 @@ def functions(name: str, attr: Any) -> dict[str, str]:
     return needs | e.declarations
 
 
-def slow_module(names: Iterable[str]) -> str:
-    """Definitions of the slow functions among the names that modules need."""
-    needs, text = {}, []
-    for slow in sorted(name for name in set(names) if name.endswith(SLOW)):
-        name, attr = _of_symbol(slow.removesuffix(SLOW))
-        b, e, values = OpsMixin(), Emitter(), _parameters(len(OPS[name].args))
-        result = SOFT[name](attr, b, *values)
-        _body(e, b, values, (result,))
-        e.line(f"ret i128 {e.of(result)}")
-        needs |= e.declarations
-        text.append(e.definition(f'i128 @"{slow}"({_signature(name)}) cold nounwind memory(none)'))
-    return "\n".join([*needs.values(), *text])
+def definition(name: str, attr: Any) -> tuple[str, dict[str, str]]:
+    """The slow function, and what it needs declared."""
+    b, e, values = OpsMixin(), Emitter(), parameters_of(OPS[name].args)
+    result = SOFT[name](attr, b, *values)
+    emit_body(e, b, values, (result,))
+    e.line(f"ret i128 {e.of(result)}")
+    head = f'i128 @"{symbol(name, attr)}{SLOW}"({_signature(name)}) cold nounwind memory(none)'
+    return e.definition(head), e.declarations
 
 
 @lowers(*SOFT)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from jitppc.ir.block import Value
 from jitppc.ir.fpscr import FPSCR
 from jitppc.ir.ieee import DOUBLE, Format
-from jitppc.ir.ops.floating import MODES, limits
+from jitppc.ir.ops.floating import MODES
+from jitppc.ir.ops.floating_status import limits
 
 from .floating_soft import (
     FRACTION,

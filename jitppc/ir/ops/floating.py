@@ -12,29 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .. import ieee
-from ..fpscr import FPSCR, NO_RESULT, with_summaries
-from ..ieee import DOUBLE, HALF, SINGLE, Result, Rounding
-from ..types import I1, I32, I64, I128, Type, signed
+from jitppc.ir import ieee
+from jitppc.ir.fpscr import FPSCR
+from jitppc.ir.ieee import DOUBLE, HALF, SINGLE, Result, Rounding
+from jitppc.ir.types import I1, I32, I64, I128, Type, signed
+
+from . import floating_quad
+from .floating_status import limits, settled, signalling, unrounded
 from .row import Op
 
 PRECISION = {64: DOUBLE, 32: SINGLE}
 MODES = {"nearest": ieee.NEAREST, "zero": ieee.TO_ZERO, "up": ieee.UP, "down": ieee.DOWN, "away": ieee.NEAR_AWAY}
-
-
-def settled(fpscr: int, r: Result) -> int:
-    """The FPSCR after an operation with this result, with NO_RESULT. Ref: Book I 4.4."""
-    forbidden = bool((r.exceptions & FPSCR.INVALID and fpscr & FPSCR.VE)
-                     or (r.exceptions & FPSCR.ZX and fpscr & FPSCR.ZE))
-    new = (fpscr & ~(FPSCR.FR | FPSCR.FI)) | r.exceptions
-    if r.exceptions & ~fpscr:
-        new |= FPSCR.FX
-    if forbidden:
-        return with_summaries(new) | NO_RESULT
-    if r.fprf is not None:
-        new = new & ~FPSCR.FPRF | r.fprf
-    new |= (FPSCR.FI if r.fi else 0) | (FPSCR.FR if r.fr else 0)
-    return with_summaries(new)
 
 
 def _packed(fpscr: int, r: Result) -> int:
@@ -76,11 +64,6 @@ def _from_integer(_t: Type, attr: tuple[bool, int], x: int, fpscr: int) -> int:
     return _packed(fpscr, ieee.from_integer(DOUBLE, value, Rounding(PRECISION[precision], fpscr)))
 
 
-def limits(is_signed: bool, bits: int) -> tuple[int, int]:
-    """The least and the greatest integer of a type."""
-    return (-1 << (bits - 1), (1 << (bits - 1)) - 1) if is_signed else (0, (1 << bits) - 1)
-
-
 def _to_integer(_t: Type, attr: tuple[bool, int, bool], x: int, fpscr: int) -> int:
     is_signed, bits, truncates = attr
     mode = ieee.TO_ZERO if truncates else fpscr & FPSCR.RN
@@ -94,27 +77,17 @@ def _to_integral(_t: Type, mode: str, x: int, fpscr: int) -> int:
     return _packed(fpscr, ieee.to_integral(DOUBLE, x, MODES[mode]))
 
 
-def _signalling(operands: tuple[int, ...]) -> int:
-    return FPSCR.VXSNAN if any(DOUBLE.is_signalling(x) for x in operands) else 0
-
-
-def _unrounded(fpscr: int, exceptions: int, bits: int) -> int:
-    """pack(FPSCR, bits) of operations that have no FR, FI and FPRF."""
-    kept = fpscr & (FPSCR.FR | FPSCR.FI)
-    return (settled(fpscr, Result(bits, None, exceptions)) | kept) << 64 | bits
-
-
 def _compare(_t: Type, ordered: bool, x: int, y: int, fpscr: int) -> int:
     code = ieee.compare(DOUBLE, x, y)
-    exceptions = _signalling((x, y))
+    exceptions = signalling(DOUBLE, (x, y))
     if ordered and code == 1 and not (exceptions and fpscr & FPSCR.VE):
         exceptions |= FPSCR.VXVC
-    return _unrounded(fpscr & ~FPSCR.FPCC | code << 12, exceptions, code)
+    return unrounded(fpscr & ~FPSCR.FPCC | code << 12, exceptions) << 64 | code
 
 
 def _extremum(_t: Type, kind: str, x: int, y: int, fpscr: int) -> int:
     """`kind` is max or min, with a c (as C's ?: does it) or a j (as Java does it) behind."""
-    exceptions = _signalling((x, y))
+    exceptions = signalling(DOUBLE, (x, y))
     nan_x, nan_y = DOUBLE.is_nan(x), DOUBLE.is_nan(y)
     sign = -1 if kind.startswith("min") else 1
     a, c = sign * ieee.order(DOUBLE, x), sign * ieee.order(DOUBLE, y)
@@ -134,7 +107,7 @@ def _extremum(_t: Type, kind: str, x: int, y: int, fpscr: int) -> int:
         bits = x | y if sign < 0 else x & y
     else:
         bits = x if a > c else y
-    return _unrounded(fpscr, exceptions, bits)
+    return unrounded(fpscr, exceptions) << 64 | bits
 
 
 ONE = 0x3FF << 52
@@ -223,5 +196,6 @@ ROWS: tuple[Op, ...] = (
        lambda t, a, x: ieee.from_integer(DOUBLE, signed(x, 64), Rounding(DOUBLE)).bits),
     Op("d_to_int", (I64,), I64, "Truncated to a signed integer; open unless |x| < 2**63.", _d_to_int),
     Op("d_lt", (I64, I64), I1, "x < y; 0 with a NaN.", lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 8)),
+    *floating_quad.ROWS,
     Op("d_eq", (I64, I64), I1, "x == y; 0 with a NaN.", lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 2)),
 )

@@ -1,0 +1,90 @@
+"""Lowering of quad-precision ops: one function for number and FPSCR, called by both ops of a pair.
+
+LLVM makes one call of the two. The functions are all slow ones (floating_slow.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jitppc.ir.block import Value
+from jitppc.ir.builder import OpsMixin
+from jitppc.ir.ops import OPS
+
+from . import floating_soft_quad as quad
+from .emitter import Emitter, lowers
+from .floating_functions import SLOW, emit_body, parameters_of, symbol
+
+STATUS = "_status"
+Pair = tuple[Value, Value]
+
+
+def _binary(a: Any, b: quad.B, x: Value, y: Value, fpscr: Value) -> quad.Outcome:
+    kind, odd = a
+    if kind in ("add", "sub"):
+        return quad.add(b, kind == "sub", bool(odd), x, y, fpscr)
+    return (quad.multiply if kind == "mul" else quad.divide)(b, bool(odd), x, y, fpscr)
+
+
+#: op -> (attribute, builder, operands) -> what `finished` takes
+OUTCOMES: dict[str, Callable[..., quad.Outcome]] = {
+    "q_binary": _binary,
+    "q_fma": lambda a, b, *v: quad.multiply_add(b, a[0], bool(a[1]), *v),
+    "q_sqrt": lambda a, b, *v: quad.square_root(b, bool(a), *v),
+    "q_integral": lambda a, b, *v: quad.integral(b, bool(a), *v),
+    "q_extended": lambda a, b, *v: quad.extended(b, *v),
+    "q_to_double": lambda a, b, *v: quad.to_double(b, bool(a), *v),
+    "q_of_double": lambda a, b, *v: quad.of_double(b, *v),
+    "q_of_int": lambda a, b, *v: quad.of_integer(b, bool(a), *v),
+}
+
+
+NAMES = (*OUTCOMES, "q_to_int", "q_compare")
+
+
+def computed(name: str, attr: Any, b: quad.B, *operands: Value) -> Pair:
+    """Number and FPSCR of an operation."""
+    if name == "q_to_int":
+        return quad.to_integer(b, *attr, *operands)
+    if name == "q_compare":
+        return quad.compare(b, bool(attr), *operands)
+    return quad.finished(b, operands[-1], OUTCOMES[name](attr, b, *operands))
+
+
+def number_type(name: str) -> str:
+    """The type of the number an op gives."""
+    return str(OPS[name].result)
+
+
+def declaration(name: str, attr: Any) -> str:
+    """The function of a pair of ops, for a module that calls it."""
+    parameters = ", ".join(str(t) for t in OPS[name].args)
+    return (f'declare {{{number_type(name)}, i64}} @"{symbol(name, attr)}{SLOW}"({parameters}) '
+            "cold nounwind memory(none)")
+
+
+def definition(name: str, attr: Any) -> tuple[str, dict[str, str]]:
+    """The function of a pair of ops, and what it needs declared."""
+    b, e, kinds = OpsMixin(), Emitter(), OPS[name].args
+    values = parameters_of(kinds)
+    number, status = computed(name, attr, b, *values)
+    emit_body(e, b, values, (number, status))
+    pair = f"{{{number.type}, i64}}"
+    first = e.tmp(f"insertvalue {pair} undef, {number.type} {e.of(number)}, 0")
+    both = e.tmp(f"insertvalue {pair} {first}, i64 {e.of(status)}, 1")
+    e.line(f"ret {pair} {both}")
+    signature = ", ".join(f"{kind} %x{n}" for n, kind in enumerate(kinds))
+    head = f'{pair} @"{symbol(name, attr)}{SLOW}"({signature}) cold nounwind memory(none)'
+    return e.definition(head), e.declarations
+
+
+@lowers(*(name + suffix for name in NAMES for suffix in ("", STATUS)))
+def _call(e: Emitter, v: Value) -> str:
+    name = v.op.name.removesuffix(STATUS)
+    callee = symbol(name, v.attr) + SLOW
+    e.need(callee, declaration(name, v.attr))
+    operands = ", ".join(f"{a.type} {e.of(a)}" for a in v.args)
+    pair = f"{{{number_type(name)}, i64}}"
+    result = e.tmp(f'call {pair} @"{callee}"({operands})')
+    return e.tmp(f"extractvalue {pair} {result}, {int(v.op.name.endswith(STATUS))}")
