@@ -22,6 +22,7 @@ from jitppc.ir.layout import (
     CELL,
     CELLS_PER_PAGE,
     INTERRUPTS,
+    LPCR,
     MSR,
     NO_TAG,
     PAGE_INFO,
@@ -30,7 +31,7 @@ from jitppc.ir.layout import (
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.exits import Exit
 from jitppc.runtime.memory import GuestMemory
-from jitppc.runtime.vcpu import LPCR_ILE, Vcpu
+from jitppc.runtime.vcpu import Vcpu
 from jitppc.runtime.worker import compile_region
 
 RAM = 512 << 10
@@ -87,7 +88,7 @@ def program_state(seed: int, mode_name: str) -> np.ndarray:
     state[0]["gpr"][INDEX] = source.randrange(0x200) & -source.choice((1, 16, 16, 16))
     state[0]["spr"][9] = source.randrange(1, 12)
     state[0]["pvr"] = PVR
-    state[0]["lpcr"] = LPCR_ILE if bits & MSR.LE else 0
+    state[0]["lpcr"] = LPCR.ILE if bits & MSR.LE else 0
     set_msr(state[0], bits | FACILITIES | MSR.ME | MSR.RI)
     return state
 
