@@ -32,7 +32,11 @@ VARIANTS = [
 QUAD_VARIANTS = [
     *(("q_binary", (kind, odd)) for kind in ("add", "sub", "mul", "div") for odd in BOTH),
     *(("q_fma", (kind, odd)) for kind in KINDS for odd in BOTH),
-    *((name, flag) for name in ("q_sqrt", "q_integral", "q_to_double", "q_of_int") for flag in BOTH),
+    *(
+        (name, flag)
+        for name in ("q_sqrt", "q_integral", "q_to_double", "q_of_int")
+        for flag in BOTH
+    ),
     ("q_extended", None),
     ("q_of_double", None),
     *(("q_to_int", (is_signed, bits)) for is_signed in BOTH for bits in (64, 32)),
@@ -115,7 +119,7 @@ def operands_of(name: str, source: random.Random) -> list[int]:
     numbers = [a_number(source) for _ in range(len(OPS[name].args) - 1)]
     if source.randrange(2):
         numbers = [ieee.rounded_to(DOUBLE, x, Rounding(SINGLE)).bits for x in numbers]
-    if name == "f_fma" and source.randrange(3) == 0:          # near cancellation
+    if name == "f_fma" and source.randrange(3) == 0:  # near cancellation
         numbers[2] = _near_product(source, DOUBLE, *numbers[:2])
     return [*numbers, an_fpscr(source)]
 

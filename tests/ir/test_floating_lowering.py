@@ -1,4 +1,5 @@
-"""The lowered floating-point ops compute what `evaluate` says: on integers, on the host, compiled."""
+"""The lowered floating-point ops compute what `evaluate` says: on integers, on the host, compiled.
+"""
 
 import ctypes
 import functools
@@ -75,7 +76,7 @@ def test_integer_forms_of_quads_agree_with_evaluate(name, attr):
 def function_of(number, name, attr):
     """Text of `void f(const i128 *operands, i128 *result)`, and what it needs."""
     e, row = Emitter(), OPS[name]
-    parameters = parameters_of(row.args)
+    parameters = parameters_of(name)
     for index, parameter in enumerate(parameters):
         pointer = e.tmp(f"getelementptr i128, ptr %in, i64 {index}")
         e.names[parameter] = e.tmp(f"load {parameter.type}, ptr {pointer}, align 8")

@@ -1,6 +1,8 @@
-"""Lowering of floating-point ops that are an instruction or a few: moves between formats, and host arithmetic.
+"""Lowering of floating-point ops that are an instruction or a few: moves between formats, and host
+arithmetic.
 
-Host arithmetic runs with MXCSR as the operating system gives it: nearest even, denormals kept, exceptions masked.
+Host arithmetic runs with MXCSR as the operating system gives it: nearest even, denormals kept,
+exceptions masked.
 """
 
 from __future__ import annotations
@@ -89,7 +91,9 @@ def _double_of_single(e: Emitter, v: Value) -> str:
 
 @lowers("double_of_half")
 def _double_of_half(e: Emitter, v: Value) -> str:
-    """The half's bits, moved to where a double has them, are the number times 2**-1008, denormals included."""
+    """The half's bits, moved to where a double has them, are the number times 2**-1008, denormals
+    included.
+    """
     x = e.of(v.args[0])
     sign = e.tmp(f"shl i64 {e.tmp(f'and i64 {x}, {1 << 15}')}, 48")
     fraction = e.tmp(f"shl i64 {e.tmp(f'and i64 {x}, {(1 << 10) - 1}')}, 42")

@@ -1,9 +1,11 @@
-"""Floating-point operations with host arithmetic, for ordinary cases: RN is nearest, XE is off, and operands and result
-are numbers well inside the range (or zeros). MXCSR is not touched: what rounding took away is computed exactly, with
-Dekker's and Knuth's error-free transformations, and its sign gives FR, its being zero FI.
+"""Floating-point operations with host arithmetic, for ordinary cases: RN is nearest, XE is off, and
+operands and result are numbers well inside the range (or zeros). MXCSR is not touched: what
+rounding took away is computed exactly, with Dekker's and Knuth's error-free transformations, and
+its sign gives FR, its being zero FI.
 
-Each function returns (i1: this was an ordinary case, pack(FPSCR, bits)); the second is void without the first.
-Ref: J.-M. Muller et al., Handbook of Floating-Point Arithmetic, 4.3, 4.4; Boldo & Muller, ErrFma.
+Each function returns (i1: this was an ordinary case, pack(FPSCR, bits)); the second is void without
+the first. Ref: J.-M. Muller et al., Handbook of Floating-Point Arithmetic, 4.3, 4.4; Boldo &
+Muller, ErrFma.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from jitppc.ir.ops.floating_status import limits
 from .floating_soft import INFINITY, SIGN, B, flag, not_
 
 Fast = tuple[Value, Value]
-#: exponent fields: results above SAFE have an exact remainder; below HUGE nothing on the way overflows
+#: exponent fields: results above SAFE have an exact remainder; below HUGE nothing on the way
+#: overflows
 SAFE, HUGE, LARGEST = 128, 2000, 2045
 #: the exponents of normal singles, in doubles
 SINGLE_LOWEST, SINGLE_HIGHEST = 1023 - 126, 1023 + 127
@@ -63,14 +66,19 @@ def delivered(b: B, ok: Value, fpscr: Value, bits: Value, error: Value) -> Fast:
     return ok, b.pack(said(b, fpscr, fi, fr, class_of_number(b, bits, is_zero(b, bits))), bits)
 
 
-def delivered_single(b: B, ok: Value, fpscr: Value, near: Value, error: Value, negate: bool = False) -> Fast:
+def delivered_single(
+    b: B, ok: Value, fpscr: Value, near: Value, error: Value, negate: bool = False
+) -> Fast:
     """The same, rounded once to single: first the double is made odd when it is inexact."""
     step = b.select(b.slt(b.xor(error, near), 0), b.const(-1), b.const(1))
     uneven = b.and_(not_(b, is_zero(b, error)), b.eq(b.and_(near, 1), 0))
     odd = b.select(uneven, b.add(near, step), near)
     bits = b.d_single(odd)
     zero = is_zero(b, odd)
-    within = b.and_(b.ule(b.const(SINGLE_LOWEST), exponent(b, odd)), b.ule(exponent(b, bits), b.const(SINGLE_HIGHEST)))
+    within = b.and_(
+        b.ule(b.const(SINGLE_LOWEST), exponent(b, odd)),
+        b.ule(exponent(b, bits), b.const(SINGLE_HIGHEST)),
+    )
     ok = b.and_(ok, b.or_(within, zero))
     fi, fr = b.ne(bits, odd), b.ult(odd, bits)
     bits = b.xor(bits, SIGN) if negate else bits
@@ -92,7 +100,7 @@ def settle(b: B, precision: int, ok: Value, fpscr: Value, near: Value, error: Va
 
 
 def add(b: B, precision: int, x: Value, y: Value, fpscr: Value, *, subtract: bool = False) -> Fast:
-    """x + y. Sums that are small are exact; a denormal one is left to the slow path for its class."""
+    """x + y. Small sums are exact; a denormal one is left to the slow path, for its class."""
     near, error = rounded_sum(b, x, b.xor(y, SIGN) if subtract else y)
     ok = b.or_(between(b, exponent(b, near), 1, LARGEST), is_zero(b, near))
     return settle(b, precision, b.and_(ok, is_ordinary(b, fpscr)), fpscr, near, error)
@@ -116,7 +124,9 @@ def divide(b: B, precision: int, x: Value, y: Value, fpscr: Value) -> Fast:
     near = b.d_div(x, y)
     remainder = b.d_fma(b.xor(near, SIGN), y, x)
     error = b.xor(remainder, b.and_(y, SIGN))
-    ok = b.and_(between(b, exponent(b, near), SAFE, LARGEST), between(b, exponent(b, x), SAFE, 2046))
+    ok = b.and_(
+        between(b, exponent(b, near), SAFE, LARGEST), between(b, exponent(b, x), SAFE, 2046)
+    )
     return settle(b, precision, b.and_(ok, is_ordinary(b, fpscr)), fpscr, near, error)
 
 
@@ -128,7 +138,9 @@ def square_root(b: B, precision: int, x: Value, fpscr: Value) -> Fast:
     return settle(b, precision, b.and_(ok, is_ordinary(b, fpscr)), fpscr, near, error)
 
 
-def multiply_add(b: B, kind: str, precision: int, x: Value, z: Value, y: Value, fpscr: Value) -> Fast:
+def multiply_add(
+    b: B, kind: str, precision: int, x: Value, z: Value, y: Value, fpscr: Value
+) -> Fast:
     """±(x * z ± y)."""
     y = b.xor(y, SIGN) if kind.endswith("msub") else y
     near = b.d_fma(x, z, y)
@@ -179,19 +191,25 @@ def to_integer(b: B, is_signed: bool, bits: int, truncates: bool, x: Value, fpsc
 
 
 def to_integral(b: B, how: str, x: Value, fpscr: Value) -> Fast:
-    """A number rounded to an integer by truncation and a correction; zeros and large numbers are left out."""
+    """A number rounded to an integer by truncation and a correction; zeros and large numbers are
+    left out.
+    """
     whole = b.d_of_int(b.d_to_int(x))
     one = b.const(0x3FF << 52)
     if how in ("up", "down"):
         low, high = (x, whole) if how == "down" else (whole, x)
-        moved = b.select(b.d_lt(low, high), b.d_add(whole, b.xor(one, SIGN) if how == "down" else one), whole)
+        moved = b.select(
+            b.d_lt(low, high), b.d_add(whole, b.xor(one, SIGN) if how == "down" else one), whole
+        )
     elif how == "zero":
         moved = whole
     else:
         return b.ne(b.const(0), 0), b.pack(fpscr, x)
     bits = b.or_(b.and_(moved, SIGN - 1), b.and_(x, SIGN))
     no = b.ne(b.const(0), 0)
-    return between(b, exponent(b, x), 1, 1023 + 51), b.pack(said(b, fpscr, no, no, class_of_number(b, bits, is_zero(b, bits))), bits)
+    return between(b, exponent(b, x), 1, 1023 + 51), b.pack(
+        said(b, fpscr, no, no, class_of_number(b, bits, is_zero(b, bits))), bits
+    )
 
 
 def compare(b: B, x: Value, y: Value, fpscr: Value) -> Fast:
@@ -210,5 +228,3 @@ def extremum(b: B, kind: str, x: Value, y: Value, fpscr: Value) -> Fast:
     if not kind.endswith("c"):
         bits = b.select(equal, b.or_(x, y) if smallest else b.and_(x, y), bits)
     return b.or_(b.or_(less, equal), greater), b.pack(fpscr, bits)
-
-

@@ -1,4 +1,5 @@
-"""The f_ ops as LLVM functions: a fast one that is inlined, and a slow one it calls in unusual cases.
+"""The f_ ops as LLVM functions: a fast one that is inlined, and a slow one it calls in unusual
+cases.
 
 Both are made from the builder's text of floating_fast.py and floating_soft.py. The fast one is
 internal to each module that needs it; the slow one is declared there, and defined once
@@ -8,7 +9,7 @@ internal to each module that needs it; the slow one is declared there, and defin
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from jitppc.ir.block import Block, Value
@@ -19,7 +20,8 @@ from jitppc.ir.ops.row import Op
 from jitppc.ir.types import Type
 
 from . import floating_fast as fast
-from . import floating_soft as soft
+from . import floating_soft as state
+from . import floating_soft_arith as soft
 from . import floating_soft_convert as convert
 from .emitter import LOWER, Emitter, lowers
 
@@ -47,8 +49,8 @@ SOFT: dict[str, Callable[..., Value]] = {
     "f_add": lambda a, b, *v: soft.add(b, FORMAT[a], *v),
     "f_sub": lambda a, b, *v: soft.add(b, FORMAT[a], *v, subtract=True),
     "f_mul": lambda a, b, *v: soft.multiply(b, FORMAT[a], *v),
-    "f_div": lambda a, b, *v: soft.finished(b, v[-1], soft.divide(b, FORMAT[a], *v)),
-    "f_sqrt": lambda a, b, *v: soft.finished(b, v[-1], soft.square_root(b, FORMAT[a], *v)),
+    "f_div": lambda a, b, *v: state.finished(b, v[-1], soft.divide(b, FORMAT[a], *v)),
+    "f_sqrt": lambda a, b, *v: state.finished(b, v[-1], soft.square_root(b, FORMAT[a], *v)),
     "f_fma": lambda a, b, *v: soft.multiply_add(b, FORMAT[a[1]], a[0], *v),
     "f_narrow": lambda a, b, *v: soft.narrow(b, FORMAT[a], *v),
     "f_from_int": lambda a, b, *v: convert.from_integer(b, FORMAT[a[1]], a[0], *v),
@@ -61,8 +63,9 @@ SOFT: dict[str, Callable[..., Value]] = {
 }
 
 
-def parameters_of(types: Sequence[Type]) -> list[Value]:
-    """Values that stand for a function's parameters."""
+def parameters_of(name: str) -> list[Value]:
+    """Values that stand for the parameters of an op's function."""
+    types = [kind for kind in OPS[name].args if isinstance(kind, Type)]
     return [Value(PARAMETER, type_, (), type_.bits, False) for type_ in types]
 
 
@@ -95,11 +98,6 @@ def _signature(name: str) -> str:
     return ", ".join(f"i64 %x{n}" for n in range(len(OPS[name].args)))
 
 
-def _signature(name: str) -> str:
-    """Parameters of the functions of an op."""
-    return ", ".join(f"i64 %x{n}" for n in range(len(OPS[name].args)))
-
-
 def _of_symbol(text: str) -> tuple[str, Any]:
     """The inverse of `symbol`, but for True and False, which come back as 1 and 0."""
     name, *parts = text.split(".")
@@ -113,24 +111,27 @@ def functions(name: str, attr: Any) -> dict[str, str]:
     slow = symbol(name, attr) + SLOW
     call = f'call i128 @"{slow}"({_signature(name)})'
     declaration = f'declare i128 @"{slow}"({_signature(name)}) cold nounwind memory(none)'
-    head = (f'define internal i128 @"{symbol(name, attr)}"({_signature(name)}) '
-            "alwaysinline nounwind memory(none)")
+    head = (
+        f'define internal i128 @"{symbol(name, attr)}"({_signature(name)}) '
+        "alwaysinline nounwind memory(none)"
+    )
     needs = {slow: declaration}
     if name not in FAST:
         return needs | {symbol(name, attr): f"{head} {{\n %r = {call}\n ret i128 %r\n}}"}
-    b, e, values = OpsMixin(), Emitter(), parameters_of(OPS[name].args)
+    b, e, values = OpsMixin(), Emitter(), parameters_of(name)
     ok, result = FAST[name](attr, b, *values)
     emit_body(e, b, values, (ok, result))
     lines = "\n".join(e.lines)
     needs[symbol(name, attr)] = (
         f"{head} {{\n{lines}\n br i1 {e.of(ok)}, label %fast, label %slow\n"
-        f"fast:\n ret i128 {e.of(result)}\nslow:\n %slowly = {call}\n ret i128 %slowly\n}}")
+        f"fast:\n ret i128 {e.of(result)}\nslow:\n %slowly = {call}\n ret i128 %slowly\n}}"
+    )
     return needs | e.declarations
 
 
 def definition(name: str, attr: Any) -> tuple[str, dict[str, str]]:
     """The slow function, and what it needs declared."""
-    b, e, values = OpsMixin(), Emitter(), parameters_of(OPS[name].args)
+    b, e, values = OpsMixin(), Emitter(), parameters_of(name)
     result = SOFT[name](attr, b, *values)
     emit_body(e, b, values, (result,))
     e.line(f"ret i128 {e.of(result)}")

@@ -12,7 +12,9 @@ from jitppc.ir.block import Value
 from jitppc.ir.builder import OpsMixin
 from jitppc.ir.ops import OPS
 
-from . import floating_soft_quad as quad
+from . import floating_soft_quad as state
+from . import floating_soft_quad_arith as arith
+from . import floating_soft_quad_convert as convert
 from .emitter import Emitter, lowers
 from .floating_functions import SLOW, emit_body, parameters_of, symbol
 
@@ -20,36 +22,36 @@ STATUS = "_status"
 Pair = tuple[Value, Value]
 
 
-def _binary(a: Any, b: quad.B, x: Value, y: Value, fpscr: Value) -> quad.Outcome:
+def _binary(a: Any, b: state.B, x: Value, y: Value, fpscr: Value) -> state.Outcome:
     kind, odd = a
     if kind in ("add", "sub"):
-        return quad.add(b, kind == "sub", bool(odd), x, y, fpscr)
-    return (quad.multiply if kind == "mul" else quad.divide)(b, bool(odd), x, y, fpscr)
+        return arith.add(b, kind == "sub", bool(odd), x, y, fpscr)
+    return (arith.multiply if kind == "mul" else arith.divide)(b, bool(odd), x, y, fpscr)
 
 
 #: op -> (attribute, builder, operands) -> what `finished` takes
-OUTCOMES: dict[str, Callable[..., quad.Outcome]] = {
+OUTCOMES: dict[str, Callable[..., state.Outcome]] = {
     "q_binary": _binary,
-    "q_fma": lambda a, b, *v: quad.multiply_add(b, a[0], bool(a[1]), *v),
-    "q_sqrt": lambda a, b, *v: quad.square_root(b, bool(a), *v),
-    "q_integral": lambda a, b, *v: quad.integral(b, bool(a), *v),
-    "q_extended": lambda a, b, *v: quad.extended(b, *v),
-    "q_to_double": lambda a, b, *v: quad.to_double(b, bool(a), *v),
-    "q_of_double": lambda a, b, *v: quad.of_double(b, *v),
-    "q_of_int": lambda a, b, *v: quad.of_integer(b, bool(a), *v),
+    "q_fma": lambda a, b, *v: arith.multiply_add(b, a[0], bool(a[1]), *v),
+    "q_sqrt": lambda a, b, *v: arith.square_root(b, bool(a), *v),
+    "q_integral": lambda a, b, *v: convert.integral(b, bool(a), *v),
+    "q_extended": lambda a, b, *v: convert.extended(b, *v),
+    "q_to_double": lambda a, b, *v: convert.to_double(b, bool(a), *v),
+    "q_of_double": lambda a, b, *v: convert.of_double(b, *v),
+    "q_of_int": lambda a, b, *v: convert.of_integer(b, bool(a), *v),
 }
 
 
 NAMES = (*OUTCOMES, "q_to_int", "q_compare")
 
 
-def computed(name: str, attr: Any, b: quad.B, *operands: Value) -> Pair:
+def computed(name: str, attr: Any, b: state.B, *operands: Value) -> Pair:
     """Number and FPSCR of an operation."""
     if name == "q_to_int":
-        return quad.to_integer(b, *attr, *operands)
+        return convert.to_integer(b, *attr, *operands)
     if name == "q_compare":
-        return quad.compare(b, bool(attr), *operands)
-    return quad.finished(b, operands[-1], OUTCOMES[name](attr, b, *operands))
+        return convert.compare(b, bool(attr), *operands)
+    return state.finished(b, operands[-1], OUTCOMES[name](attr, b, *operands))
 
 
 def number_type(name: str) -> str:
@@ -60,14 +62,16 @@ def number_type(name: str) -> str:
 def declaration(name: str, attr: Any) -> str:
     """The function of a pair of ops, for a module that calls it."""
     parameters = ", ".join(str(t) for t in OPS[name].args)
-    return (f'declare {{{number_type(name)}, i64}} @"{symbol(name, attr)}{SLOW}"({parameters}) '
-            "cold nounwind memory(none)")
+    return (
+        f'declare {{{number_type(name)}, i64}} @"{symbol(name, attr)}{SLOW}"({parameters}) '
+        "cold nounwind memory(none)"
+    )
 
 
 def definition(name: str, attr: Any) -> tuple[str, dict[str, str]]:
     """The function of a pair of ops, and what it needs declared."""
     b, e, kinds = OpsMixin(), Emitter(), OPS[name].args
-    values = parameters_of(kinds)
+    values = parameters_of(name)
     number, status = computed(name, attr, b, *values)
     emit_body(e, b, values, (number, status))
     pair = f"{{{number.type}, i64}}"

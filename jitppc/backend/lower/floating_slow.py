@@ -1,4 +1,6 @@
-"""The module of slow floating-point functions: compiled with tier 0, called by all that comes later."""
+"""The module of slow floating-point functions: compiled with tier 0, called by all that comes
+later.
+"""
 
 from __future__ import annotations
 

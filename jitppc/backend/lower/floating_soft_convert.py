@@ -1,4 +1,6 @@
-"""Conversions to and from integers, comparisons and extrema, on integers alone. See floating_soft.py."""
+"""Conversions to and from integers, comparisons and extrema, on integers alone. See
+floating_soft.py.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,10 @@ def to_integer(b: B, is_signed: bool, bits: int, truncates: bool, x: Value, fpsc
     value = b.select(p.negative, b.neg(kept), kept)
     saturated = b.select(b.or_(p.negative, p.is_nan), b.const(low), b.const(high))
     inexact = b.and_(b.ne(rest, 0), not_(b, bad))
-    exceptions = b.or_(b.or_(flag(b, bad, FPSCR.VXCVI), flag(b, p.is_signalling, FPSCR.VXSNAN)),
-                       flag(b, inexact, FPSCR.XX))
+    exceptions = b.or_(
+        b.or_(flag(b, bad, FPSCR.VXCVI), flag(b, p.is_signalling, FPSCR.VXSNAN)),
+        flag(b, inexact, FPSCR.XX),
+    )
     fpscr = settled(b, fpscr, exceptions, inexact, b.and_(fr, inexact), None)
     return b.pack(fpscr, b.select(bad, saturated, value))
 
@@ -121,5 +125,3 @@ def extremum(b: B, kind: str, x: Value, y: Value, fpscr: Value) -> Value:
     chosen = b.select(take_y, y, x)
     chosen = b.or_(chosen, flag(b, b.ult(b.const(INFINITY), b.and_(chosen, SIGN - 1)), QUIET))
     return unrounded(b, fpscr, exceptions, b.select(any_nan, chosen, bits))
-
-

@@ -52,8 +52,9 @@ def record_cr1(b: Builder, fpscr: Value) -> None:
 
 
 def set_fpscr(b: Builder, fpscr: Value) -> None:
-    """Write the FPSCR. An enabled exception, if MSR[FE0 FE1] is not 0, is an interrupt; all else must be written by now:
-    the instruction counts as done but for its address in SRR0. Ref: Book III 7.5.9."""
+    """Write the FPSCR. An enabled exception, if MSR[FE0 FE1] is not 0, is an interrupt. All else must be written by
+    now: the instruction counts as done but for its address in SRR0. Ref: Book III 7.5.9.
+    """
     b.set("fpscr", fpscr)
     wanted = b.ne(b.and_(b.get("msr"), MSR.FE0 | MSR.FE1), 0)
     b.interrupt_if(b.and_(b.ne(b.and_(fpscr, FPSCR.FEX), 0), wanted), "PROGRAM_FP_ENABLED")
@@ -61,7 +62,8 @@ def set_fpscr(b: Builder, fpscr: Value) -> None:
 
 def deliver(b: Builder, target: Operand, packed: Value, record: int = 0, bits: Value | None = None) -> None:
     """Write what an f_ op returned: doubleword 0 of VSR `target` (`bits` if they are not the op's own), unless an
-    enabled exception forbids it; CR1 with `record`; the FPSCR."""
+    enabled exception forbids it; CR1 with `record`; the FPSCR.
+    """
     word = b.hi(packed)
     forbidden = b.slt(word, 0)
     result = b.pack(b.lo(packed) if bits is None else bits, 0)

@@ -28,7 +28,8 @@ def dq_form(b: Builder, i: Fields) -> Value:
 
 def in_element_order(b: Builder, value: Value, lane: int) -> Value:
     """Between a quadword in storage order of the mode and one whose elements of `lane` bits go from low to high
-    addresses: nothing in big-endian mode, elements reversed in little-endian mode."""
+    addresses: nothing in big-endian mode, elements reversed in little-endian mode.
+    """
     if b.mode.little is False:
         return value
     swapped = reversed_elements(b, value, lane)

@@ -162,27 +162,27 @@ ROWS: tuple[Op, ...] = (
     Op("f_mul", TWO_OPERANDS, I128, "Product.", _arithmetic(ieee.multiply), attr="precision"),
     Op("f_div", TWO_OPERANDS, I128, "Quotient.", _arithmetic(ieee.divide), attr="precision"),
     Op("f_sqrt", ONE_OPERAND, I128, "Square root.", _arithmetic(ieee.square_root), attr="precision"),
-    Op("f_fma", THREE_OPERANDS, I128, "x * z + y, rounded once; the attribute is (madd, msub, nmadd or nmsub, precision).",
-       _multiply_add, attr="kind"),
-    Op("f_narrow", ONE_OPERAND, I128, "Rounded to single (attribute 32, kept as double) or to half precision (16, as the "
-       "16 bits of a half).", _narrow, attr="bits"),
+    Op("f_fma", THREE_OPERANDS, I128, "x * z + y, rounded once; the attribute is (madd, msub, nmadd or nmsub, "
+       "precision).", _multiply_add, attr="kind"),
+    Op("f_narrow", ONE_OPERAND, I128, "Rounded to single (attribute 32, kept as double) or to half precision (16, as "
+       "the 16 bits of a half).", _narrow, attr="bits"),
     Op("f_from_int", ONE_OPERAND, I128, "A 64-bit integer as a number; the attribute is (signed, precision).",
        _from_integer, attr="kind"),
     Op("f_to_int", ONE_OPERAND, I128, "An integer, sign- or zero-extended to 64 bits; the attribute is (signed, bits, "
        "toward zero instead of RN). FPRF stays.", _to_integer, attr="kind"),
-    Op("f_to_integral", ONE_OPERAND, I128, "Rounded to an integer, kept as double; the attribute is a mode: nearest, away, "
-       "zero, up, down, or current (RN; the only one that can be inexact).", _to_integral, attr="mode"),
-    Op("f_compare", TWO_OPERANDS, I128, "FPCC, as a CR field; the attribute is 1 when QNaNs are invalid. C, FR and FI stay.",
-       _compare, attr="ordered"),
-    Op("f_extremum", TWO_OPERANDS, I128, "Maximum or minimum; the attribute is max, min, maxc, minc, maxj or minj. FPRF, "
-       "FR and FI stay.", _extremum, attr="kind"),
+    Op("f_to_integral", ONE_OPERAND, I128, "Rounded to an integer, kept as double; the attribute is a mode: nearest, "
+       "away, zero, up, down, or current (RN; the only one that can be inexact).", _to_integral, attr="mode"),
+    Op("f_compare", TWO_OPERANDS, I128, "FPCC, as a CR field; the attribute is 1 when QNaNs are invalid. C, FR and FI "
+       "stay.", _compare, attr="ordered"),
+    Op("f_extremum", TWO_OPERANDS, I128, "Maximum or minimum; the attribute is max, min, maxc, minc, maxj or minj. "
+       "FPRF, FR and FI stay.", _extremum, attr="kind"),
     Op("f_reciprocal", ONE_OPERAND, I128, "Estimate of 1 / x: here the nearest number.", _reciprocal, attr="precision"),
     Op("f_reciprocal_root", ONE_OPERAND, I128, "Estimate of 1 / sqrt(x): here both operations, each to nearest.",
        _reciprocal_root, attr="precision"),
     Op("double_of_single", (I32,), I64, "A single's bits in double format, signalling NaNs as they are.",
        lambda t, a, x: ieee.widened(SINGLE, DOUBLE, x)),
-    Op("single_of_double", (I64,), I32, "A double's bits in single format, as stores convert: never rounded, denormalized "
-       "when small, 0 when too small (undefined in the book).", _single_of_double),
+    Op("single_of_double", (I64,), I32, "A double's bits in single format, as stores convert: never rounded, "
+       "denormalized when small, 0 when too small (undefined in the book).", _single_of_double),
     Op("double_of_half", (I64,), I64, "The low halfword, a half-precision number, in double format.",
        lambda t, a, x: ieee.widened(HALF, DOUBLE, x & 0xFFFF)),
     Op("d_add", (I64, I64), I64, "x + y.", _host(ieee.add)),

@@ -83,7 +83,8 @@ def _compare(_t: Type, ordered: bool, x: int, y: int, fpscr: int) -> int:
     return unrounded(fpscr & ~FPSCR.FPCC | code << 12, exceptions)
 
 
-def _pair(name: str, args: tuple[Type, ...], says: str, function: Callable[..., Result], attr: str | None) -> tuple[Op, Op]:
+def _pair(name: str, args: tuple[Type, ...], says: str, function: Callable[..., Result],
+          attr: str | None) -> tuple[Op, Op]:
     """The two ops of an operation."""
     def number(_t: Type, attribute: object, *operands: int) -> int:
         return function(attribute, *operands).bits
@@ -95,8 +96,8 @@ def _pair(name: str, args: tuple[Type, ...], says: str, function: Callable[..., 
 
 
 ROWS = (
-    *_pair("q_binary", (I128, I128), "Sum, difference, product or quotient; the attribute is (add, sub, mul or div, odd).",
-           _binary, "kind"),
+    *_pair("q_binary", (I128, I128), "Sum, difference, product or quotient; the attribute is (add, sub, mul or div, "
+           "odd).", _binary, "kind"),
     *_pair("q_fma", (I128, I128, I128), "x * z + y, rounded once; the attribute is (madd, msub, nmadd or nmsub, odd).",
            _multiply_add, "kind"),
     *_pair("q_sqrt", (I128,), "Square root; the attribute is odd.", _sqrt, "odd"),
