@@ -124,7 +124,9 @@ def lockstep_pair(text: str) -> tuple[str, str]:
     """Two different strategies, to be compared block by block."""
     parts = [one_of(*STRATEGIES)(part) for part in text.split(",")]
     if len(parts) != 2 or parts[0] == parts[1]:
-        raise ValueError(f"name two different strategies, such as {','.join(STRATEGIES[:2])}")
+        raise ValueError("name two different strategies, such as regions,exact")
+    if "exact" not in parts:
+        raise ValueError("one of the two must be exact, which can stop at any instruction")
     return parts[0], parts[1]
 
 

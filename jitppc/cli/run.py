@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -63,10 +64,33 @@ def warnings_said(is_raw: bool) -> Iterator[None]:
 
 def make_machine(config: RunConfig, console: Any, progress: Progress) -> Any:
     """A machine of the spapr room, as configured."""
-    from jitppc.spapr.machine import Machine
-
     if config.lockstep is not None:
-        raise UserError("-lockstep: this release cannot compare strategies yet")
+        return make_lockstep(config, console, progress)
+    return make_one(config, config.strategy, console, progress)
+
+
+def make_lockstep(config: RunConfig, console: Any, progress: Progress) -> Any:
+    """Two machines that are compared; the one whose strategy is exact follows the other."""
+    from jitppc.runtime.lockstep import Lockstep
+
+    assert config.lockstep is not None
+    leader, follower = sorted(config.lockstep, key=lambda name: name == "exact")
+
+    def make_pair(is_seen: bool) -> tuple[Any, Any]:
+        shown = console if is_seen else None
+        return (
+            make_one(config, leader, shown, progress, is_paced=True),
+            make_one(config, follower, None, progress, is_paced=True),
+        )
+
+    return Lockstep(make_pair, (leader, follower), shlex.join(["jitppc", *sys.argv[1:]]))
+
+
+def make_one(
+    config: RunConfig, strategy: str, console: Any, progress: Progress, *, is_paced: bool = False
+) -> Any:
+    """A machine of the spapr room with this strategy; a paced one repeats exactly."""
+    from jitppc.spapr.machine import Machine
 
     def tell(what: str, done: int, total: int) -> None:
         progress(what, done / total if total else None)
@@ -78,12 +102,13 @@ def make_machine(config: RunConfig, console: Any, progress: Progress) -> Any:
         memory=config.memory,
         cpu=config.cpu,
         smp=config.smp,
-        strategy=config.strategy,
+        strategy=strategy,
         console=console,
         no_reboot=config.no_reboot,
-        clock=config.clock,
+        clock="insns" if is_paced else config.clock,
         use_cache=config.code_cache,
         progress=tell,
+        paced=is_paced,
     )
 
 

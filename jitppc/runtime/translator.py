@@ -36,7 +36,7 @@ from .workers import WorkerError, WorkerPool
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.004
 REGION_LIMIT, LEVEL = 160, 1
-PACE = 100
+PACE = 40
 
 
 class Translator:

@@ -33,7 +33,7 @@ from jitppc.spapr.of_state import OfHost, OfState
 from jitppc.spapr.of_tree import OfTree
 from jitppc.spapr.papr_cpu import PaprCpu, Platform
 from jitppc.spapr.partition import Partition, VcpuRecord, VcpuState
-from jitppc.spapr.ports import Chardev, GuestMemory, Vcpu
+from jitppc.spapr.ports import Chardev, Exit, GuestMemory, Vcpu
 from jitppc.spapr.processor import HcallObserver, Processor
 from jitppc.spapr.rtas.clock import RtcClock
 from jitppc.spapr.rtas.event_log import EventQueue, epow_shutdown_log
@@ -301,6 +301,22 @@ class Machine:
         finally:
             self._tap.expect(None, lambda _: None)
             self._is_running.release()
+
+    def advance(self, run: Callable[[Any], Exit]) -> Stop | None:
+        """The boot processor runs by `run` until that returns, and what it stopped for is answered.
+
+        On the caller's thread; for comparing machines and for debuggers. The stop that followed, if
+        any: after a reboot it is the caller who resets.
+        """
+        if self._final is None:
+            self._processors[0].step(run)
+            if not self._latch.is_requested:
+                return None
+            stop = self._latch.take()
+            if stop.reason == "reboot":
+                return stop
+            self._final = stop
+        return self._final
 
     def _run_once(self, deadline: float | None) -> Stop:
         """All vCPUs run on threads of their own, until the latch is set; then they stand still."""

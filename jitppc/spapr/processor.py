@@ -1,6 +1,7 @@
 """One vCPU on its host thread: runs guest code and answers what it stops for."""
 
 from collections.abc import Callable
+from typing import Any
 
 from jitppc.spapr.hcall.table import HcallDispatcher, name_of
 from jitppc.spapr.papr_cpu import PaprCpu
@@ -24,11 +25,12 @@ class Processor:
         """Returns when the latch is set. An exception of ours or of the user's code sets it."""
         try:
             while not self._latch.is_requested:
-                self._step()
+                self.step()
         except BaseException as error:  # noqa: BLE001 (it leaves `run` on the caller's thread)
             self._latch.fail(error)
 
-    def _step(self) -> None:
+    def step(self, run: Callable[[Any], Exit] | None = None) -> None:
+        """The vCPU runs (by `run`, if given) until it needs this room once, and is answered."""
         record = self._cpu.record
         if record.state is VcpuState.STOPPED:
             record.wake.clear()
@@ -37,7 +39,7 @@ class Processor:
             return
         if record.has_fwnmi_reset:
             deliver_fwnmi_reset(self._cpu.partition, record, self._cpu.memory)
-        self._answer(record.vcpu.run())
+        self._answer(record.vcpu.run() if run is None else run(record.vcpu))
 
     def _answer(self, exit_: Exit) -> None:
         name = exit_.reason.name

@@ -148,7 +148,7 @@ def test_boot_gives_the_console_by_default(jitppc, monkeypatch):
 
 def test_boot_refuses_bad_options_before_it_fetches(jitppc, monkeypatch):
     monkeypatch.setattr("jitppc.host.installer.fetch", lambda progress: pytest.fail("fetched"))
-    assert 2 == jitppc("boot", "-strategy", "interp", "-lockstep", "interp,regions")[0]
+    assert 2 == jitppc("boot", "-strategy", "interp", "-lockstep", "interp,exact")[0]
     status, _output, errors = jitppc("boot", "-kernel", "x")
     assert 2 == status
     assert "brings its own" in errors

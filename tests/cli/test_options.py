@@ -131,7 +131,7 @@ def test_memory_sizes_are_read_as_qemu_reads_them(text, size_bytes):
         (["-strategy", "region"], "did you mean regions?"),
         (["-lockstep", "interp"], "two different strategies"),
         (["-lockstep", "interp,interp"], "two different strategies"),
-        (["-lockstep", "interp,regions", "-strategy", "interp"], "leave out -strategy"),
+        (["-lockstep", "interp,exact", "-strategy", "interp"], "leave out -strategy"),
         (["-clock", "tsc"], "unknown value 'tsc'"),
         (["-until", "("], "not a regular expression"),
         (["-timeout", "soon"], "not a positive number"),
