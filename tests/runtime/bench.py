@@ -145,7 +145,7 @@ class Bench:
         vcpu = self.vcpu
         vcpu.nia = nia
         before = vcpu.retired
-        exit_ = vcpu.step(limit)
+        exit_ = vcpu.run_for(limit)
         return Result(vcpu.nia, vcpu._record.copy(), vcpu.retired - before, exit_)
 
     def place_vectors(self, little: bool) -> None:
