@@ -25,7 +25,7 @@ FAR_DOWN = -(1 << 20)  # an exponent below all others: zero's
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A double taken apart. `m` is normalized, 0 for zero; `e` is the exponent of its first bit."""
+    """A number taken apart. `m` is normalized, 0 for zero; `e` is the exponent of its first bit."""
 
     bits: Value
     negative: Value
@@ -48,9 +48,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What `ieee.Result` says, as values: fi and fr are i1, `is_special` says that fprf is that of
-    the bits.
-    """
+    """What `ieee.Result` says, as values; fi and fr are i1."""
 
     bits: Value
     exceptions: Value

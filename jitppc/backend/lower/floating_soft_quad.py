@@ -1,11 +1,10 @@
 """Quad-precision operations on integers of 128 and 256 bits. See floating_soft.py.
 
-Significands have their first bit at bit 127 (of 128) or 254 (of 256).
+Significands have their first bit at bit 127 (of 128) or 254 (of 256): a `Number` is
+±m * 2**(e - 127) or ±m * 2**(e - 254). The bits of an `Operand` or `Outcome` are an i128.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from jitppc.ir.block import Value
 from jitppc.ir.fpscr import FPSCR
@@ -13,43 +12,9 @@ from jitppc.ir.ieee import NEAR_AWAY, QUAD, TO_ODD, Format
 from jitppc.ir.ops.floating_quad import EXTENDED
 from jitppc.ir.types import I1, I128
 
-from .floating_soft import FAR_DOWN, B, flag, not_, settled
+from .floating_soft import FAR_DOWN, B, Number, Operand, Outcome, flag, not_, settled
 
 SIGN, INFINITY, QUIET, HIDDEN = QUAD.sign_bit, QUAD.infinity, QUAD.quiet, 1 << 112
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """A quad taken apart; `m` is normalized, 0 for zero; `e` is the exponent of its first bit."""
-
-    bits: Value
-    negative: Value
-    m: Value
-    e: Value
-    is_nan: Value
-    is_signalling: Value
-    is_infinite: Value
-    is_zero: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """±m * 2**(e - 127), or (e - 254) when m is 256 bits wide. The last bit of m is sticky."""
-
-    negative: Value
-    m: Value
-    e: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """As in floating_soft.py; the bits are an i128."""
-
-    bits: Value
-    exceptions: Value
-    fi: Value
-    fr: Value
-    fprf: Value
 
 
 def wide(b: B, value: int) -> Value:
