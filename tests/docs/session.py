@@ -21,4 +21,4 @@ def failures(page: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(failures(Path(sys.argv[1])))
+    sys.exit(failures(Path(sys.argv[1])) or 0)
