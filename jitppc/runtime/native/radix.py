@@ -96,7 +96,7 @@ def _check(cpu: Any, ea: Any, access: Any, problem: Any, entry: Any, shift: Any)
     """Permission and reference/change rules of a leaf entry."""
     zero = U(0)
     attributes = entry & U(0x30)
-    may_read, may_write = entry & U(4) != zero, entry & U(2) != zero
+    may_read, may_write = entry & U(6) != zero, entry & U(2) != zero
     may_fetch = entry & U(1) != zero and attributes != U(0x20)
     is_privileged = entry & U(8) != zero
     cause = zero
