@@ -134,7 +134,7 @@ RUN_OPTIONS = (
     Option(
         ("clock",),
         "|".join(values.CLOCKS),
-        "time base from the host's clock, or from executed instructions (repeatable)",
+        "time base from the host's clock, or from executed instructions (repeats with -strategy interp)",
         "clock",
         values.one_of(*values.CLOCKS),
     ),
@@ -152,7 +152,7 @@ RUN_OPTIONS = (
     Option(
         ("lockstep",),
         "A,B",
-        "compare two strategies block by block and stop at the first difference",
+        "run two strategies side by side and stop at the first difference",
         "lockstep",
         values.lockstep_pair,
         "translation",

@@ -121,7 +121,7 @@ def processor_count(text: str) -> int:
 
 
 def lockstep_pair(text: str) -> tuple[str, str]:
-    """Two different strategies, to be compared block by block."""
+    """Two different strategies, to be run side by side."""
     parts = [one_of(*STRATEGIES)(part) for part in text.split(",")]
     if len(parts) != 2 or parts[0] == parts[1]:
         raise ValueError("name two different strategies, such as regions,exact")

@@ -1,7 +1,7 @@
 """Hypothesis strategies derived from the rows: words, blocks of words, processor states, memories.
 
 The only place with instruction strategies. A word of a row has its opcode bits, random fields, and
-reserved bits 0 (silicon ignores them; `tests/isa/test_decode.py` says so once for all).
+reserved bits 0 (silicon ignores them; `tests/isa/test_objdump.py` and the QEMU comparison rely on it).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import io
 import threading
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ _R_GOT = (9, 41, 42)     # GOTPCREL, GOTPCRELX, REX_GOTPCRELX: through a word th
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
+_libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.mmap.argtypes = [
     ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long,
 ]
@@ -52,14 +54,19 @@ class Placed:
 
 
 class Arena:
-    """`size` bytes of executable memory, filled from the bottom, never freed."""
+    """`size` bytes of executable memory, filled from the bottom, given back with the arena.
 
-    def __init__(self, size: int = 256 << 20) -> None:
+    The host has a gibibyte of such addresses for the whole process.
+    """
+
+    def __init__(self, size: int = 64 << 20) -> None:
         flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_32BIT | _MAP_NORESERVE
         base = _libc.mmap(None, size, _PROT_RWX, flags, -1, 0)
         if base in (None, ctypes.c_void_p(-1).value):
             raise LoadError(f"no executable memory below 2 GiB: errno {ctypes.get_errno()}")
         self.base, self.size, self.next = base, size, base
+        # not at exit: a vCPU's thread may still be in it
+        weakref.finalize(self, _libc.munmap, base, size).atexit = False
         self.bytes = np.ctypeslib.as_array((ctypes.c_ubyte * size).from_address(base))
         self.symbols: dict[str, int] = {}
         self._words: dict[int, int] = {}

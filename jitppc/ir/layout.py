@@ -82,7 +82,7 @@ CPU_STATE = np.dtype([
     ("table", U64),             # host address of the handler table
 ], align=True)
 
-COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded", "slow_loads", "slow_stores",
+COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 

@@ -1,6 +1,6 @@
 """What a legal block is, as a list of (which ops, law, predicate): the reference of the IR.
 
-`verify` is for tests and for `jitppc explain`; nothing at run time waits for it.
+`verify` is for tests; nothing at run time waits for it.
 """
 
 from __future__ import annotations

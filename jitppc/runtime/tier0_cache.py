@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import importlib.metadata
 import logging
 import os
 import struct
@@ -28,7 +29,8 @@ def source_key(exact: bool) -> str:
     import llvmlite
 
     from jitppc.backend.objects import host_signature
-    digest = hashlib.sha256(f"{llvmlite.__version__} {host_signature()} exact={exact}".encode())
+    tools = f"{llvmlite.__version__} {importlib.metadata.version('numba')} {host_signature()}"
+    digest = hashlib.sha256(f"{tools} exact={exact}".encode())
     package = Path(__file__).parent.parent
     for room in ROOMS:
         for path in sorted((package / room).rglob("*.py")):

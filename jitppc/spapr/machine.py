@@ -85,7 +85,8 @@ class Machine:
             memory: bytes, or text such as "2G".
             console: where the guest's output goes; None keeps it in `console_output` only.
             nvram: backing file of the NVRAM, made when it does not exist.
-            clock: "host", or "insns": time, the date and random numbers are the same in every run.
+            clock: "host", or "insns": time and the date follow the instructions executed, random
+                numbers repeat; with strategy "interp" or "exact" every run is the same.
             no_reboot: a guest that reboots ends `run` with reason "reboot" instead.
             runtime, runtime_options: what makes memory and vCPUs, and what they are told.
         """

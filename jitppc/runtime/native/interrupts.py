@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import njit
 
-from jitppc.ir.layout import INTERRUPT_NUMBER, LPCR, MSR
+from jitppc.ir.layout import INTERRUPT_NUMBER, LPCR, MSR, ExitReason
 
 from .contexts import set_msr
 from .host import I, U
@@ -21,6 +21,7 @@ FSCR = 153
 SRR1_OWN = U(0x783F_0000)
 ILE, AIL3 = U(LPCR.ILE), U(LPCR.AIL)
 KEPT = U(MSR.ME)
+CHECKSTOP = U(ExitReason.CHECKSTOP)
 SF, LE, IR, DR, EE, RI = (U(bit) for bit in (MSR.SF, MSR.LE, MSR.IR, MSR.DR, MSR.EE, MSR.RI))
 VECTORED = U(0x17)
 _TRAP, _ILLEGAL, _PRIVILEGED, _FP = (INTERRUPT_NUMBER["PROGRAM_" + n] for n in (
@@ -84,6 +85,18 @@ def deliver_scv(cpu: Any, level: Any, return_address: Any) -> None:
 
 
 @njit
+def machine_check(cpu: Any, srr0: Any, causes: Any) -> None:
+    """A machine check; with MSR[ME] = 0 the processor stops instead. Ref: Book III 7.5.2."""
+    if cpu.msr & KEPT == U(0):
+        cpu.exit_reason = CHECKSTOP
+        cpu.exit_detail = srr0
+        cpu.nia = srr0
+        cpu.fault = U(1)
+    else:
+        deliver(cpu, U(0x200), srr0, causes)
+
+
+@njit
 def data_interrupt(cpu: Any, cause: Any, ea: Any, access: Any) -> None:
     """A data access at cia failed: data storage, data segment, or machine check."""
     cpu.spr[DAR] = ea
@@ -91,7 +104,7 @@ def data_interrupt(cpu: Any, cause: Any, ea: Any, access: Any) -> None:
         deliver(cpu, U(0x380), cpu.cia, U(0))
     elif cause == NOT_RAM:
         cpu.spr[DSISR] = U(0x8000)                  # real address not valid
-        deliver(cpu, U(0x200), cpu.cia, U(1 << (63 - 42)))
+        machine_check(cpu, cpu.cia, U(1 << (63 - 42)))
     else:
         cpu.spr[DSISR] = cause | (STORE if access == WRITE else U(0))
         deliver(cpu, U(0x300), cpu.cia, U(0))
@@ -103,7 +116,7 @@ def fetch_interrupt(cpu: Any, cause: Any) -> None:
     if cause == SEGMENT:
         deliver(cpu, U(0x480), cpu.nia, U(0))
     elif cause == NOT_RAM:
-        deliver(cpu, U(0x200), cpu.nia, U(0x0008_0000) << U(16))
+        machine_check(cpu, cpu.nia, U(1 << (63 - 45)))
     else:
         if cause == KEY:
             cause = U(0x1000_0000) | U(0x0020_0000)
