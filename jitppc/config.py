@@ -134,7 +134,8 @@ RUN_OPTIONS = (
     Option(
         ("clock",),
         "|".join(values.CLOCKS),
-        "time base from the host's clock, or from executed instructions (repeats with -strategy interp)",
+        "time base from the host's clock, or from executed instructions "
+        "(repeats with -strategy interp)",
         "clock",
         values.one_of(*values.CLOCKS),
     ),

@@ -1,7 +1,7 @@
 """Hypothesis strategies derived from the rows: words, blocks of words, processor states, memories.
 
 The only place with instruction strategies. A word of a row has its opcode bits, random fields, and
-reserved bits 0 (silicon ignores them; `tests/isa/test_objdump.py` and the QEMU comparison rely on it).
+reserved bits 0 (silicon ignores them; the objdump and QEMU comparisons rely on it).
 """
 
 from __future__ import annotations
