@@ -329,4 +329,3 @@ def memory_differences(expected: bytearray, found: bytes) -> list[str]:
     first, last = int(places[0]), int(places[-1]) + 1
     shown = slice(first, min(last, first + 64))
     return [f"memory {first:#x}..{last:#x}: {a[shown].tobytes().hex()}, {b[shown].tobytes().hex()}"]
-
