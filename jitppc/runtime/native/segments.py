@@ -28,15 +28,17 @@ def slbmte(cpu: Any) -> None:
 
 @njit
 def slbia(cpu: Any) -> None:
-    """scratch[0] = IH: drop all entries, but entry 0 for 1 and 2, by class for 3, none for 4."""
+    """scratch[0] = IH: which entries are dropped.
+
+    3 and 4 consider all entries, 7 none (only look-aside information, of which there is none), the
+    others all but entry 0; 3 and 6 drop only entries of class 1.
+    """
     hint = cpu.scratch[0]
-    for n in range(32):
-        spared = n == 0 and (hint == U(1) or hint == U(2))
-        if hint == U(3) and cpu.slb[n, 1] & CLASS == U(0):
-            spared = True
-        if hint == U(4):
-            spared = True  # only look-aside information derived from the entries
-        if not spared:
+    if hint == U(7):
+        return
+    for n in range(0 if hint == U(3) or hint == U(4) else 1, 32):
+        by_class = hint == U(3) or hint == U(6)
+        if not by_class or cpu.slb[n, 1] & CLASS != U(0):
             cpu.slb[n, 0] &= ~VALID
 
 
