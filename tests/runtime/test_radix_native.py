@@ -260,8 +260,12 @@ class Life:
         attributes = R | C | pick.choice((7, 7, 15, 15, 6, 14, 4, 12, 1))
         attributes ^= pick.choice((0, 0, 0, 0, 0, R, C))
         entry = pick.choice((VALID | LEAF | frame | attributes,) * 5 + (0,))
+        if pid and pick.randrange(4):
+            self.mmu.set("pid", pid)
+        self.access(page, shift)
         put_entry(self.mmu, pid, page, shift, entry, pick.randrange(3))
         self.pages[pid, page] = shift
+        self.access(page, shift)
 
     def change(self) -> None:
         pick, mmu = self.source, self.mmu
@@ -275,9 +279,8 @@ class Life:
         else:
             mmu.context = replace(mmu.context, problem=bool(pick.randrange(2)))
 
-    def access(self) -> None:
+    def access(self, page: int, shift: int) -> None:
         pick = self.source
-        (_, page), shift = pick.choice(list(self.pages.items()))
         low = pick.choice((pick.randrange(1 << shift), pick.randrange(64), -1 - pick.randrange(8)))
         size, kind = pick.choice((1, 2, 4, 8)), pick.choice((READ, READ, WRITE, WRITE, FETCH))
         self.mmu.check(kind, page + low & NO_TAG, size, pick.getrandbits(64))
@@ -300,7 +303,8 @@ def test_a_long_life_of_changes_leaves_nothing_stale(seed, strategy):
         elif what < 3:
             life.change()
         else:
-            life.access()
+            (_, page), shift = life.source.choice(list(life.pages.items()))
+            life.access(page, shift)
     assert min(life.succeeded, life.failed) > 150
 
 
