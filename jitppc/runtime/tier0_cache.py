@@ -92,12 +92,16 @@ def _read(path: Path) -> list[bytes] | None:
 
 def _write(path: Path, objects: list[bytes]) -> None:
     body = struct.pack(f"<I{len(objects)}Q", len(objects), *map(len, objects)) + b"".join(objects)
+    unfinished: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            unfinished = Path(file.name)
             file.write(MAGIC + hashlib.sha256(body).digest() + body)
-        Path(file.name).replace(path)
+        unfinished.replace(path)
     except OSError as error:
+        if unfinished is not None:
+            unfinished.unlink(missing_ok=True)
         log.warning("the object cache cannot be written (%s); going on without", error.strerror)
         return
     # sources changed: what was compiled from the old ones is waste
