@@ -162,6 +162,11 @@ class Bench:
         assert address
         return _record(address, CELL, CELLS_PER_PAGE)
 
+    @staticmethod
+    def words_at(address: int) -> int:
+        """A doubleword of host memory."""
+        return ctypes.c_uint64.from_address(address).value
+
     def install_region(self, gra: int, level: int = 1) -> bool:
         """Compile the region at an address that has run and put it into its cell.
 

@@ -1,0 +1,145 @@
+"""The object cache of tier 0: whatever its file or directory is like, the work goes on."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from jitppc.runtime import tier0_cache
+from jitppc.runtime.tier0_cache import source_key, tier0_objects
+
+OBJECTS = [b"one object", b"", b"another" * 100]
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache directory of our own, and a compiler that only counts."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    built = []
+
+    def build(exact, _progress):
+        built.append(exact)
+        return OBJECTS
+
+    monkeypatch.setattr(tier0_cache, "build", build)
+    return tmp_path / "jitppc" / "tier0", built
+
+
+def get() -> list[bytes]:
+    return tier0_objects(exact=False, use_cache=True, progress=None)
+
+
+def the_file(directory: Path) -> Path:
+    return directory / f"{source_key(False)}.objects"
+
+
+def test_the_second_time_nothing_is_compiled(cache):
+    directory, built = cache
+    assert OBJECTS == get() == get()
+    assert [False] == built
+    assert the_file(directory).stat().st_mode & 0o077 == 0
+    assert directory.stat().st_mode & 0o077 == 0
+
+
+def test_strategies_have_files_of_their_own(cache):
+    _, built = cache
+    get()
+    tier0_objects(exact=True, use_cache=True, progress=None)
+    assert [False, True] == built
+
+
+def test_without_the_cache_nothing_is_read_or_written(cache):
+    directory, built = cache
+    for _ in range(2):
+        assert OBJECTS == tier0_objects(exact=False, use_cache=False, progress=None)
+    assert len(built) == 2
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("damage", [
+    lambda data: b"",
+    lambda data: data[:10],
+    lambda data: data[:40],
+    lambda data: data[:-1],
+    lambda data: data + b"x",
+    lambda data: data[:60] + bytes([data[60] ^ 1]) + data[61:],
+    lambda data: b"something else entirely" * 50,
+    lambda data: data.replace(b"jitppc-objects-1", b"jitppc-objects-0"),
+])  # fmt: skip
+def test_a_damaged_file_is_compiled_again_and_replaced(cache, caplog, damage):
+    directory, built = cache
+    get()
+    path = the_file(directory)
+    path.write_bytes(damage(path.read_bytes()))
+    with caplog.at_level(logging.WARNING, logger="jitppc"):
+        assert OBJECTS == get()
+    assert "damaged" in caplog.text
+    assert len(built) == 2
+    assert OBJECTS == get()
+    assert len(built) == 2
+
+
+def test_a_directory_that_others_may_write_is_not_trusted(cache, caplog):
+    directory, built = cache
+    get()
+    directory.chmod(0o777)
+    with caplog.at_level(logging.WARNING, logger="jitppc"):
+        assert OBJECTS == get()
+    assert "can be written by others" in caplog.text
+    assert len(built) == 2
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_a_file_of_somebody_else_is_not_trusted(cache):
+    directory, built = cache
+    get()
+    os.chown(the_file(directory), 12345, 12345)
+    assert OBJECTS == get()
+    assert len(built) == 2
+
+
+def test_a_cache_that_is_a_file_costs_only_time(cache, caplog):
+    directory, built = cache
+    directory.parent.parent.joinpath("jitppc").write_text("in the way")
+    with caplog.at_level(logging.WARNING, logger="jitppc"):
+        assert OBJECTS == get() == get()
+    assert "cannot be written" in caplog.text
+    assert len(built) == 2
+
+
+def test_a_file_that_is_a_directory_costs_only_time(cache):
+    directory, built = cache
+    the_file(directory).mkdir(parents=True)
+    assert OBJECTS == get()
+    assert len(built) == 1
+
+
+def test_a_full_disk_leaves_nothing_behind(cache, monkeypatch, caplog):
+    directory, _ = cache
+
+    def refuse(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with caplog.at_level(logging.WARNING, logger="jitppc"):
+        assert OBJECTS == get()
+    assert "No space left" in caplog.text
+    assert [] == [path.name for path in directory.iterdir() if path.suffix != ".lock"]
+
+
+def test_any_change_of_a_source_changes_the_key(tmp_path, monkeypatch):
+    before = source_key(False)
+    package = tmp_path / "jitppc"
+    (package / "runtime" / "native").mkdir(parents=True)
+    (package / "runtime" / "tier0.py").write_text("")
+    monkeypatch.setattr(tier0_cache, "__file__", str(package / "runtime" / "tier0_cache.py"))
+    source_key.cache_clear()
+    empty = source_key(False)
+    (package / "runtime" / "native" / "new.py").write_text("1")
+    source_key.cache_clear()
+    assert len({before, empty, source_key(False)}) == 3
+    monkeypatch.undo()
+    source_key.cache_clear()
