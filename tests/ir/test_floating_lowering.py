@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jitppc.backend.lower import floating_quad
+from jitppc.backend.lower.effects import METADATA, EffectEmitter
 from jitppc.backend.lower.emitter import LOWER, Emitter
 from jitppc.backend.lower.floating_functions import FAST, SOFT, parameters_of
 from jitppc.backend.lower.floating_slow import slow_module
@@ -53,10 +54,9 @@ def test_integer_and_host_forms_agree_with_evaluate(name, attr):
         b = OpsMixin()
         values = constants(b, name, operands)
         assert shown(expected) == shown(SOFT[name](attr, b, *values).constant), operands
-        if name in FAST:
-            ok, result = FAST[name](attr, b, *values)
-            if ok.constant:
-                assert shown(expected) == shown(result.constant), operands
+        form = FAST[name](attr, b, *values) if name in FAST else None
+        if form is not None and not any(condition.constant for condition in form[0]):
+            assert shown(expected) == shown(form[1].constant), operands
 
 
 @pytest.mark.parametrize(("name", "attr"), QUAD_VARIANTS)
@@ -73,9 +73,20 @@ def test_integer_forms_of_quads_agree_with_evaluate(name, attr):
             assert hex(expected) == hex(number.constant), operands
 
 
-def function_of(number, name, attr):
-    """Text of `void f(const i128 *operands, i128 *result)`, and what it needs."""
-    e, row = Emitter(), OPS[name]
+class LeavingEmitter(EffectEmitter):
+    """An emitter for code that can leave: the function then returns 1."""
+
+    def leave_if(self, condition):
+        stay, go = self.fresh("stay"), self.fresh("go")
+        self.line(f"br i1 {condition}, label %{go}, label %{stay}")
+        self.line(f"{go}:")
+        self.line("ret i64 1")
+        self.line(f"{stay}:")
+
+
+def function_of(symbol, e, name, attr):
+    """Text of `i64 symbol(const i128 *operands, i128 *result)`, and what it needs."""
+    row = OPS[name]
     parameters = parameters_of(name)
     for index, parameter in enumerate(parameters):
         pointer = e.tmp(f"getelementptr i128, ptr %in, i64 {index}")
@@ -84,8 +95,8 @@ def function_of(number, name, attr):
     if row.result != I128:
         result = e.tmp(f"zext {row.result} {result} to i128")
     e.line(f"store i128 {result}, ptr %out, align 8")
-    e.line("ret void")
-    return e.definition(f"void @f{number}(ptr %in, ptr %out)"), e.declarations
+    e.line("ret i64 0")
+    return e.definition(f"i64 @{symbol}(ptr %in, ptr %out)"), e.declarations
 
 
 @functools.cache
@@ -95,10 +106,11 @@ def compiled():
     llvm.initialize_native_asmprinter()
     needs, text = {}, []
     for number, (name, attr) in enumerate(ENTRIES):
-        definition, declarations = function_of(number, name, attr)
-        needs |= declarations
-        text.append(definition)
-    module = llvm.parse_assembly("\n".join([*needs.values(), *text]))
+        for kind, e in (("all", Emitter()), ("ordinary", LeavingEmitter())):
+            definition, declarations = function_of(f"{kind}{number}", e, name, attr)
+            needs |= declarations
+            text.append(definition)
+    module = llvm.parse_assembly("\n".join([*needs.values(), *text, METADATA]))
     module.link_in(llvm.parse_assembly(slow_module(needs)))
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -109,14 +121,13 @@ def compiled():
     return llvm.create_mcjit_compiler(module, machine)
 
 
-def call(name, attr, operands):
-    """The result of a native function."""
-    address = compiled().get_function_address(f"f{ENTRIES.index((name, attr))}")
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(address)
+def call(name, attr, operands, kind="all"):
+    """The result of a native function; None when it left."""
+    address = compiled().get_function_address(f"{kind}{ENTRIES.index((name, attr))}")
+    function = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(address)
     words = [word for x in operands for word in (x & MASK, x >> 64)]
     given_, result = (ctypes.c_uint64 * len(words))(*words), (ctypes.c_uint64 * 2)()
-    function(given_, result)
-    return result[1] << 64 | result[0]
+    return None if function(given_, result) else result[1] << 64 | result[0]
 
 
 @pytest.mark.parametrize(("name", "attr"), VARIANTS)
@@ -126,6 +137,19 @@ def test_compiled_form_agrees_with_evaluate(name, attr):
         operands = operands_of(name, source)
         expected = OPS[name].evaluate(I64, attr, *operands)
         assert shown(expected) == shown(call(name, attr, operands)), [hex(x) for x in operands]
+
+
+@pytest.mark.parametrize(("name", "attr"), VARIANTS)
+def test_ordinary_form_agrees_with_evaluate_or_leaves(name, attr):
+    source, ordinary = random.Random(f"ordinary {name} {attr}"), 0
+    for _ in range(400):
+        operands = operands_of(name, source)
+        found = call(name, attr, operands, "ordinary")
+        if found is not None:
+            ordinary += 1
+            expected = OPS[name].evaluate(I64, attr, *operands)
+            assert shown(expected) == shown(found), [hex(x) for x in operands]
+    assert ordinary
 
 
 @pytest.mark.parametrize(("name", "attr"), QUAD_VARIANTS)
@@ -148,6 +172,8 @@ def test_compiled_form_agrees_on_any_bits(variant, words):
     operands = [*words[: len(OPS[name].args) - 1], words[3] & 0xFF]
     expected = OPS[name].evaluate(I64, attr, *operands)
     assert shown(expected) == shown(call(name, attr, operands))
+    found = call(name, attr, operands, "ordinary")
+    assert found is None or shown(expected) == shown(found)
 
 
 @pytest.mark.parametrize("name", CONVERSIONS)

@@ -64,10 +64,13 @@ def _to_int(e: Emitter, v: Value) -> str:
     return e.tmp(f"freeze i64 {e.tmp(f'fptosi double {as_double(e, e.of(v.args[0]))} to i64')}")
 
 
-@lowers("d_lt", "d_eq")
+PREDICATES = {"d_lt": "olt", "d_lg": "one", "d_uno": "uno"}
+
+
+@lowers(*PREDICATES)
 def _compare(e: Emitter, v: Value) -> str:
     x, y = (as_double(e, e.of(a)) for a in v.args)
-    return e.tmp(f"fcmp {'olt' if v.op.name == 'd_lt' else 'oeq'} double {x}, {y}")
+    return e.tmp(f"fcmp {PREDICATES[v.op.name]} double {x}, {y}")
 
 
 def _nan(e: Emitter, sign_in_place: str, fraction_in_place: str) -> str:

@@ -1,19 +1,16 @@
-"""The f_ ops as LLVM functions: a fast one that is inlined, and a slow one it calls in unusual
-cases.
-
-Both are made from the builder's text of floating_fast.py and floating_soft.py. The fast one is
-internal to each module that needs it; the slow one is declared there, and defined once
-(floating_slow.py).
+"""Lowering of the f_ ops. Code that can leave computes the ordinary case in line (floating_fast.py)
+and leaves to code that starts the instruction afresh in any other; that calls a function for all
+cases (floating_soft*.py), which is defined once (floating_slow.py).
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import OpsMixin
+from jitppc.ir.fpscr import FPSCR
 from jitppc.ir.ieee import DOUBLE, HALF, SINGLE
 from jitppc.ir.ops import OPS
 from jitppc.ir.ops.row import Op
@@ -23,6 +20,7 @@ from . import floating_fast as fast
 from . import floating_soft as state
 from . import floating_soft_arith as soft
 from . import floating_soft_convert as convert
+from .effects import EffectEmitter
 from .emitter import LOWER, Emitter, lowers
 
 FORMAT = {64: DOUBLE, 32: SINGLE, 16: HALF}
@@ -30,8 +28,8 @@ PARAMETER = Op("parameter", (), "attr", "An operand of a function; the attribute
 
 SLOW = ".slow"
 B = OpsMixin
-#: op -> (attribute, builder, operands) -> (i1 ok, result), and the same without ok
-FAST: dict[str, Callable[..., tuple[Value, Value]]] = {
+#: op -> (attribute, builder, operands) -> ordinary case, None if there is none; all cases
+FAST: dict[str, Callable[..., fast.Fast | None]] = {
     "f_add": lambda a, b, *v: fast.add(b, a, *v),
     "f_sub": lambda a, b, *v: fast.add(b, a, *v, subtract=True),
     "f_mul": lambda a, b, *v: fast.multiply(b, a, *v),
@@ -77,10 +75,8 @@ def _live(block: Block, results: tuple[Value, ...]) -> list[Value]:
     return [value for value in block.values if value in live]
 
 
-def emit_body(e: Emitter, b: OpsMixin, parameters: list[Value], results: tuple[Value, ...]) -> None:
+def emit_body(e: Emitter, b: OpsMixin, results: tuple[Value, ...]) -> None:
     """Lower what the results need."""
-    for number, parameter in enumerate(parameters):
-        e.names[parameter] = f"%x{number}"
     for value in _live(b.block, results):
         text = LOWER[value.op.name](e, value)
         assert text is not None
@@ -98,50 +94,54 @@ def _signature(name: str) -> str:
     return ", ".join(f"i64 %x{n}" for n in range(len(OPS[name].args)))
 
 
-def _of_symbol(text: str) -> tuple[str, Any]:
-    """The inverse of `symbol`, but for True and False, which come back as 1 and 0."""
-    name, *parts = text.split(".")
-    values = tuple(int(part) if part.isdigit() else part for part in parts)
-    return name, values if len(values) > 1 else values[0]
-
-
-@functools.cache
-def functions(name: str, attr: Any) -> dict[str, str]:
-    """Everything a module needs to call `symbol(name, attr)`, by name."""
-    slow = symbol(name, attr) + SLOW
-    call = f'call i128 @"{slow}"({_signature(name)})'
-    declaration = f'declare i128 @"{slow}"({_signature(name)}) cold nounwind memory(none)'
-    head = (
-        f'define internal i128 @"{symbol(name, attr)}"({_signature(name)}) '
-        "alwaysinline nounwind memory(none)"
-    )
-    needs = {slow: declaration}
-    if name not in FAST:
-        return needs | {symbol(name, attr): f"{head} {{\n %r = {call}\n ret i128 %r\n}}"}
-    b, e, values = OpsMixin(), Emitter(), parameters_of(name)
-    ok, result = FAST[name](attr, b, *values)
-    emit_body(e, b, values, (ok, result))
-    lines = "\n".join(e.lines)
-    needs[symbol(name, attr)] = (
-        f"{head} {{\n{lines}\n br i1 {e.of(ok)}, label %fast, label %slow\n"
-        f"fast:\n ret i128 {e.of(result)}\nslow:\n %slowly = {call}\n ret i128 %slowly\n}}"
-    )
-    return needs | e.declarations
-
-
 def definition(name: str, attr: Any) -> tuple[str, dict[str, str]]:
     """The slow function, and what it needs declared."""
     b, e, values = OpsMixin(), Emitter(), parameters_of(name)
+    e.names.update((value, f"%x{n}") for n, value in enumerate(values))
     result = SOFT[name](attr, b, *values)
-    emit_body(e, b, values, (result,))
+    emit_body(e, b, (result,))
     e.line(f"ret i128 {e.of(result)}")
     head = f'i128 @"{symbol(name, attr)}{SLOW}"({_signature(name)}) cold nounwind memory(none)'
     return e.definition(head), e.declarations
 
 
+def can_leave(e: Emitter) -> bool:
+    """The code may leave to code that starts the instruction afresh, and so is not that code."""
+    return isinstance(e, EffectEmitter) and getattr(e, "cold", True) is not None
+
+
+def leave_if_exceptional(e: EffectEmitter, fpscr: str) -> None:
+    """Leave before a call after which an enabled exception might be an interrupt."""
+    wanted = e.tmp(f"and i64 {fpscr}, {FPSCR.FEX | FPSCR.ENABLES}")
+    e.leave_if(e.tmp(f"icmp ne i64 {wanted}, 0"))
+
+
+def ordinary(e: EffectEmitter, v: Value) -> str | None:
+    """The op in line, leaving in unusual cases; None when it has no such form."""
+    b, parameters = OpsMixin(), parameters_of(v.op.name)
+    form = FAST[v.op.name](v.attr, b, *parameters) if v.op.name in FAST else None
+    if form is None:
+        return None
+    bad, result = form
+    for parameter, argument in zip(parameters, v.args, strict=True):
+        e.names[parameter] = e.of(argument)
+    emit_body(e, b, (*bad, result))
+    for condition in bad:
+        if condition.constant != 0:
+            e.leave_if(e.of(condition))
+    return e.of(result)
+
+
 @lowers(*SOFT)
-def _call(e: Emitter, v: Value) -> str:
-    for name, text in functions(v.op.name, v.attr).items():
-        e.need(name, text)
+def _lower(e: Emitter, v: Value) -> str:
+    if can_leave(e):
+        assert isinstance(e, EffectEmitter)
+        text = ordinary(e, v)
+        if text is not None:
+            return text
+        leave_if_exceptional(e, e.of(v.args[-1]))
+    name = symbol(v.op.name, v.attr) + SLOW
+    types = ", ".join("i64" for _ in v.args)
+    e.need(name, f'declare i128 @"{name}"({types}) cold nounwind memory(none)')
     operands = ", ".join(f"i64 {e.of(a)}" for a in v.args)
-    return e.tmp(f'call i128 @"{symbol(v.op.name, v.attr)}"({operands})')
+    return e.tmp(f'call i128 @"{name}"({operands})')

@@ -15,8 +15,16 @@ from jitppc.ir.ops import OPS
 from . import floating_soft_quad as state
 from . import floating_soft_quad_arith as arith
 from . import floating_soft_quad_convert as convert
+from .effects import EffectEmitter
 from .emitter import Emitter, lowers
-from .floating_functions import SLOW, emit_body, parameters_of, symbol
+from .floating_functions import (
+    SLOW,
+    can_leave,
+    emit_body,
+    leave_if_exceptional,
+    parameters_of,
+    symbol,
+)
 
 STATUS = "_status"
 Pair = tuple[Value, Value]
@@ -73,7 +81,8 @@ def definition(name: str, attr: Any) -> tuple[str, dict[str, str]]:
     b, e, kinds = OpsMixin(), Emitter(), OPS[name].args
     values = parameters_of(name)
     number, status = computed(name, attr, b, *values)
-    emit_body(e, b, values, (number, status))
+    e.names.update((value, f"%x{n}") for n, value in enumerate(values))
+    emit_body(e, b, (number, status))
     pair = f"{{{number.type}, i64}}"
     first = e.tmp(f"insertvalue {pair} undef, {number.type} {e.of(number)}, 0")
     both = e.tmp(f"insertvalue {pair} {first}, i64 {e.of(status)}, 1")
@@ -86,6 +95,9 @@ def definition(name: str, attr: Any) -> tuple[str, dict[str, str]]:
 @lowers(*(name + suffix for name in NAMES for suffix in ("", STATUS)))
 def _call(e: Emitter, v: Value) -> str:
     name = v.op.name.removesuffix(STATUS)
+    if can_leave(e):
+        assert isinstance(e, EffectEmitter)
+        leave_if_exceptional(e, e.of(v.args[-1]))
     callee = symbol(name, v.attr) + SLOW
     e.need(callee, declaration(name, v.attr))
     operands = ", ".join(f"{a.type} {e.of(a)}" for a in v.args)

@@ -54,8 +54,9 @@ def joined(b: Builder, precision: int, results: list[Value]) -> Value:
 
 
 def controls_of(b: Builder) -> Value:
-    """The FPSCR without its status: what an element's operation starts from, so that its own exceptions stand out."""
-    return b.and_(b.get("fpscr"), FPSCR.CONTROLS)
+    """The FPSCR without its status: what an element's operation starts from, so that its own exceptions stand out.
+    FEX stays, and FX is set, so that the first inexact element is nothing special."""
+    return b.or_(b.and_(b.get("fpscr"), FPSCR.CONTROLS | FPSCR.FEX), FPSCR.FX)
 
 
 def union(b: Builder, results: list[Value]) -> Value:

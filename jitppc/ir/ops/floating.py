@@ -195,7 +195,10 @@ ROWS: tuple[Op, ...] = (
     Op("d_of_int", (I64,), I64, "A signed integer as a double.",
        lambda t, a, x: ieee.from_integer(DOUBLE, signed(x, 64), Rounding(DOUBLE)).bits),
     Op("d_to_int", (I64,), I64, "Truncated to a signed integer; open unless |x| < 2**63.", _d_to_int),
+    Op("d_lg", (I64, I64), I1, "x < y or x > y; 0 with a NaN.",
+       lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) in (8, 4))),
+    Op("d_uno", (I64, I64), I1, "A NaN is among x and y.",
+       lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 1)),
     Op("d_lt", (I64, I64), I1, "x < y; 0 with a NaN.", lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 8)),
     *floating_quad.ROWS,
-    Op("d_eq", (I64, I64), I1, "x == y; 0 with a NaN.", lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 2)),
 )
