@@ -75,7 +75,7 @@ def test_rows_agree_with_qemu(key, qemu, version):
                 problems.append(f"{case}: {part} is {values[0]}, QEMU has {values[1]}")
     assert [] == problems
     if not judged:
-        pytest.skip("needs the native helper")
+        pytest.fail("no case could be judged")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from oracles.qemu_user import CIA, WINDOW, WINDOW_BYTES, Answer
+from oracles.routine_models import ROUTINES
 from strategies import block_of, random_state, random_word
 from window import Window
 
@@ -89,11 +90,28 @@ def evaluate_line(
     except StorageInterrupt:
         outcome = Outcome("interrupt", evaluator.cia, "STORAGE")
     kind = outcome.kind
+    if kind == "helper":
+        outcome = _routine(outcome, evaluator, state, memory)
+        kind = outcome.kind
     if kind == "interrupt":
         kind = _INTERRUPTS.get(outcome.detail, outcome.detail.lower())
     elif kind == "jump" and outcome.nia == CIA + 4 * len(words):
         kind = "next"
     return Answer(kind, outcome.nia, state, bytes(memory.data)), memory.first_ea
+
+
+def _routine(
+    outcome: Outcome, evaluator: Evaluator, state: np.ndarray, memory: Window
+) -> Outcome:
+    """A native routine's work, by its model."""
+    name, operands = outcome.detail
+    if name not in ROUTINES:
+        return outcome
+    try:
+        ROUTINES[name](state[0], memory, *operands)
+    except StorageInterrupt:
+        return Outcome("interrupt", evaluator.cia, "STORAGE")
+    return Outcome("next", outcome.nia)
 
 
 def evaluate(case: Case) -> tuple[Answer, int | None]:

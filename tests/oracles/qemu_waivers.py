@@ -336,4 +336,7 @@ WAIVERS: tuple[Waiver, ...] = (
 NOT_RUN: dict[str, str] = {
     "sc": "would be a system call of the emulated process",
     "scv": "would be a system call of the emulated process",
+    "mfspr": "absent SPRs: QEMU knows hypervisor SPRs of these numbers, and refuses them otherwise",
+    "mtspr": "absent SPRs: QEMU knows hypervisor SPRs of these numbers, and refuses them otherwise",
+    "mtspr.UAMR": "changes translation; QEMU's user mode has none",
 }

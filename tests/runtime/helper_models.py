@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from bench import RealMemory, expect_interrupt
+from oracles.routine_models import ROUTINES
 
 from jitppc.ir.interp import StorageInterrupt
 from jitppc.ir.layout import MSR
@@ -35,59 +36,8 @@ def _guarded(function: Callable[..., None]) -> Model:
     return model(run)
 
 
-@_guarded
-def load_string(record: np.void, memory: RealMemory, register: int, ea: int, count: int) -> None:
-    data = memory.load(ea, count) if count else b""
-    for number in range(0, count, 4):
-        word = data[number : number + 4].ljust(4, b"\0")
-        record["gpr"][(register + number // 4) % 32] = int.from_bytes(word, "big")
-
-
-@_guarded
-def store_string(record: np.void, memory: RealMemory, register: int, ea: int, count: int) -> None:
-    data = b""
-    for number in range(0, count, 4):
-        word = int(record["gpr"][(register + number // 4) % 32]) & 0xFFFFFFFF
-        data += word.to_bytes(4, "big")
-    if count:
-        memory.store(ea, data[:count])
-
-
-def _set_vsr(record: np.void, number: int, value: int) -> None:
-    record["vsr"][number] = [value & (1 << 64) - 1, value >> 64]
-
-
-def _vsr(record: np.void, number: int) -> int:
-    low, high = record["vsr"][number]
-    return int(high) << 64 | int(low)
-
-
-@_guarded
-def lxvl(record: np.void, memory: RealMemory, register: int, ea: int, count: int) -> None:
-    data = memory.load(ea, count) if count else b""
-    if record["little"]:
-        _set_vsr(record, register, int.from_bytes(data, "little"))
-    else:
-        _set_vsr(record, register, int.from_bytes(data.ljust(16, b"\0"), "big"))
-
-
-@_guarded
-def lxvll(record: np.void, memory: RealMemory, register: int, ea: int, count: int) -> None:
-    data = memory.load(ea, count) if count else b""
-    _set_vsr(record, register, int.from_bytes(data.ljust(16, b"\0"), "big"))
-
-
-@_guarded
-def stxvl(record: np.void, memory: RealMemory, register: int, ea: int, count: int) -> None:
-    order = "little" if record["little"] else "big"
-    if count:
-        memory.store(ea, _vsr(record, register).to_bytes(16, order)[:count])
-
-
-@_guarded
-def stxvll(record: np.void, memory: RealMemory, register: int, ea: int, count: int) -> None:
-    if count:
-        memory.store(ea, _vsr(record, register).to_bytes(16, "big")[:count])
+for _routine in ROUTINES.values():
+    _guarded(_routine)
 
 
 @model

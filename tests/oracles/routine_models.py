@@ -1,0 +1,69 @@
+"""What the native routines behind loads and stores with a length do, written from the book.
+
+Each takes a CPU_STATE record, a memory (see jitppc.ir.interp.Memory) and the routine's operands.
+Ref: Book I 3.3.6 (move assist), 7.6.3 (lxvl, lxvll, stxvl, stxvll).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from jitppc.ir.interp import Memory
+
+Routine = Callable[..., None]
+
+
+def load_string(record: np.void, memory: Memory, register: int, ea: int, count: int) -> None:
+    data = memory.load(ea, count) if count else b""
+    for number in range(0, count, 4):
+        word = data[number : number + 4].ljust(4, b"\0")
+        record["gpr"][(register + number // 4) % 32] = int.from_bytes(word, "big")
+
+
+def store_string(record: np.void, memory: Memory, register: int, ea: int, count: int) -> None:
+    data = b""
+    for number in range(0, count, 4):
+        word = int(record["gpr"][(register + number // 4) % 32]) & 0xFFFFFFFF
+        data += word.to_bytes(4, "big")
+    if count:
+        memory.store(ea, data[:count])
+
+
+def _set_vsr(record: np.void, number: int, value: int) -> None:
+    record["vsr"][number] = [value & (1 << 64) - 1, value >> 64]
+
+
+def _vsr(record: np.void, number: int) -> int:
+    low, high = record["vsr"][number]
+    return int(high) << 64 | int(low)
+
+
+def lxvl(record: np.void, memory: Memory, register: int, ea: int, count: int) -> None:
+    data = memory.load(ea, count) if count else b""
+    if record["little"]:
+        _set_vsr(record, register, int.from_bytes(data, "little"))
+    else:
+        _set_vsr(record, register, int.from_bytes(data.ljust(16, b"\0"), "big"))
+
+
+def lxvll(record: np.void, memory: Memory, register: int, ea: int, count: int) -> None:
+    data = memory.load(ea, count) if count else b""
+    _set_vsr(record, register, int.from_bytes(data.ljust(16, b"\0"), "big"))
+
+
+def stxvl(record: np.void, memory: Memory, register: int, ea: int, count: int) -> None:
+    order = "little" if record["little"] else "big"
+    if count:
+        memory.store(ea, _vsr(record, register).to_bytes(16, order)[:count])
+
+
+def stxvll(record: np.void, memory: Memory, register: int, ea: int, count: int) -> None:
+    if count:
+        memory.store(ea, _vsr(record, register).to_bytes(16, "big")[:count])
+
+
+ROUTINES: dict[str, Routine] = {
+    f.__name__: f for f in (load_string, store_string, lxvl, lxvll, stxvl, stxvll)
+}
