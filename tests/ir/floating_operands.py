@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 
 from jitppc.ir import ieee
 from jitppc.ir.fpscr import FPSCR, with_summaries
@@ -42,6 +43,14 @@ QUAD_VARIANTS = [
     *(("q_to_int", (is_signed, bits)) for is_signed in BOTH for bits in (64, 32)),
     ("q_compare", 0),
     ("q_compare", 1),
+]
+
+#: every pair of fv_ ops likewise
+VECTOR_VARIANTS = [
+    *(("fv_binary", (kind, n)) for kind in ("add", "sub", "mul", "div") for n in (64, 32)),
+    *(("fv_fma", (kind, precision)) for kind in KINDS for precision in (64, 32)),
+    ("fv_sqrt", 64),
+    ("fv_sqrt", 32),
 ]
 
 EDGES = (
@@ -135,6 +144,32 @@ def quad_operands_of(name: str, source: random.Random) -> list[int]:
     if name == "q_fma" and source.randrange(3) == 0:
         operands[2] = _near_product(source, QUAD, *operands[:2])
     return [*operands, an_fpscr(source)]
+
+
+def vector_operands_of(name: str, attr: object, source: random.Random) -> list[int]:
+    """Vectors of numbers, and an FPSCR, for a pair of fv_ ops."""
+    precision = attr[1] if isinstance(attr, tuple) else attr
+    count, plain = 128 // precision, source.randrange(2)
+
+    def element() -> int:
+        if plain:
+            number = source.choice((1.0, 1.5, -3.0, 0.1, -7.25, 0.0, source.uniform(-9, 9)))
+            x = struct.unpack("<Q", struct.pack("<d", number))[0]
+        else:
+            x = a_number(source)
+        single = ieee.rounded_to(DOUBLE, x, Rounding(SINGLE)).bits
+        return x if precision == 64 else OPS["single_of_double"].evaluate(None, None, single)
+
+    def vector() -> int:
+        return sum(element() << precision * n for n in range(count))
+
+    vectors = [vector() for _ in OPS[name].args[:-1]]
+    if name == "fv_fma" and source.randrange(3) == 0:
+        fmt, mask = {64: DOUBLE, 32: SINGLE}[precision], (1 << precision) - 1
+        lanes = [[v >> precision * n & mask for v in vectors[:2]] for n in range(count)]
+        near = [_near_product(source, fmt, *lane) for lane in lanes]
+        vectors[2] = sum(x << precision * n for n, x in enumerate(near))
+    return [*vectors, an_fpscr(source)]
 
 
 def _near_product(source: random.Random, fmt: ieee.Format, x: int, y: int) -> int:

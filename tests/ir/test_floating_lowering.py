@@ -10,9 +10,11 @@ import pytest
 from floating_operands import (
     QUAD_VARIANTS,
     VARIANTS,
+    VECTOR_VARIANTS,
     a_number,
     operands_of,
     quad_operands_of,
+    vector_operands_of,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ CONVERSIONS = ("double_of_single", "single_of_double", "double_of_half")
 ENTRIES = [
     *VARIANTS,
     *((c, None) for c in CONVERSIONS),
-    *((name + end, attr) for name, attr in QUAD_VARIANTS for end in ("", "_status")),
+    *((n + end, a) for n, a in (*QUAD_VARIANTS, *VECTOR_VARIANTS) for end in ("", "_status")),
 ]
 
 
@@ -163,6 +165,25 @@ def test_compiled_quads_agree_with_evaluate(name, attr):
         if not status & NO_RESULT:
             expected = OPS[name].evaluate(I64, attr, *operands)
             assert hex(expected) == hex(call(name, attr, operands)), shown_operands
+
+
+@pytest.mark.parametrize(("name", "attr"), VECTOR_VARIANTS)
+def test_compiled_vectors_agree_with_evaluate(name, attr):
+    source, ordinary = random.Random(f"compiled {name} {attr}"), 0
+    for _ in range(300):
+        operands = vector_operands_of(name, attr, source)
+        status = OPS[name + "_status"].evaluate(I64, attr, *operands)
+        expected = OPS[name].evaluate(I64, attr, *operands)
+        shown_operands = [hex(x) for x in operands]
+        assert hex(status) == hex(call(name + "_status", attr, operands)), shown_operands
+        if not status & NO_RESULT:
+            assert hex(expected) == hex(call(name, attr, operands)), shown_operands
+        in_line = call(name, attr, operands, "ordinary")
+        if in_line is not None:
+            ordinary += 1
+            assert hex(expected) == hex(in_line), shown_operands
+            assert hex(status) == hex(call(name + "_status", attr, operands, "ordinary"))
+    assert ordinary
 
 
 @given(st.sampled_from(VARIANTS), st.lists(st.integers(0, MASK), min_size=4, max_size=4))

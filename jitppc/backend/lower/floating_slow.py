@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import floating_functions, floating_quad
+from . import floating_functions, floating_quad, floating_vector
 
 
 def _of_symbol(text: str) -> tuple[str, Any]:
@@ -20,12 +20,17 @@ def _of_symbol(text: str) -> tuple[str, Any]:
 def slow_module(names: Iterable[str]) -> str:
     """Definitions of the slow functions among the names that modules need."""
     needs: dict[str, str] = {}
-    text = []
+    text: dict[str, str] = {}
     slow = floating_functions.SLOW
-    for symbol in sorted(name for name in set(names) if name.endswith(slow)):
+    rooms = {name: room for room in (floating_quad, floating_vector) for name in room.NAMES}
+    wanted = sorted(name for name in set(names) if name.endswith(slow))
+    while wanted:
+        symbol = wanted.pop()
+        if symbol in text:
+            continue
         name, attr = _of_symbol(symbol.removesuffix(slow))
-        room = floating_quad if name in floating_quad.NAMES else floating_functions
-        definition, declarations = room.definition(name, attr)
+        text[symbol], declarations = rooms.get(name, floating_functions).definition(name, attr)
+        wanted += [other for other in declarations if other.endswith(slow)]
         needs |= declarations
-        text.append(definition)
-    return "\n".join([*needs.values(), *text])
+    declared = [text for name, text in needs.items() if not name.endswith(slow)]
+    return "\n".join([*declared, *text.values()])

@@ -72,3 +72,14 @@ def deliver(b: Builder, target: Operand, packed: Value, record: int = 0, bits: V
     if record:
         record_cr1(b, fpscr)
     set_fpscr(b, fpscr)
+
+
+def deliver_pair(b: Builder, file: str, target: Operand, op: str, attr: object, *operands: Value) -> None:
+    """Write what a pair of ops computes (see ir/ops/floating_quad.py): a register of `file` (vr or vsr), unless an
+    enabled exception forbids it, and the FPSCR.
+    """
+    fpscr = b.get("fpscr")
+    result = b.emit(op, *operands, fpscr, attr=attr)
+    status = b.emit(f"{op}_status", *operands, fpscr, attr=attr)
+    b.set(file, target, b.select(b.slt(status, 0), b.get(file, target), result))
+    set_fpscr(b, b.and_(status, ~NO_RESULT))

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from .vsx_families import fused_rows, scalar_binary, scalar_unary, vector_binary, vector_unary
+from .vsx_families import (
+    fused_rows,
+    scalar_binary,
+    scalar_unary,
+    vector_binary,
+    vector_unary,
+    whole_vector_roots,
+    whole_vectors,
+)
 
 scalar_binary("XT <- XA + XB.", [("xsadddp", 32, 64), ("xsaddsp", 0, 32)], lambda b, *a: b.f_add(*a))
 scalar_binary("XT <- XA - XB.", [("xssubdp", 40, 64), ("xssubsp", 8, 32)], lambda b, *a: b.f_sub(*a))
 scalar_binary("XT <- XA × XB.", [("xsmuldp", 48, 64), ("xsmulsp", 16, 32)], lambda b, *a: b.f_mul(*a))
 scalar_binary("XT <- XA / XB.", [("xsdivdp", 56, 64), ("xsdivsp", 24, 32)], lambda b, *a: b.f_div(*a))
-vector_binary("XT <- XA + XB.", [("xvadddp", 96, 64), ("xvaddsp", 64, 32)], lambda b, *a: b.f_add(*a))
-vector_binary("XT <- XA - XB.", [("xvsubdp", 104, 64), ("xvsubsp", 72, 32)], lambda b, *a: b.f_sub(*a))
-vector_binary("XT <- XA × XB.", [("xvmuldp", 112, 64), ("xvmulsp", 80, 32)], lambda b, *a: b.f_mul(*a))
-vector_binary("XT <- XA / XB.", [("xvdivdp", 120, 64), ("xvdivsp", 88, 32)], lambda b, *a: b.f_div(*a))
+whole_vectors("XT <- XA + XB.", [("xvadddp", 96, 64), ("xvaddsp", 64, 32)], "add")
+whole_vectors("XT <- XA - XB.", [("xvsubdp", 104, 64), ("xvsubsp", 72, 32)], "sub")
+whole_vectors("XT <- XA × XB.", [("xvmuldp", 112, 64), ("xvmulsp", 80, 32)], "mul")
+whole_vectors("XT <- XA / XB.", [("xvdivdp", 120, 64), ("xvdivsp", 88, 32)], "div")
 
 for _stem, _format, _xo, _precision in (("xs", "dp", 33, 64), ("xs", "sp", 1, 32), ("xv", "dp", 97, 64),
                                         ("xv", "sp", 65, 32)):
     fused_rows(_stem, _format, _xo, _precision)
 
 scalar_unary("XT <- the square root of XB.", [("xssqrtdp", 75, 64), ("xssqrtsp", 11, 32)], lambda b, *a: b.f_sqrt(*a))
-vector_unary("XT <- the square root of XB.", [("xvsqrtdp", 203, 64), ("xvsqrtsp", 139, 32)],
-             lambda b, *a: b.f_sqrt(*a))
+whole_vector_roots("XT <- the square root of XB.", [("xvsqrtdp", 203, 64), ("xvsqrtsp", 139, 32)])
 
 # Estimates. Differs: POWER9 looks them up in a table; here they are the nearest numbers.
 scalar_unary("XT <- estimate of 1 / XB.", [("xsredp", 90, 64), ("xsresp", 26, 32)], lambda b, *a: b.f_reciprocal(*a))

@@ -13,7 +13,7 @@ from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
 from jitppc.ir.fpscr import FPSCR
 
-from .fp_registers import deliver, flag, scalar, set_fpscr, summarized
+from .fp_registers import deliver, deliver_pair, flag, scalar, set_fpscr, summarized
 from .vsx_lanes import of_words, words
 
 REF = "Book I 7.6.3"
@@ -55,7 +55,8 @@ def joined(b: Builder, precision: int, results: list[Value]) -> Value:
 
 def controls_of(b: Builder) -> Value:
     """The FPSCR without its status: what an element's operation starts from, so that its own exceptions stand out.
-    FEX stays, and FX is set, so that the first inexact element is nothing special."""
+    FEX stays, and FX is set, so that the first inexact element is nothing special.
+    """
     return b.or_(b.and_(b.get("fpscr"), FPSCR.CONTROLS | FPSCR.FEX), FPSCR.FX)
 
 
@@ -125,6 +126,25 @@ def vector_unary(says: str, members: Members, operation: Operation) -> None:
         row("XX2", XX2.format(xo), "XT,XB", "2.06", name, says, body)
 
 
+def whole_vectors(says: str, members: Members, kind: str) -> None:
+    """XT <- XA and XB, combined element by element by one pair of ops."""
+    for name, xo, precision in members:
+        def body(b: Builder, i: Fields, precision: int = precision) -> None:
+            b.require("VSX")
+            operands = b.get("vsr", i.XA), b.get("vsr", i.XB)
+            deliver_pair(b, "vsr", i.XT, "fv_binary", (kind, precision), *operands)
+        row("XX3", XX3.format(xo), "XT,XA,XB", "2.06", name, says, body)
+
+
+def whole_vector_roots(says: str, members: Members) -> None:
+    """XT <- the square roots of XB's elements."""
+    for name, xo, precision in members:
+        def body(b: Builder, i: Fields, precision: int = precision) -> None:
+            b.require("VSX")
+            deliver_pair(b, "vsr", i.XT, "fv_sqrt", precision, b.get("vsr", i.XB))
+        row("XX2", XX2.format(xo), "XT,XB", "2.06", name, says, body)
+
+
 #: what the letters of a multiply-add stand for
 KINDS = {"madd": "XA × XB + XT", "msub": "XA × XB - XT", "nmadd": "-(XA × XB + XT)", "nmsub": "-(XA × XB - XT)"}
 
@@ -146,7 +166,7 @@ def fused_rows(stem: str, format_: str, first_xo: int, precision: int) -> None:
                     operands = fused(b, i, form, "vsr_high")
                     deliver(b, i.XT, b.f_fma((kind, precision), *operands, b.get("fpscr")))
                 else:
-                    each(b, i, precision, lambda *v: b.f_fma((kind, precision), *v), *fused(b, i, form, "vsr"))
+                    deliver_pair(b, "vsr", i.XT, "fv_fma", (kind, precision), *fused(b, i, form, "vsr"))
             says = f"XT <- {KINDS[kind]}, rounded once" + ("" if form == "a" else "; XT and XB change places") + "."
             row("XX3", XX3.format(first_xo + step + (8 if form == "m" else 0)), "XT,XA,XB",
                 "2.07" if stem == "xs" and precision == 32 else "2.06", f"{stem}{kind}{form}{format_}", says, body)

@@ -12,7 +12,7 @@ from jitppc.ir.fpscr import FPSCR, NO_RESULT
 from jitppc.ir.ieee import QUAD
 from jitppc.ir.types import I128
 
-from .fp_registers import set_fpscr
+from .fp_registers import deliver_pair, set_fpscr
 from .vsx_compare import set_condition
 from .vsx_families import REF, Body
 
@@ -29,11 +29,7 @@ def row(form: str, picture: str, asm: str, name: str, says: str, body: Body) -> 
 
 def deliver(b: Builder, i: Fields, op: str, attr: object, *operands: Value) -> None:
     """VRT and the FPSCR <- what a pair of q_ ops computes."""
-    fpscr = b.get("fpscr")
-    number = b.emit(op, *operands, fpscr, attr=attr)
-    status = b.emit(f"{op}_status", *operands, fpscr, attr=attr)
-    b.set("vr", i.VRT, b.select(b.slt(status, 0), b.get("vr", i.VRT), number))
-    set_fpscr(b, b.and_(status, ~NO_RESULT))
+    deliver_pair(b, "vr", i.VRT, op, attr, *operands)
 
 
 def read(b: Builder, *numbers: Value) -> list[Value]:

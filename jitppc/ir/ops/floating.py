@@ -17,7 +17,7 @@ from jitppc.ir.fpscr import FPSCR
 from jitppc.ir.ieee import DOUBLE, HALF, SINGLE, Result, Rounding
 from jitppc.ir.types import I1, I32, I64, I128, Type, signed
 
-from . import floating_quad
+from . import floating_quad, floating_vector
 from .floating_status import limits, settled, signalling, unrounded
 from .row import Op
 
@@ -201,4 +201,5 @@ ROWS: tuple[Op, ...] = (
        lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 1)),
     Op("d_lt", (I64, I64), I1, "x < y; 0 with a NaN.", lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 8)),
     *floating_quad.ROWS,
+    *floating_vector.ROWS,
 )
