@@ -112,6 +112,7 @@ class Pair:
         self.output = Output()
         self.steps = 0
         self.started = leader.cpu.retired
+        follower.cpu.is_silent = True
         for number, side in enumerate((leader, follower)):
             side.on_console = lambda data, n=number: self.output.hear(n, data)
 

@@ -101,7 +101,8 @@ def _write(path: Path, objects: list[bytes]) -> None:
         unfinished.replace(path)
     except OSError as error:
         if unfinished is not None:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
         log.warning("the object cache cannot be written (%s); going on without", error.strerror)
         return
     # sources changed: what was compiled from the old ones is waste

@@ -85,6 +85,7 @@ class Vcpu:
         self.python_seconds = self.native_seconds = self.native_cpu_seconds = 0.0
         self._last_return: float | None = None
         self.translator: Any = None
+        self.is_silent = False          # the second of two that do the same
         memory.on_code_write = self._note_store
         self.reset()
 
@@ -178,6 +179,8 @@ class Vcpu:
 
     def _report_unknown(self, nia: int) -> None:
         """Say once that a word has no row; the guest got its illegal-instruction interrupt."""
+        if self.is_silent:
+            return
         word = int(self.state["unknown_words"][int(self.state["unknown_known"]) - 1])
         row = nearest(word)
         hint = f"; nearest row: {row.key} ({row.ref})" if row is not None else ""
