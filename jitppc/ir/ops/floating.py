@@ -4,13 +4,15 @@ An `f_` op is one operation of the book, with everything it does to the FPSCR: i
 returns pack(new FPSCR, result). In a returned FPSCR bit 0 (`NO_RESULT`) says that an enabled exception forbids writing
 the result. Numbers are in double format; the attribute `precision` (64 or 32) is what results are rounded to.
 
-A `d_` op is what the host does to doubles with one instruction: nearest even, no status; which NaN it makes is open.
-The `f_` ops are built from them (backend/lower/floating*.py). The meaning of both is jitppc/ir/ieee.py.
+Native code may leave at an `f_` op, to start the instruction afresh where the case is not an ordinary one: hence its
+effect. A `d_` op is what the host does to doubles with one instruction: nearest even, no status; which NaN it makes is
+open. The `f_` ops are built from them (backend/lower/floating*.py). The meaning of both is jitppc/ir/ieee.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from jitppc.ir import ieee
 from jitppc.ir.fpscr import FPSCR
@@ -19,7 +21,7 @@ from jitppc.ir.types import I1, I32, I64, I128, Type, signed
 
 from . import floating_quad, floating_vector
 from .floating_status import limits, settled, signalling, unrounded
-from .row import Op
+from .row import Effect, Op
 
 PRECISION = {64: DOUBLE, 32: SINGLE}
 MODES = {"nearest": ieee.NEAREST, "zero": ieee.TO_ZERO, "up": ieee.UP, "down": ieee.DOWN, "away": ieee.NEAR_AWAY}
@@ -156,7 +158,13 @@ def _d_to_int(_t: Type, _a: object, x: int) -> int:
 
 ONE_OPERAND, TWO_OPERANDS, THREE_OPERANDS = (I64, I64), (I64, I64, I64), (I64, I64, I64, I64)
 
-ROWS: tuple[Op, ...] = (
+
+def leaving(row: Op) -> Op:
+    """The row of an op at which native code may leave."""
+    return replace(row, effects=Effect.MAY_INTERRUPT)
+
+
+_F_ROWS = (
     Op("f_add", TWO_OPERANDS, I128, "Sum.", _arithmetic(ieee.add), attr="precision"),
     Op("f_sub", TWO_OPERANDS, I128, "Difference.", _arithmetic(ieee.add, subtract=True), attr="precision"),
     Op("f_mul", TWO_OPERANDS, I128, "Product.", _arithmetic(ieee.multiply), attr="precision"),
@@ -179,6 +187,10 @@ ROWS: tuple[Op, ...] = (
     Op("f_reciprocal", ONE_OPERAND, I128, "Estimate of 1 / x: here the nearest number.", _reciprocal, attr="precision"),
     Op("f_reciprocal_root", ONE_OPERAND, I128, "Estimate of 1 / sqrt(x): here both operations, each to nearest.",
        _reciprocal_root, attr="precision"),
+)
+
+ROWS: tuple[Op, ...] = (
+    *map(leaving, (*_F_ROWS, *floating_quad.ROWS, *floating_vector.ROWS)),
     Op("double_of_single", (I32,), I64, "A single's bits in double format, signalling NaNs as they are.",
        lambda t, a, x: ieee.widened(SINGLE, DOUBLE, x)),
     Op("single_of_double", (I64,), I32, "A double's bits in single format, as stores convert: never rounded, "
@@ -200,6 +212,4 @@ ROWS: tuple[Op, ...] = (
     Op("d_uno", (I64, I64), I1, "A NaN is among x and y.",
        lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 1)),
     Op("d_lt", (I64, I64), I1, "x < y; 0 with a NaN.", lambda t, a, x, y: int(ieee.compare(DOUBLE, x, y) == 8)),
-    *floating_quad.ROWS,
-    *floating_vector.ROWS,
 )
