@@ -79,7 +79,7 @@ def test_a_program_does_natively_what_the_evaluator_does(seed, state_seed, mode,
     compare(native, start, words, mode, state_seed, limit)
 
 
-@settings(max_examples=80)
+@settings(max_examples=200)
 @given(U32, U32, st.sampled_from(STARTS), st.integers(1, 600), st.data())
 def test_regions_do_what_the_evaluator_does(seed, state_seed, start, limit, data):
     native = bench("interp")
