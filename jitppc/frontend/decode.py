@@ -1,4 +1,7 @@
-"""From a word to its row, among all rows of frontend/isa. One rule: more opcode bits win."""
+"""From a word to its row, among all rows of frontend/isa that the processor model executes.
+
+One rule: more opcode bits win; of equals, the one that came later.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import pkgutil
 from dataclasses import dataclass
 
 from . import isa
+from .levels import Model, in_model, rank
 from .rows import ROWS, Row
 
 
@@ -19,19 +23,36 @@ def rows() -> dict[str, Row]:
     return ROWS
 
 
+def precedence(row: Row) -> tuple[int, int, str]:
+    """Sorts rows: of those that match a word, the first one counts."""
+    return -row.picture.mask.bit_count(), -rank(row.since), row.key
+
+
 @functools.cache
-def _by_primary() -> list[list[Row]]:
+def _by_primary(model: Model | None) -> list[list[Row]]:
+    """By primary opcode; prefixed rows by that of their prefix, which is 1."""
     table: list[list[Row]] = [[] for _ in range(64)]
-    for row in sorted(rows().values(), key=lambda r: (-r.picture.mask.bit_count(), r.key)):
-        if row.picture.mask >> 26 != 63:
+    for row in sorted(rows().values(), key=precedence):
+        shift = row.picture.bits - 6
+        if row.picture.mask >> shift != 63:
             raise ValueError(f"{row.key}: the primary opcode must be fixed")
-        table[row.picture.value >> 26].append(row)
+        if model is None or in_model(row, model):
+            table[row.picture.value >> shift].append(row)
     return table
+
+
+def _candidates(word: int, model: Model | None) -> list[Row]:
+    return _by_primary(model)[word >> (58 if word >> 32 else 26)]
+
+
+def is_prefix(word: int) -> bool:
+    """True for the first word of a prefixed instruction. Ref: Book I 1.6.3."""
+    return word >> 26 == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Insn:
-    """A decoded word."""
+    """A decoded word; of a prefixed instruction `word` is prefix << 32 | suffix."""
 
     word: int
     row: Row
@@ -42,10 +63,11 @@ class Insn:
         return self.row.flag_values(self.word)
 
 
-def decode(word: int) -> Insn | None:
-    """The instruction a word encodes, or None when no row matches."""
-    for row in _by_primary()[word >> 26]:
-        if word & row.picture.mask == row.picture.value:
+def decode(word: int, model: Model | None = None) -> Insn | None:
+    """The instruction a word encodes on a model (None: on any), or None when no row matches."""
+    bits = 64 if word >> 32 else 32
+    for row in _candidates(word, model):
+        if row.picture.bits == bits and word & row.picture.mask == row.picture.value:
             return Insn(word, row)
     return None
 
@@ -58,4 +80,6 @@ def nearest(word: int) -> Row | None:
     def difference(row: Row) -> int:
         return ((word ^ row.picture.value) & row.picture.mask).bit_count()
 
-    return min(_by_primary()[word >> 26], key=difference, default=None)
+    bits = 64 if word >> 32 else 32
+    same = (row for row in _candidates(word, None) if row.picture.bits == bits)
+    return min(same, key=difference, default=None)

@@ -1,9 +1,9 @@
 """Instruction pictures: fields by the book's names, their widths, and how split and signed fields
 are put together.
 
-A picture is the 32-bit word from left (bit 0) to right: runs of 0 and 1 are opcode bits, `/` is a
-reserved bit (ignored, as silicon does), a name is a field of the width below, `NAME:n` a field of
-n bits. Ref: Book I 1.6.
+A picture is the 32-bit word (of a prefixed instruction both words) from left (bit 0) to right:
+runs of 0 and 1 are opcode bits, `/` is a reserved bit (ignored, as silicon does), a name is a
+field of the width below, `NAME:n` a field of n bits. Ref: Book I 1.6.
 """
 
 from __future__ import annotations
@@ -50,37 +50,47 @@ FLAGS = ("OE", "Rc", "LK", "AA")
 class Picture:
     """A parsed picture: a word matches when `word & mask == value`.
 
-    `fields` maps name to (shift, width).
+    `fields` maps name to (shift, width). Of a prefixed instruction the word has 64 bits, prefix
+    first.
     """
 
     mask: int
     value: int
     fields: dict[str, tuple[int, int]]
+    bits: int = 32
 
 
 def parse_picture(text: str) -> Picture:
     """Read a picture.
 
-    Raises ValueError when it is not 32 bits, or names an unknown or repeated field.
+    Raises ValueError when it is neither 32 nor 64 bits, or names an unknown or repeated field.
     """
+    # first as of 64 bits, then moved to the right end
     mask = value = at = 0
     fields: dict[str, tuple[int, int]] = {}
     for token in text.split():
         if set(token) <= {"0", "1", "/"}:
             width = len(token)
             fixed = "".join("0" if c == "/" else "1" for c in token)
-            mask |= int(fixed, 2) << (32 - at - width)
-            value |= int(token.replace("/", "0"), 2) << (32 - at - width)
+            mask |= int(fixed, 2) << (64 - at - width)
+            value |= int(token.replace("/", "0"), 2) << (64 - at - width)
         else:
             name, _, explicit = token.partition(":")
             if name in fields or not (explicit or name in WIDTH):
                 raise ValueError(f"field {name!r} unknown or repeated in {text!r}")
             width = int(explicit) if explicit else WIDTH[name]
-            fields[name] = (32 - at - width, width)
+            fields[name] = (64 - at - width, width)
         at += width
-    if at != 32:
-        raise ValueError(f"{text!r} has {at} bits, not 32")
-    return Picture(mask & 0xFFFFFFFF, value & 0xFFFFFFFF, fields)
+    if at not in (32, 64):
+        raise ValueError(f"{text!r} has {at} bits, not 32 or 64")
+    rest = 64 - at
+    placed = {name: (shift - rest, width) for name, (shift, width) in fields.items()}
+    return Picture(mask >> rest, value >> rest, placed, at)
+
+
+def words_of(word: int) -> tuple[int, ...]:
+    """The words of memory that an instruction takes: one, or prefix and suffix."""
+    return (word,) if word < 1 << 32 else (word >> 32, word & 0xFFFFFFFF)
 
 
 def raw_field(picture: Picture, word: int, name: str) -> int:

@@ -31,13 +31,19 @@ class Row:
     form: str
     picture: Picture
     asm: str            # printed operands, field names standing for their values
-    since: str          # ISA level: PPC, 2.03, ..., 3.0, 3.1
+    since: str          # ISA level that brought it: see levels.LEVELS
     ref: str
     says: str
     body: Body
     flags: tuple[str, ...]
     # for randomly made words: which field values are valid forms
     accept: Callable[[int], bool] | None = None
+    until: str | None = None    # the last ISA level that has it; None while it is there to stay
+
+    @property
+    def size_bytes(self) -> int:
+        """8 of a prefixed instruction, whose word is prefix << 32 | suffix, else 4."""
+        return self.picture.bits // 8
 
     def variants(self) -> Iterator[dict[str, int]]:
         """Every assignment of the flags."""
@@ -61,7 +67,7 @@ ROWS: dict[str, Row] = {}
 def insn(
     form: str, picture: str, asm: str = "", *, since: str = "PPC", ref: str,
     name: str | None = None, key: str | None = None, static: tuple[str, ...] = (),
-    accept: Callable[[int], bool] | None = None,
+    accept: Callable[[int], bool] | None = None, until: str | None = None,
 ) -> Callable[[Body], Body]:
     """Register a row. The mnemonic is `name`, or the function's without trailing underscores."""
 
@@ -74,7 +80,7 @@ def insn(
         flags = tuple(f for f in parsed.fields if f in FLAGS or f in static)
         says = (body.__doc__ or "").strip()
         ROWS[unique] = Row(
-            unique, mnemonic, form, parsed, asm, since, ref, says, body, flags, accept
+            unique, mnemonic, form, parsed, asm, since, ref, says, body, flags, accept, until
         )
         return body
 

@@ -45,12 +45,12 @@ def store_conditional(name: str, xo: str, bits: int, since: str) -> None:
     insn("X", f"011111 RS RA RB {xo} 1", "RS,RA,RB", since=since, ref=REF, name=name + ".")(body)
 
 
-load_and_reserve("lbarx", "0000110100", 8, "2.06")
-load_and_reserve("lharx", "0001110100", 16, "2.06")
+load_and_reserve("lbarx", "0000110100", 8, "2.07")
+load_and_reserve("lharx", "0001110100", 16, "2.07")
 load_and_reserve("lwarx", "0000010100", 32, "PPC")
 load_and_reserve("ldarx", "0001010100", 64, "PPC")
-store_conditional("stbcx", "1010110110", 8, "2.06")
-store_conditional("sthcx", "1011010110", 16, "2.06")
+store_conditional("stbcx", "1010110110", 8, "2.07")
+store_conditional("sthcx", "1011010110", 16, "2.07")
 store_conditional("stwcx", "0010010110", 32, "PPC")
 store_conditional("stdcx", "0011010110", 64, "PPC")
 
