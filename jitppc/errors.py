@@ -28,5 +28,9 @@ class PackageError(UserError):
     """The machine's package client cannot give what was asked of it."""
 
 
+class ReferenceFailure(UserError):
+    """A reference of the fuzzer cannot be used, or cannot go on."""
+
+
 class InternalError(JitppcError):
     """Jitppc is wrong: an invariant of translation or of the machine does not hold."""

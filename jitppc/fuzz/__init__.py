@@ -1,0 +1,1 @@
+"""Fuzzing an instruction set: cases, references that judge them, and what differs."""
