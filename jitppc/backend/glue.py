@@ -32,8 +32,6 @@ ROUTINES = {
     "rt_timebase": "ptr", "rt_random": "ptr", "rt_fetch": "ptr", "rt_raise": "ptr",
     "rt_hot": "ptr, ptr",
 }
-#: LLVM type of an entry of a decode chain
-CHAIN = "{i32, i32, ptr}"
 SHARED = ("dispatch", "slice_end", "far_jump", "raise_interrupt", "hot")
 
 
@@ -44,6 +42,7 @@ class Match:
     mask: int
     value: int
     name: str
+    number: int
 
 
 def declarations(helpers: Sequence[str]) -> str:
@@ -245,7 +244,9 @@ no:
 yes:
  %p_predecode = getelementptr i8, ptr %candidate, i64 8
  %predecode = load ptr, ptr %p_predecode
- call void %predecode(ptr %cell, i32 %word, i64 %index)
+ %p_number = getelementptr i8, ptr %candidate, i64 16
+ %number = load i16, ptr %p_number
+ call void %predecode(ptr %cell, i32 %word, i64 %index, i16 %number)
  ret void
 }}
 """
@@ -286,16 +287,17 @@ go:
 """
 
 
-#: LLVM type of one candidate of a decode chain: mask, value, predecoder
-CHAIN = "{i32, i32, ptr}"
+#: LLVM type of one candidate of a decode chain: mask, value, predecoder, handler number
+CHAIN = "{i32, i32, ptr, i16}"
 
 
 def chain_tables(mode: str, matches: Sequence[Match]) -> str:
     """The decode tables: for each primary opcode and low 11 bits, where its chain of candidates is.
 
-    `matches` come in order of precedence. Chains end in a candidate that matches everything: the
-    unknown word.
+    `matches` come in order of precedence. The last matches everything: the unknown word ends every
+    chain.
     """
+    *matches, unknown = matches
     by_primary: list[list[Match]] = [[] for _ in range(64)]
     for match in matches:
         by_primary[match.value >> 26].append(match)
@@ -313,8 +315,8 @@ def chain_tables(mode: str, matches: Sequence[Match]) -> str:
             key = tuple(chain)
             if key not in starts:
                 starts[key] = len(entries)
-                entries += [_entry(m.mask, m.value, f"p_{m.name}") for m in chain]
-                entries.append(_entry(0, 0, f"p_unknown_{mode}"))
+                entries += [_entry(m) for m in chain]
+                entries.append(_entry(unknown))
             first.append(starts[key])
     if len(entries) >= 1 << 16:
         raise ValueError("decode chains need more than 16 bits")
@@ -322,8 +324,8 @@ def chain_tables(mode: str, matches: Sequence[Match]) -> str:
     return _constant(f"first_{mode}", "i16", numbers) + _constant(f"chains_{mode}", CHAIN, entries)
 
 
-def _entry(mask: int, value: int, name: str) -> str:
-    return f"{CHAIN} {{i32 {mask}, i32 {value}, ptr @{name}}}"
+def _entry(m: Match) -> str:
+    return f"{CHAIN} {{i32 {m.mask}, i32 {m.value}, ptr @p_{m.name}, i16 {m.number}}}"
 
 
 def _constant(name: str, kind: str, items: Sequence[str]) -> str:
@@ -368,11 +370,10 @@ def glue_module(
 
     `matches` go by mode; `handlers` are in the order of their numbers.
     """
-    unknown = {f"unknown_{mode}" for mode in matches}
-    names = sorted({m.name for chain in matches.values() for m in chain} | unknown)
+    names = sorted({m.name for chain in matches.values() for m in chain})
     text = [f"declare i64 @{name}({types})" for name, types in ROUTINES.items()]
     text += [f"declare i64 @rt_{name}(ptr)" for name in helpers]
-    text += [f"declare void @p_{name}(ptr, i32, i64)" for name in names]
+    text += [f"declare void @p_{name}(ptr, i32, i64, i16)" for name in names]
     text += [f"declare preserve_nonecc void @{name}({TYPES})" for name in handlers]
     anchors = [f"decode_me_{mode}" for mode in matches] + ["page_end", "handlers"]
     for name, items in (("handlers", handlers), ("anchors", anchors)):

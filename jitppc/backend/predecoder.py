@@ -23,8 +23,13 @@ class Predecoder(Emitter):
 
 
 def predecoder(
-    name: str, block: Block, slots: Slots, number: int, relative: Value | None
+    name: str, block: Block, slots: Slots, relative: Value | None
 ) -> Predecoder:
+    """The function `p_<name>(cell, word, index, number)`.
+
+    `index` is the word's number in its page, which branches need; `number` is the handler's. The
+    text does not hold the number, so that it stays the same when other rows come and go.
+    """
     e = Predecoder()
     for value in block.values:
         if value.is_static and value.constant is None:
@@ -38,13 +43,13 @@ def predecoder(
             text = e.tmp(f"{'trunc' if bits > 16 else 'zext'} i{bits} {text} to i16")
         pointer = e.tmp(f"getelementptr i8, ptr %cell, i64 {SLOT_AT + 2 * position}")
         e.line(f"store i16 {text}, ptr {pointer}")
-    entry, handler = f"@{name}", str(number)
+    entry, handler = f"@{name}", "%number"
     if slots.wide is not None:
         wide = e.of(slots.wide)
         if slots.wide.type.bits < 64:
             wide = e.tmp(f"zext {slots.wide.type} {wide} to i64")
         if relative is not None and slots.wide is relative.args[-1]:
-            wide, entry, handler = _near_or_far(e, name, wide, number)
+            wide, entry, handler = _near_or_far(e, name, wide)
         e.line(f"store i64 {wide}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {IMM_AT}')}")
     elif relative is not None:
         raise DoesNotFit("a relative displacement must be the wide slot")
@@ -55,7 +60,7 @@ def predecoder(
     return e
 
 
-def _near_or_far(e: Emitter, name: str, displacement: str, number: int) -> tuple[str, str, str]:
+def _near_or_far(e: Emitter, name: str, displacement: str) -> tuple[str, str, str]:
     """Choose the near form when the target is in the same page; its slot counts bytes of cells."""
     here = e.tmp("shl i64 %index, 2")
     target = e.tmp(f"add i64 {here}, {displacement}")
@@ -63,5 +68,6 @@ def _near_or_far(e: Emitter, name: str, displacement: str, number: int) -> tuple
     cells = e.tmp(f"mul i64 {displacement}, {CELL_BYTES // 4}")
     wide = e.tmp(f"select i1 {near}, i64 {cells}, i64 {displacement}")
     entry = e.tmp(f"select i1 {near}, ptr @{name}, ptr @{name}_far")
-    handler = e.tmp(f"select i1 {near}, i16 {number}, i16 {number + 1}")
+    far = e.tmp("add i16 %number, 1")
+    handler = e.tmp(f"select i1 {near}, i16 %number, i16 {far}")
     return wide, entry, handler

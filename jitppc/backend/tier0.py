@@ -326,7 +326,7 @@ def _terminator(e: HandlerEmitter, value: Value, near: bool) -> None:
 
 
 def make_handler(
-    name: str, block: Block, mask: int, value: int, number: int, exact: bool = False
+    name: str, block: Block, mask: int, value: int, exact: bool = False
 ) -> Handler:
     """The functions of one row variant.
 
@@ -345,8 +345,8 @@ def make_handler(
             head = f"internal preserve_nonecc void @{name}_cold({ARGS}) cold nounwind"
             texts.append(cold.definition(head))
             needs.update(cold.declarations)
-    decoding = predecoder(name, block, slots, number, relative)
+    decoding = predecoder(name, block, slots, relative)
     needs.update(decoding.declarations)
-    head = f"void @p_{name}(ptr %cell, i32 %word, i64 %index) nounwind"
+    head = f"void @p_{name}(ptr %cell, i32 %word, i64 %index, i16 %number) nounwind"
     texts.append(decoding.definition(head))
     return Handler(name, mask, value, "".join(texts), needs, len(forms))

@@ -1,16 +1,20 @@
 """Tier 0 of a machine: all rows through the handler generator, compiled to objects.
 
 The composition of front end (rows) and back end (handlers); the two rooms do not know each other.
+One module holds the handlers of one file of rows, so that a change there compiles little.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from jitppc.backend import glue, objects
+from jitppc.backend import glue
 from jitppc.backend.lower.effects import METADATA
 from jitppc.backend.lower.floating_slow import slow_module
 from jitppc.backend.tier0 import Handler, make_handler
@@ -21,23 +25,35 @@ from jitppc.frontend.translate import translate_row
 from jitppc.ir.block import Block
 from jitppc.ir.builder import ANY, LE64, Builder, Mode
 
+from .native_source import native_key, native_object
 from .workers import WorkerPool
 
 MODES = (LE64, ANY)
+HANDLERS_PER_MODULE = 60
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Tier0Text:
-    """LLVM text of all handlers: modules to compile, the glue, and how many numbers they have."""
+    """LLVM text of all handlers: modules to compile, and the glue."""
 
     modules: list[str]
     glue: str
-    count: int
 
 
-def _candidates(mode: Mode, first_number: int, exact: bool) -> tuple[list[Handler], int]:
-    handlers, number = [], first_number
+class Parts(Protocol):
+    """Objects that earlier builds made: those whose text is the same are not compiled again."""
+
+    def read(self, key: str) -> bytes | None:
+        """The object, if it is there."""
+
+    def write(self, key: str, content: bytes) -> None:
+        """Keep an object."""
+
+
+def _handlers(mode: Mode, exact: bool) -> list[tuple[str, Handler]]:
+    """All handlers of a mode in order of precedence, each with the file of its row."""
+    handlers = []
     ordered = sorted(rows().values(), key=lambda r: (-r.picture.mask.bit_count(), r.key))
     for row in ordered:
         for flags in row.variants():
@@ -47,11 +63,10 @@ def _candidates(mode: Mode, first_number: int, exact: bool) -> tuple[list[Handle
                 mask |= ((1 << width) - 1) << shift
                 value |= flag << shift
             symbol, block = _symbol(row, flags, mode), translate_row(row, flags, mode)
-            handler = make_handler(symbol, block, mask, value, number, exact)
-            handlers.append(handler)
-            number += handler.numbers
-    handlers.append(make_handler(f"unknown_{mode.name}", _unknown(mode), 0, 0, number, exact))
-    return handlers, number + 1
+            handler = make_handler(symbol, block, mask, value, exact)
+            handlers.append((row.body.__module__, handler))
+    unknown = make_handler(f"unknown_{mode.name}", _unknown(mode), 0, 0, exact)
+    return [*handlers, (__name__, unknown)]
 
 
 def _unknown(mode: Mode) -> Block:
@@ -65,52 +80,58 @@ def _symbol(row: Row, flags: dict[str, int], mode: Mode) -> str:
     return f"h_{row.key.replace('.', '_dot_')}{suffix}_{mode.name}"
 
 
-def generate(exact: bool = False, chunks: int = 12) -> Tier0Text:
+def generate(exact: bool = False) -> Tier0Text:
     """Text of all handlers of all modes."""
-    everything: list[Handler] = []
+    files: dict[str, list[Handler]] = defaultdict(list)
     matches: dict[str, Sequence[glue.Match]] = {}
-    number = 0
+    names: list[str] = []
     for mode in MODES:
-        handlers, number = _candidates(mode, number, exact)
-        matches[mode.name] = [glue.Match(h.mask, h.value, h.name) for h in handlers[:-1]]
-        everything += handlers
-    names = []
-    for handler in everything:
-        names += [handler.name, f"{handler.name}_far"][:handler.numbers]
-    prologue = glue.declarations(ROUTINES)
-    modules = []
-    for start in range(chunks):
-        part = everything[start::chunks]
-        needs: dict[str, str] = {}
-        for handler in part:
-            needs.update(handler.needs)
-        definitions = "\n".join(needs.values())
-        functions = "".join(h.text for h in part)
-        modules.append(f"{prologue}{definitions}\n{functions}{METADATA}")
+        chain = matches[mode.name] = list[glue.Match]()
+        for file, handler in _handlers(mode, exact):
+            number = len(names)
+            chain.append(glue.Match(handler.mask, handler.value, handler.name, number))
+            names += [handler.name, f"{handler.name}_far"][:handler.numbers]
+            files[file].append(handler)
+    everything = [handler for handlers in files.values() for handler in handlers]
+    modules = [
+        _module(handlers[start:start + HANDLERS_PER_MODULE])
+        for handlers in files.values()
+        for start in range(0, len(handlers), HANDLERS_PER_MODULE)
+    ]
     modules.append(slow_module(name for handler in everything for name in handler.needs))
-    return Tier0Text(modules, glue.glue_module(matches, ROUTINES, names), number)
+    return Tier0Text(modules, glue.glue_module(matches, ROUTINES, names))
 
 
-def build(exact: bool = False, progress: Progress | None = None) -> list[bytes]:
-    """Compile everything: handlers in worker processes, the native routines and the glue here."""
+def _module(handlers: list[Handler]) -> str:
+    needs: dict[str, str] = {}
+    for handler in handlers:
+        needs.update(handler.needs)
+    definitions = "\n".join(needs.values())
+    functions = "".join(h.text for h in handlers)
+    return f"{glue.declarations(ROUTINES)}{definitions}\n{functions}{METADATA}"
+
+
+def build(exact: bool, progress: Progress | None, parts: Parts) -> list[bytes]:
+    """Every object of tier 0; what `parts` lacks is compiled, by two worker processes."""
     text = generate(exact)
+    tasks: dict[str, tuple[Any, ...]] = {
+        native_key(): (native_object.__name__,),
+        _key(text.glue): ("compile_module", text.glue, 2),
+    }
+    for module in sorted(text.modules, key=len, reverse=True):
+        tasks[_key(module)] = ("compile_module", module, 1)
+    found = {key: parts.read(key) for key in tasks}
     with contextlib.closing(WorkerPool(2, niceness=0)) as pool:
-        futures = [pool.submit("compile_module", module, 1) for module in text.modules]
-        from jitppc.runtime.native.exports import native_ir, routines
-
-        natives: list[str] = []
-        total = len(routines()) + len(futures)
-
-        def report() -> None:
-            done = len(natives) // 2 + sum(future.done() for future in futures)
+        futures = {
+            pool.submit(*task): key for key, task in tasks.items() if found[key] is None
+        }
+        for done, future in enumerate(concurrent.futures.as_completed(futures)):
             if progress is not None:
-                progress("compiling the interpreter", done, total)
+                progress("compiling the interpreter", done, len(futures))
+            content = found[futures[future]] = future.result()
+            parts.write(futures[future], content)
+    return [content for content in found.values() if content is not None]
 
-        report()
-        for pair in native_ir():
-            natives += pair
-            report()
-        main = objects.compile_text(text.glue, 2, tuple(natives))
-        for _future in concurrent.futures.as_completed(futures):
-            report()
-        return [main] + [future.result() for future in futures]
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

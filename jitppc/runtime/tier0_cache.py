@@ -24,19 +24,56 @@ ROOMS = ("ir", "frontend", "backend", "runtime/native")
 
 
 @functools.cache
-def source_key(exact: bool) -> str:
-    """Hash of everything the objects depend on: our sources, LLVM, Numba, the host CPU."""
+def _tools() -> str:
+    """What compiles, and for what."""
     import llvmlite
 
     from jitppc.backend.objects import host_signature
-    tools = f"{llvmlite.__version__} {importlib.metadata.version('numba')} {host_signature()}"
-    digest = hashlib.sha256(f"{tools} exact={exact}".encode())
+
+    return f"{llvmlite.__version__} {importlib.metadata.version('numba')} {host_signature()}"
+
+
+@functools.cache
+def source_key(exact: bool) -> str:
+    """Hash of everything the objects depend on: our sources, LLVM, Numba, the host CPU."""
+    digest = hashlib.sha256(f"{_tools()} exact={exact}".encode())
     package = Path(__file__).parent.parent
     for room in ROOMS:
         for path in sorted((package / room).rglob("*.py")):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    digest.update((package / "runtime" / "tier0.py").read_bytes())
+    for name in ("tier0.py", "native_source.py"):
+        digest.update((package / "runtime" / name).read_bytes())
     return digest.hexdigest()
+
+
+class NoParts:
+    """Keeps nothing."""
+
+    def read(self, key: str) -> bytes | None:
+        return None
+
+    def write(self, key: str, content: bytes) -> None:
+        pass
+
+
+class KeptParts:
+    """Objects by the hash of what they were made of, in a directory: what a change of the sources
+    did not touch is not compiled again.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._salt = hashlib.sha256(_tools().encode()).hexdigest()[:16]
+
+    def _path(self, key: str) -> Path:
+        return self._directory / f"{key}-{self._salt}.objects"
+
+    def read(self, key: str) -> bytes | None:
+        found = _read(self._path(key))
+        return found[0] if found else None
+
+    def write(self, key: str, content: bytes) -> None:
+        _write(self._path(key), [content])
 
 
 def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> list[bytes]:
@@ -45,14 +82,14 @@ def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> li
     A cache that cannot be used costs only time.
     """
     if not use_cache:
-        return build(exact, progress)
+        return build(exact, progress, NoParts())
     path = cache_directory() / "tier0" / f"{source_key(exact)}.objects"
     found = _read(path)
     if found is None:
         with _alone(path.with_suffix(".lock")):
             found = _read(path)              # another process may have been compiling just this
             if found is None:
-                found = build(exact, progress)
+                found = build(exact, progress, KeptParts(path.parent / "parts"))
                 _write(path, found)
     return found
 

@@ -11,7 +11,10 @@ import os
 import pickle
 import struct
 import sys
+from collections.abc import Callable
 from typing import IO, Any
+
+from .native_source import native_object
 
 HEADER = struct.Struct("<Q")
 
@@ -55,7 +58,9 @@ def compile_region(
     return compile_text(region_text(entry, blocks), level), region.instructions
 
 
-TASKS = {f.__name__: f for f in (compile_module, compile_region)}
+TASKS: dict[str, Callable[..., Any]] = {
+    f.__name__: f for f in (compile_module, compile_region, native_object)
+}
 
 
 def main() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from jitppc.runtime import tier0_cache
-from jitppc.runtime.tier0_cache import source_key, tier0_objects
+from jitppc.runtime import native_source, tier0, tier0_cache
+from jitppc.runtime.tier0 import generate
+from jitppc.runtime.tier0_cache import KeptParts, source_key, tier0_objects
 
 OBJECTS = [b"one object", b"", b"another" * 100]
 
@@ -20,7 +23,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     built = []
 
-    def build(exact, _progress):
+    def build(exact, _progress, _parts):
         built.append(exact)
         return OBJECTS
 
@@ -134,7 +137,8 @@ def test_any_change_of_a_source_changes_the_key(tmp_path, monkeypatch):
     before = source_key(False)
     package = tmp_path / "jitppc"
     (package / "runtime" / "native").mkdir(parents=True)
-    (package / "runtime" / "tier0.py").write_text("")
+    for name in ("tier0.py", "native_source.py"):
+        (package / "runtime" / name).write_text("")
     monkeypatch.setattr(tier0_cache, "__file__", str(package / "runtime" / "tier0_cache.py"))
     source_key.cache_clear()
     empty = source_key(False)
@@ -143,3 +147,39 @@ def test_any_change_of_a_source_changes_the_key(tmp_path, monkeypatch):
     assert len({before, empty, source_key(False)}) == 3
     monkeypatch.undo()
     source_key.cache_clear()
+
+
+def test_what_is_kept_is_not_compiled_again(tmp_path, monkeypatch):
+    """Every part but one is there: that one alone goes to the workers."""
+    asked: list[str] = []
+
+    class Pool:
+        def __init__(self, *_args: object, **_kinds: object) -> None: ...
+        def close(self) -> None: ...
+        def submit(self, name, text, level):
+            asked.append(text)
+            done = Future()
+            done.set_result(b"compiled")
+            return done
+
+    text = generate()
+    kept = KeptParts(tmp_path / "parts")
+    monkeypatch.setattr(tier0, "WorkerPool", Pool)
+    monkeypatch.setattr(tier0, "generate", lambda _exact: text)
+    for part in (*text.modules[1:], text.glue):
+        kept.write(hashlib.sha256(part.encode()).hexdigest(), b"kept")
+    kept.write(native_source.native_key(), b"native")
+    found = tier0.build(False, None, kept)
+    assert asked == text.modules[:1]
+    assert sorted(found) == sorted([b"native", b"compiled"] + [b"kept"] * len(text.modules))
+    assert len(text.modules) > 30
+    tier0.build(False, None, kept)
+    assert asked == text.modules[:1]
+
+
+def test_the_routines_depend_on_the_layout_and_not_on_rows():
+    assert native_source.native_key() == native_source.native_key()
+    seen = native_source.sources()
+    assert "jitppc.ir.layout" in seen
+    assert "jitppc.runtime.native.radix" in seen
+    assert not [name for name in seen if name.startswith("jitppc.frontend.isa")]
