@@ -4,7 +4,9 @@ import gzip
 import stat
 import subprocess
 
-from initramfs import APPLETS, Entry, busybox_initramfs, cpio, program, symlink
+from initramfs import APPLETS, busybox_initramfs
+
+from jitppc.host.archive import Entry, cpio, program, symlink
 
 
 def members(archive: bytes) -> dict[str, tuple[int, bytes]]:

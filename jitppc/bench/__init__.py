@@ -1,0 +1,1 @@
+"""Comparing translation strategies: workloads, where they run, results. See docs/bench.md."""
