@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from oracles.qemu_user import CIA, WINDOW, WINDOW_BYTES, Answer
-from oracles.routine_models import ROUTINES
 from strategies import block_of, random_state, random_word
 from window import Window
 
@@ -16,6 +15,7 @@ from jitppc.frontend.decode import Insn, decode
 from jitppc.frontend.disasm import disassemble
 from jitppc.frontend.forms import raw_field
 from jitppc.frontend.translate import translate_word
+from jitppc.fuzz.references.routine_models import ROUTINES
 from jitppc.ir.interp import Evaluator, Outcome, StorageInterrupt
 from jitppc.ir.layout import MSR
 from jitppc.ir.ops import Effect

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 from bench import RealMemory, expect_interrupt
-from oracles.routine_models import ROUTINES
 
+from jitppc.fuzz.references.routine_models import ROUTINES
 from jitppc.ir.interp import StorageInterrupt
 from jitppc.ir.layout import MSR
 

@@ -54,9 +54,10 @@ def lxvll(record: np.void, memory: Memory, register: int, ea: int, count: int) -
 
 
 def stxvl(record: np.void, memory: Memory, register: int, ea: int, count: int) -> None:
-    order = "little" if record["little"] else "big"
+    value = _vsr(record, register)
+    data = value.to_bytes(16, "little") if record["little"] else value.to_bytes(16, "big")
     if count:
-        memory.store(ea, _vsr(record, register).to_bytes(16, order)[:count])
+        memory.store(ea, data[:count])
 
 
 def stxvll(record: np.void, memory: Memory, register: int, ea: int, count: int) -> None:

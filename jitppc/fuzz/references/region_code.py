@@ -1,0 +1,69 @@
+"""Regions for cases: compiled where the words stand, put into their head cell, and forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from collections.abc import Iterator
+
+import numpy as np
+
+from jitppc.ir.layout import CELL, CELLS_PER_PAGE, PAGE_INFO, PAGE_INFO_OFFSET
+from jitppc.runtime.engine import Engine
+from jitppc.runtime.memory import GuestMemory
+from jitppc.runtime.worker import compile_region
+
+LONGEST = 160
+
+
+def _record(address: int, kind: np.dtype, count: int = 1) -> np.ndarray:
+    size = kind.itemsize * count
+    return np.ctypeslib.as_array((ctypes.c_ubyte * size).from_address(address)).view(kind)
+
+
+class RegionCode:
+    """Makes the regions of one engine. Nothing it places into the arena stays there."""
+
+    def __init__(self, engine: Engine, memory: GuestMemory) -> None:
+        self._arena, self._memory = engine.arena, memory
+        names = ("decode_me_le64", "decode_me_any")
+        self._undecoded = np.array([self._arena.symbols[name] for name in names], np.uint64)
+        #: how many regions were made, and how many places had none
+        self.made = self.refused = 0
+
+    @contextlib.contextmanager
+    def installed(self, real: int) -> Iterator[None]:
+        """The region at an address is in its cell, if the page has run and there is one."""
+        cells = self._decoded_cells(real)
+        arena = self._arena
+        top, words = arena.next, dict(arena._words)
+        try:
+            if cells is not None:
+                self._install(cells, real)
+            else:
+                self.refused += 1
+            yield
+        finally:
+            self._memory.write(real & ~4095, bytes(8192))   # nothing leads to the region any more
+            arena.next, arena._words = top, words
+
+    def _decoded_cells(self, real: int) -> np.ndarray | None:
+        address = int(self._memory.code_pages[real >> 12])
+        if not address:
+            return None
+        info = _record(address + PAGE_INFO_OFFSET, PAGE_INFO)[0]
+        if not info["active"] or info["mode"] != 0:
+            return None
+        return _record(address, CELL, CELLS_PER_PAGE)
+
+    def _install(self, cells: np.ndarray, real: int) -> None:
+        has_run = ~np.isin(cells["entry"], self._undecoded)
+        page, index = self._memory.read(real & ~4095, 4096), (real & 4095) >> 2
+        found = None
+        if has_run[index]:
+            found = compile_region(page, index, has_run.astype(np.uint8).tobytes(), LONGEST, 1)
+        if found is None:
+            self.refused += 1
+            return
+        cells["entry"][index] = self._arena.load([found[0]])[0].symbols["region"]
+        self.made += 1
