@@ -6,10 +6,12 @@ BIN     = $(VENV)/bin
 
 # Programs that the tests judge by, and the Debian packages that hold them.
 DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc binutils-powerpc64le-linux-gnu \
-                  gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross gdb-multiarch \
+                  gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross \
+                  gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross gdb-multiarch \
                   device-tree-compiler
 PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
-                  powerpc64le-linux-gnu-gcc gdb-multiarch dtc
+                  powerpc64le-linux-gnu-gcc powerpc64-linux-gnu-gcc qemu-ppc64 \
+                  gdb-multiarch dtc
 
 .NOTPARALLEL:
 .PHONY: help boot test lint tools clean
