@@ -32,6 +32,8 @@ ROUTINES = {
     "rt_timebase": "ptr", "rt_random": "ptr", "rt_fetch": "ptr", "rt_raise": "ptr",
     "rt_hot": "ptr, ptr",
 }
+#: handler number 0: what a region runs where it leaves at a cell that is not decoded
+UNDECODED = "decode_beside"
 SHARED = ("dispatch", "slice_end", "far_jump", "raise_interrupt", "hot")
 
 
@@ -176,9 +178,21 @@ def _helper(name: str) -> str:
 """
 
 
-def _decode_me(mode: str, swaps: bool) -> str:
-    """What an undecoded cell runs: decode the word, then run the cell again."""
-    info = {name: PAGE_INFO_OFFSET + offset(name, PAGE_INFO) for name in ("host", "active")}
+def _decode_me(name: str, mode: str, keeps_region: bool = False) -> str:
+    """What an undecoded cell runs: decode the word, then run it.
+
+    Where a region begins at a cell that was never decoded, the cell goes on to lead there.
+    """
+    swaps = mode != "le64"
+    keep = (
+        f""" %is_region = icmp ne ptr %before, @decode_me_{mode}
+ %after = select i1 %is_region, ptr %before, ptr %code
+ store ptr %after, ptr %cell
+"""
+        if keeps_region
+        else ""
+    )
+    info = {field: PAGE_INFO_OFFSET + offset(field, PAGE_INFO) for field in ("host", "active")}
     swap = (
         f""" %p_little = {_at("little")}
  %little = load i8, ptr %p_little
@@ -189,7 +203,7 @@ def _decode_me(mode: str, swaps: bool) -> str:
         if swaps
         else " %word = add i32 %raw, 0\n"
     )
-    return f"""define preserve_nonecc void @decode_me_{mode}({ARGS}) nounwind {{
+    return f"""define preserve_nonecc void @{name}({ARGS}) nounwind {{
 {CIA} %low = and i64 %cia, 4092
  %index = lshr i64 %low, 2
  %back = mul i64 %index, -{CELL_BYTES}
@@ -206,13 +220,14 @@ warm:
  %host = load ptr, ptr %p_host
  %p_word = getelementptr i8, ptr %host, i64 %low
  %raw = load i32, ptr %p_word
-{swap} call void @predecode_{mode}(ptr %cell, i32 %word, i64 %index)
+{swap} %before = load ptr, ptr %cell
+ call void @predecode_{mode}(ptr %cell, i32 %word, i64 %index)
  %p_count = getelementptr i8, ptr %cpu, i64 {offset("counters") + 8 * COUNTER["decoded"]}
  %count = load i64, ptr %p_count
  %count1 = add i64 %count, 1
  store i64 %count1, ptr %p_count
  %code = load ptr, ptr %cell
- {tail("%code")}
+{keep} {tail("%code")}
 }}
 """
 
@@ -374,14 +389,16 @@ def glue_module(
     text = [f"declare i64 @{name}({types})" for name, types in ROUTINES.items()]
     text += [f"declare i64 @rt_{name}(ptr)" for name in helpers]
     text += [f"declare void @p_{name}(ptr, i32, i64, i16)" for name in names]
-    text += [f"declare preserve_nonecc void @{name}({TYPES})" for name in handlers]
+    elsewhere = [name for name in handlers if name != UNDECODED]
+    text += [f"declare preserve_nonecc void @{name}({TYPES})" for name in elsewhere]
     anchors = [f"decode_me_{mode}" for mode in matches] + ["page_end", "handlers"]
     for name, items in (("handlers", handlers), ("anchors", anchors)):
         text.append(_constant(name, "ptr", [f"ptr @{item}" for item in items]))
     text += [chain_tables(mode, chain) for mode, chain in matches.items()]
     text += [_simple(), _far_jump(), _near_arrive(), _side_exit(), _dispatch()]
     text += [_helper(name) for name in helpers]
-    text += [_decode_me(mode, swaps=mode != "le64") for mode in matches]
+    text += [_decode_me(f"decode_me_{mode}", mode) for mode in matches]
+    text.append(_decode_me(UNDECODED, "le64", keeps_region=True))
     text += [_predecode(mode) for mode in matches]
     text.append(_step())
     text.append(METADATA)

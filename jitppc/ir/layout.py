@@ -78,6 +78,7 @@ CPU_STATE = np.dtype([
     ("step_cells", U64, 12),    # two aligned cells for one instruction at a time
     ("quiet", U64),             # the next slice begins without a look at interrupts (lockstep)
     ("hot_head", U64), ("hot_tail", U64), ("hot_ring", U64),  # ring of hot entries for the translator
+    ("seen_head", U64), ("seen_tail", U64), ("seen_ring", U64),  # ring of pages whose cells became active
     ("region_insns", U64),      # instructions retired inside regions
     ("table", U64),             # host address of the handler table
 ], align=True)
@@ -103,7 +104,7 @@ CELL = np.dtype([
     ("entry", U64),             # host code to run: a tier-0 handler, or the head of a region
     ("imm", U64),
     ("slot", U16, 4),
-    ("handler", U16),           # number of the tier-0 handler, for side exits of regions
+    ("handler", U16),           # number of the tier-0 handler, for side exits of regions; 0 undecoded
     ("heat", U16),              # jumps to this cell until it counts as hot
     ("word", U32),
 ], align=True)
@@ -203,12 +204,17 @@ MMU_STATE = np.dtype([
 ], align=True)
 
 #: A finished region on its way to its head cell; applied by the run loop if the page is still of `generation`.
+#: Without a page: the region is going to be overwritten, and a cell that leads to it goes back to tier 0.
 INSTALL = np.dtype([("cell", U64), ("entry", U64), ("page", U64), ("generation", U64)], align=True)
 INSTALL_RING = 1024
 
 #: A request to translate: `page` is the PAGE_INFO, `index` the cell's number in the page.
 HOT = np.dtype([("page", U64), ("index", U64), ("cia", U64), ("generation", U64)], align=True)
 HOT_RING = 1024
+
+#: A page whose cells were made or made active again: its PAGE_INFO, and where it is executed.
+SEEN = np.dtype([("page", U64), ("generation", U64), ("ea", U64), ("spare", U64)], align=True)
+SEEN_RING = 4096
 
 #: Behind the 1024 cells of a page and the page-end cell.
 PAGE_INFO = np.dtype([

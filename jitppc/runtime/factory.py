@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 
+from jitppc.config import cache_directory
 from jitppc.option_values import CLOCKS, STRATEGIES
 
 from .engine import Engine
 from .memory import GuestMemory
+from .region_store import RegionStore
 from .tier0 import Progress
-from .translator import Translator
+from .tier0_cache import region_key
+from .translator import Translator, region_options
 from .vcpu import Vcpu
 from .workers import WorkerPool
 
@@ -32,8 +35,9 @@ def make_vcpu(
             regions for hot code, compiled in worker processes. `exact`: tier 0 that counts and
             stops at exact instructions, the reference of -lockstep.
         clock: the Time Base follows the `host`, or retired instructions (`insns`).
-        use_cache: tier 0 may come from the object cache, and go there.
-        paced: regions arrive when `translator.tick` says so, so that a run repeats exactly.
+        use_cache: native code may come from the cache directory, and go there.
+        paced: regions arrive when `translator.tick` says so, and none comes from earlier runs, so
+            that a run repeats exactly.
         progress: told what is being compiled, how much of it is done, and of how much.
     """
     for what, name, names in (("strategy", strategy, STRATEGIES), ("clock", clock, CLOCKS)):
@@ -43,5 +47,9 @@ def make_vcpu(
     vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
     if strategy == "regions":
         pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
-        vcpu.translator = Translator(engine, memory, vcpu, pool, paced=paced)
+        root = cache_directory() if use_cache and not paced else None
+        vcpu.translator = Translator(
+            engine, memory, vcpu, pool, paced=paced,
+            open_store=lambda: RegionStore(root, region_key(region_options())),
+        )
     return vcpu

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jitppc.backend import glue
+from jitppc.backend.image import as_image
 from jitppc.backend.lower.effects import METADATA
 from jitppc.backend.lower.floating_slow import slow_module
 from jitppc.backend.tier0 import Handler, make_handler
@@ -84,7 +85,7 @@ def generate(exact: bool = False) -> Tier0Text:
     """Text of all handlers of all modes."""
     files: dict[str, list[Handler]] = defaultdict(list)
     matches: dict[str, Sequence[glue.Match]] = {}
-    names: list[str] = []
+    names = [glue.UNDECODED]
     for mode in MODES:
         chain = matches[mode.name] = list[glue.Match]()
         for file, handler in _handlers(mode, exact):
@@ -112,7 +113,7 @@ def _module(handlers: list[Handler]) -> str:
 
 
 def build(exact: bool, progress: Progress | None, parts: Parts) -> list[bytes]:
-    """Every object of tier 0; what `parts` lacks is compiled, by two worker processes."""
+    """Every image of tier 0; what `parts` lacks is compiled, by two worker processes."""
     text = generate(exact)
     tasks: dict[str, tuple[Any, ...]] = {
         native_key(): (native_object.__name__,),
@@ -130,7 +131,7 @@ def build(exact: bool, progress: Progress | None, parts: Parts) -> list[bytes]:
                 progress("compiling the interpreter", done, len(futures))
             content = found[futures[future]] = future.result()
             parts.write(futures[future], content)
-    return [content for content in found.values() if content is not None]
+    return [as_image(content).to_bytes() for content in found.values() if content is not None]
 
 
 def _key(text: str) -> str:

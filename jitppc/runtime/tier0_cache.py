@@ -46,6 +46,13 @@ def source_key(exact: bool) -> str:
     return digest.hexdigest()
 
 
+def region_key(options: str) -> str:
+    """Hash of everything regions depend on, beside the guest's code."""
+    worker = (Path(__file__).parent / "worker.py").read_bytes()
+    digest = hashlib.sha256(f"{source_key(exact=False)} {options}".encode() + worker)
+    return digest.hexdigest()[:40]
+
+
 class NoParts:
     """Keeps nothing."""
 

@@ -1,46 +1,85 @@
-"""Tier 1 of a vCPU: takes hot entries from its ring, has them compiled by workers, hands back the
-regions.
+"""Tier 1 of a vCPU: regions for what is hot, from workers, or from earlier runs.
 
-The vCPU never waits: it pushes requests and, between slices, picks up what is finished (INSTALL
-ring), checking that the page is still the one that was translated.
+Two rings come from the vCPU, which never waits: cells that became hot, and pages that are executed
+for the first time. A page is known by its contents; whatever was translated for these contents, now
+or in an earlier run, is installed at once. The rest is compiled by workers in order of heat. The
+vCPU picks up between slices what is finished (see code_cache.py), and looks that the page is still
+the one that was translated.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from jitppc.backend.arena import ArenaFullError, LoadError
+from jitppc.backend.arena import ArenaFullError
+from jitppc.backend.image import Image, LoadError
+from jitppc.backend.segments import Segments
 from jitppc.ir.layout import (
     CELL,
     CELL_BYTES,
     CELLS_PER_PAGE,
     HOT,
     HOT_RING,
-    INSTALL_RING,
     PAGE_INFO,
     PAGE_INFO_OFFSET,
+    SEEN,
+    SEEN_RING,
 )
 
+from .code_cache import CodeCache
 from .engine import Engine
 from .memory import GuestMemory, aligned_zeros
+from .page_profile import Profile
+from .region_file import page_hash
+from .region_store import RegionStore
 from .vcpu import Vcpu
 from .workers import WorkerError, WorkerPool
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.004
+SAVE_SECONDS = 30.0
 REGION_LIMIT, LEVEL = 160, 1
 PACE = 40
+#: regions that wait for room in the arena; more are forgotten
+WAITING = 1000
+#: told of every region that is placed: its address, its bytes, the guest's effective address
+Watcher = Callable[[int, int, int], None]
+
+
+def region_options() -> str:
+    """What regions depend on beside sources and host."""
+    return f"limit={REGION_LIMIT} level={LEVEL}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A word of a page of guest code, at a time: what a region is wanted for."""
+
+    page: int          # host address of the PAGE_INFO
+    generation: int
+    name: bytes        # hash of the contents
+    index: int
+    cia: int           # where it was executed
+
+    @property
+    def key(self) -> tuple[bytes, int]:
+        """What a region for this place is called."""
+        return self.name, self.index
 
 
 class Translator:
-    """Compiles what one vCPU finds hot.
+    """Regions for what one vCPU finds hot.
 
     A paced one has no thread: see `tick`.
     """
@@ -53,139 +92,264 @@ class Translator:
         pool: WorkerPool,
         *,
         paced: bool = False,
+        open_store: Callable[[], RegionStore] | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
-        self._engine, self._memory, self._vcpu, self._pool = engine, memory, vcpu, pool
-        self._ring = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
-        self._state = memory.state[0]
-        self._lock = threading.Lock()
-        #: cell -> (times asked, last request)
-        self._wanted: dict[tuple[int, int], tuple[int, Any]] = {}
-        self._refused: set[tuple[int, int, int]] = set()      # cannot be translated: asked once
-        self._under_way = 0
+        """Regions come from and go to the store that `open_store` opens, on the thread of ours."""
+        self._memory, self._vcpu, self._pool, self._watcher = memory, vcpu, pool, watcher
+        self._open_store = open_store
+        self._store = RegionStore(None, "")
+        self._cache = CodeCache(Segments(engine.arena), memory)
+        self._hot = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
+        self._seen = aligned_zeros(SEEN.itemsize * SEEN_RING).view(SEEN)
+        #: (page, index) -> times asked, last request
+        self._wanted: dict[tuple[int, int], tuple[int, Place]] = {}
+        self._refused: set[tuple[bytes, int]] = set()     # cannot be translated: asked once
+        self._under_way: set[tuple[bytes, int]] = set()
+        self._done: deque[tuple[Place, Future[Any]]] = deque()
+        self._waiting: deque[tuple[Place, int, Image]] = deque()
+        self._profiles: dict[int, tuple[int, bytes]] = {}     # page -> generation, name
         self._stop = threading.Event()
-        self.compiled = self.failed = self.instructions = self.code_bytes = 0
-        symbols = engine.arena.symbols
-        self._undecoded = np.array([symbols["decode_me_le64"], symbols["decode_me_any"]], np.uint64)
-        self._thread = threading.Thread(target=self._serve, name="jitppc-translator", daemon=True)
-        vcpu.state["hot_ring"] = self._ring.ctypes.data
+        self.compiled = self.kept = self.failed = self.instructions = 0
+        vcpu.state["hot_ring"] = self._hot.ctypes.data
+        vcpu.state["seen_ring"] = self._seen.ctypes.data
         self._ticks = 0
-        self._due: deque[tuple[int, Any, Future[Any]]] = deque()
+        self._due: deque[tuple[int, Place, Future[Any]]] = deque()
+        self._thread = threading.Thread(target=self._serve, name="jitppc-translator", daemon=True)
         if not paced:
             self._thread.start()
 
     def close(self) -> None:
-        """Stop taking requests, and end the workers."""
+        """Stop taking requests, remember what was learnt, and end the workers."""
         self._stop.set()
-        self._vcpu.state["hot_ring"] = 0
+        self._vcpu.state["hot_ring"] = self._vcpu.state["seen_ring"] = 0
         if self._thread.ident is not None:
             self._thread.join()
         self._pool.close()
 
     def statistics(self) -> dict[str, Any]:
-        """What was compiled so far."""
+        """What was compiled so far, and what was there already."""
         return {
             "regions": self.compiled,
+            "regions_kept": self.kept,
             "regions_failed": self.failed,
             "region_guest_instructions": self.instructions,
-            "code_bytes": self._engine.arena.used,
+            "code_bytes": self._cache.used,
+            "code_evictions": self._cache.evictions,
         }
 
+    # --- on the thread of ours
     def _serve(self) -> None:
-        state = self._vcpu.state
+        if self._open_store is not None:
+            self._store = self._open_store()
+        saved = time.monotonic()
         while not self._stop.wait(POLL_SECONDS):
-            while int(state["hot_tail"]) != int(state["hot_head"]):
-                request = self._ring[int(state["hot_tail"]) % HOT_RING].copy()
-                state["hot_tail"] += np.uint64(1)
-                key = int(request["page"]), int(request["index"])
-                self._wanted[key] = self._wanted.get(key, (0, None))[0] + 1, request
-            while self._wanted and self._under_way < 2 * self._pool.count:
-                key = max(self._wanted, key=lambda k: self._wanted[k][0])
-                self._request(self._wanted.pop(key)[1])
+            self._take_seen()
+            for place in self._requests():
+                key = place.page, place.index
+                self._wanted[key] = self._wanted.get(key, (0, place))[0] + 1, place
+            while self._done:
+                self._finished(*self._done.popleft())
+            self._cache.pump()
+            self._retry()
+            self._ask()
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._store.save()
+                saved = time.monotonic()
+        self._remember()
+        self._store.save()
+
+    def _ask(self) -> None:
+        """Workers are busy with what is wanted most."""
+        while self._wanted and len(self._under_way) < 2 * self._pool.count:
+            key = max(self._wanted, key=lambda k: self._wanted[k][0])
+            place = self._wanted.pop(key)[1]
+            future = self._submit(place)
+            if future is not None:
+                future.add_done_callback(functools.partial(self._note_done, place))
+
+    def _note_done(self, place: Place, done: Future[Any]) -> None:
+        self._done.append((place, done))
 
     def tick(self) -> None:
         """For runs that repeat exactly: what is hot by now is asked for, and what was asked for
         PACE ticks ago arrives, waited for if need be.
         """
         self._ticks += 1
-        state = self._vcpu.state
-        while int(state["hot_tail"]) != int(state["hot_head"]):
-            request = self._ring[int(state["hot_tail"]) % HOT_RING].copy()
-            state["hot_tail"] += np.uint64(1)
-            future = self._submit(request)
+        self._take_seen()
+        for place in self._requests():
+            future = self._submit(place)
             if future is not None:
-                self._due.append((self._ticks + PACE, request, future))
+                self._due.append((self._ticks + PACE, place, future))
         while self._due and self._due[0][0] <= self._ticks:
-            _, request, future = self._due.popleft()
+            _, place, future = self._due.popleft()
             wait((future,))
-            self._finished(future, request)
+            self._finished(place, future)
+        self._cache.pump()
+        self._retry()
 
-    def _request(self, request: Any) -> None:
-        future = self._submit(request)
-        if future is not None:
-            future.add_done_callback(lambda done: self._finished(done, request))
+    # --- what the vCPU tells
+    def _requests(self) -> list[Place]:
+        """Hot cells since the last look that still are what they were."""
+        state, found = self._vcpu.state, []
+        while int(state["hot_tail"]) != int(state["hot_head"]):
+            page, index, cia, generation = self._hot[int(state["hot_tail"]) % HOT_RING].tolist()
+            state["hot_tail"] += np.uint64(1)
+            name = self._name_of(page, generation)
+            if name is not None:
+                found.append(Place(page, generation, name, index, cia))
+        return found
 
-    def _submit(self, request: Any) -> Future[Any] | None:
-        info = np.frombuffer(_at(int(request["page"]), PAGE_INFO.itemsize), PAGE_INFO)[0]
-        if info["generation"] != request["generation"] or info["mode"] != 0:
+    def _take_seen(self) -> None:
+        """Pages executed for the first time since the last look: install what is known of them."""
+        state = self._vcpu.state
+        while int(state["seen_tail"]) != int(state["seen_head"]):
+            page, generation, ea = self._seen[int(state["seen_tail"]) % SEEN_RING].tolist()[:3]
+            state["seen_tail"] += np.uint64(1)
+            name = self._name_of(page, generation)
+            if name is None or name not in self._store:
+                continue
+            self._profiles[page] = generation, name
+            places = [Place(page, generation, name, index, (ea & ~4095) + 4 * index)
+                      for index in self._store.regions(name)]
+            self._install(places)
+            profile = Profile.from_bytes(self._store.profile(name))
+            for index, times in profile.wanted:
+                place = Place(page, generation, name, index, (ea & ~4095) + 4 * index)
+                if place.key not in self._refused:
+                    self._wanted.setdefault((page, index), (times, place))
+
+    def _name_of(self, page: int, generation: int) -> bytes | None:
+        """The name of a page's contents, if it is still of this generation and translatable."""
+        info = np.frombuffer(_at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+        if int(info["generation"]) != generation or info["mode"] != 0:
             return None
-        if _identity(request) in self._refused:
+        return page_hash(self._memory.read(int(info["gra"]), 4096))
+
+    def _install(self, places: list[Place]) -> list[Place]:
+        """Regions that are in the arena or in the store are installed; the other places are
+        returned.
+        """
+        images, missing = [], []
+        for place in places:
+            if self._cache.find(place.key) is None:
+                image = self._kept(place)
+                if image is None:
+                    missing.append(place)
+                else:
+                    images.append((place.key, image))
+        if images:
+            try:
+                self._cache.place(images)
+                self.kept += len(images)
+            except LoadError as error:               # heat will ask again
+                log.debug("kept regions are not placed: %s", error)
+        for place in places:
+            self._hand_over(place)
+        return missing
+
+    def _kept(self, place: Place) -> Image | None:
+        region = self._store.regions(place.name).get(place.index)
+        data = None if region is None else region.read()
+        if data is None:
             return None
-        first = int(request["page"]) - PAGE_INFO_OFFSET
-        cells = np.frombuffer(_at(first, CELLS_PER_PAGE * CELL_BYTES), CELL)
-        has_run = (~np.isin(cells["entry"], self._undecoded)).astype(np.uint8).tobytes()
-        page = self._memory.read(int(info["gra"]), 4096)
-        with self._lock:
-            self._under_way += 1
         try:
-            index = int(request["index"])
-            return self._pool.submit("compile_region", page, index, has_run, REGION_LIMIT, LEVEL)
+            return Image.from_bytes(data)
+        except LoadError as error:
+            log.warning("a kept translation is not used: %s", error)
+            return None
+
+    # --- compiling
+    def _submit(self, place: Place) -> Future[Any] | None:
+        """A worker's promise, unless there is nothing to wait for."""
+        if place.key in self._refused or place.key in self._under_way:
+            return None
+        if not self._install([place]):
+            return None
+        info = np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+        has_run = self._has_run(place.page) | Profile.from_bytes(
+            self._store.profile(place.name)).has_run
+        page = self._memory.read(int(info["gra"]), 4096)
+        if page_hash(page) != place.name or int(info["generation"]) != place.generation:
+            return None
+        try:
+            future = self._pool.submit(
+                "compile_region", page, place.index, has_run.tobytes(), REGION_LIMIT, LEVEL)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
             return None
+        self._under_way.add(place.key)
+        return future
 
-    def _finished(self, done: Future[Any], request: Any) -> None:
-        with self._lock:
-            self._under_way -= 1
+    @staticmethod
+    def _has_run(page: int) -> np.ndarray:
+        """One byte for each word: 1 when it was decoded, and so executed."""
+        cells = _at(page - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES)
+        return (np.frombuffer(cells, CELL)["handler"] != 0).astype(np.uint8)
+
+    def _finished(self, place: Place, done: Future[Any]) -> None:
+        self._under_way.discard(place.key)
         if done.cancelled() or self._stop.is_set():
             return
         try:
             answer = done.result()
             if answer is None:
-                self._refused.add(_identity(request))
+                self._refused.add(place.key)
                 return
-            code, instructions = answer
-            placed = self._engine.arena.load([code])[0]
-        except ArenaFullError:
-            # what is translated stays; the rest is tier 0's
-            self._vcpu.state["hot_ring"] = 0
-            self._wanted.clear()
-            log.warning("the code arena is full after %d regions; no more are made", self.compiled)
-            return
+            data, instructions = answer
+            image = Image.from_bytes(data)
         except (WorkerError, LoadError) as error:
-            self.failed += 1
-            self._refused.add(_identity(request))
-            log.warning("region at %#x: %s", int(request["cia"]), error)
+            self._refuse(place, error)
             return
-        self._hand_over(request, placed.symbols["region"])
-        self.compiled += 1
-        self.instructions += instructions
+        self._store.add(place.name, place.index, instructions, data)
+        self._profiles[place.page] = place.generation, place.name
+        if len(self._waiting) < WAITING:
+            self._waiting.append((place, instructions, image))
+            self._retry()
 
-    def _hand_over(self, request: Any, entry: int) -> None:
-        with self._lock:
-            head, tail = int(self._state["install_head"]), int(self._state["install_tail"])
-            if head - tail >= INSTALL_RING:
+    def _refuse(self, place: Place, error: Exception) -> None:
+        self.failed += 1
+        self._refused.add(place.key)
+        log.warning("region at %#x: %s", place.cia, error)
+
+    def _retry(self) -> None:
+        """What is compiled is placed and installed, as far as there is room."""
+        while self._waiting:
+            place, instructions, image = self._waiting[0]
+            try:
+                self._cache.place([(place.key, image)])
+            except ArenaFullError:
                 return
-            slot = self._memory.installs[head % INSTALL_RING:head % INSTALL_RING + 1]
-            first = int(request["page"]) - PAGE_INFO_OFFSET
-            slot["cell"] = first + int(request["index"]) * CELL_BYTES
-            slot["entry"], slot["page"] = entry, request["page"]
-            slot["generation"] = request["generation"]
-            self._state["install_head"] = head + 1
+            except LoadError as error:
+                self._refuse(place, error)
+            else:
+                self.compiled += 1
+                self.instructions += instructions
+                self._hand_over(place)
+            self._waiting.popleft()
 
+    def _hand_over(self, place: Place) -> None:
+        code = self._cache.find(place.key)
+        if code is None:
+            return
+        if self._watcher is not None:
+            self._watcher(code.entry, code.size, place.cia)
+        cell = place.page - PAGE_INFO_OFFSET + place.index * CELL_BYTES
+        self._cache.install(code, cell, place.page, place.generation)
 
-def _identity(request: Any) -> tuple[int, int, int]:
-    """What a request is about: cell and the state of its page."""
-    return int(request["page"]), int(request["index"]), int(request["generation"])
+    # --- for the next start
+    def _remember(self) -> None:
+        """What is known of pages with regions: words that have run, and regions still wanted."""
+        wanted: dict[int, list[tuple[int, int]]] = {}
+        for times, place in self._wanted.values():
+            wanted.setdefault(place.page, []).append((place.index, times))
+            self._profiles[place.page] = place.generation, place.name
+        for page, (generation, name) in self._profiles.items():
+            if self._name_of(page, generation) == name:
+                known = Profile.from_bytes(self._store.profile(name))
+                has_run = self._has_run(page) | known.has_run
+                new = Profile(has_run, tuple(wanted.get(page, ())))
+                self._store.set_profile(name, new.to_bytes())
 
 
 def _at(address: int, size: int) -> Any:

@@ -26,7 +26,8 @@ PROCESS_TABLE_RADIX = 1 << 63
 #: fields of CPU_STATE that are no part of the architected state
 KEPT_AT_RESET = (
     "mmu", "machine", "vcpu_id", "clock_is_insns", "random_state", "retired_limit", "table",
-    "hot_ring", "hot_head", "hot_tail", "retired", "region_insns", "counters", "interrupts",
+    "hot_ring", "hot_head", "hot_tail", "seen_ring", "seen_head", "seen_tail",
+    "retired", "region_insns", "counters", "interrupts",
     "unknown_count", "unknown_words", "unknown_known",
 )
 

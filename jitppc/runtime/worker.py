@@ -45,7 +45,8 @@ def compile_module(text: str, level: int) -> bytes:
 def compile_region(
     page: bytes, entry: int, has_run: bytes, limit: int, level: int
 ) -> tuple[bytes, int] | None:
-    """One region to (object, guest instructions), or None when there is nothing to translate."""
+    """One region to (image, guest instructions), or None when there is nothing to translate."""
+    from jitppc.backend.image import image_of
     from jitppc.backend.objects import compile_text
     from jitppc.backend.region import region_text
     from jitppc.frontend.regions import form_region
@@ -55,7 +56,8 @@ def compile_region(
     if region is None:
         return None
     blocks = [(b.index, b.count, run_passes(b.block)) for b in region.blocks]
-    return compile_text(region_text(entry, blocks), level), region.instructions
+    image = image_of(compile_text(region_text(entry, blocks), level))
+    return image.to_bytes(), region.instructions
 
 
 TASKS: dict[str, Callable[..., Any]] = {

@@ -8,8 +8,10 @@ import os
 from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from jitppc.backend.image import FIXUP, Image
 from jitppc.runtime import native_source, tier0, tier0_cache
 from jitppc.runtime.tier0 import generate
 from jitppc.runtime.tier0_cache import KeptParts, source_key, tier0_objects
@@ -149,6 +151,10 @@ def test_any_change_of_a_source_changes_the_key(tmp_path, monkeypatch):
     source_key.cache_clear()
 
 
+def image(content: bytes) -> bytes:
+    return Image(16, content, {}, (), np.zeros(0, FIXUP)).to_bytes()
+
+
 def test_what_is_kept_is_not_compiled_again(tmp_path, monkeypatch):
     """Every part but one is there: that one alone goes to the workers."""
     asked: list[str] = []
@@ -159,7 +165,7 @@ def test_what_is_kept_is_not_compiled_again(tmp_path, monkeypatch):
         def submit(self, name, text, level):
             asked.append(text)
             done = Future()
-            done.set_result(b"compiled")
+            done.set_result(image(b"compiled"))
             return done
 
     text = generate()
@@ -167,11 +173,12 @@ def test_what_is_kept_is_not_compiled_again(tmp_path, monkeypatch):
     monkeypatch.setattr(tier0, "WorkerPool", Pool)
     monkeypatch.setattr(tier0, "generate", lambda _exact: text)
     for part in (*text.modules[1:], text.glue):
-        kept.write(hashlib.sha256(part.encode()).hexdigest(), b"kept")
-    kept.write(native_source.native_key(), b"native")
+        kept.write(hashlib.sha256(part.encode()).hexdigest(), image(b"kept"))
+    kept.write(native_source.native_key(), image(b"native"))
     found = tier0.build(False, None, kept)
     assert asked == text.modules[:1]
-    assert sorted(found) == sorted([b"native", b"compiled"] + [b"kept"] * len(text.modules))
+    contents = [b"native", b"compiled"] + [b"kept"] * len(text.modules)
+    assert sorted(found) == sorted(map(image, contents))
     assert len(text.modules) > 30
     tier0.build(False, None, kept)
     assert asked == text.modules[:1]

@@ -21,6 +21,7 @@ from jitppc.ir.layout import (
     MSR,
     NO_TAG,
     PAGE_INFO_OFFSET,
+    SEEN_RING,
 )
 
 from .contexts import DATA_CONTEXTS, log_code_fill, switch_context
@@ -34,6 +35,7 @@ from .host import (
     machine_of,
     mmu_of,
     page_info,
+    seen_at,
     store64,
     tlb_entry,
 )
@@ -48,7 +50,7 @@ FLUSHES, CODE_PAGES, ITLB_MISSES, REVIVED, HOT_COUNT = (
     COUNTER[n] for n in ("flushes", "code_pages", "itlb_misses", "revived", "hot"))
 
 #: handlers that fill fresh cells: [decode_me_le64, decode_me_any, page_end, handlers]
-_anchor = types.ExternalFunction("jit_anchor", types.uint64(types.uint64))
+anchor = types.ExternalFunction("jit_anchor", types.uint64(types.uint64))
 
 
 @njit
@@ -97,7 +99,6 @@ def cells_of(cpu: Any, real: Any) -> Any:
         info = page_info(cells + INFO)
         info.host = machine.ram + (real & ~U(4095))
         info.gra = real & ~U(4095)
-        info.generation = U(0)
         info.active = U(0)
         cpu.counters[CODE_PAGES] += U(1)
     info = page_info(cells + INFO)
@@ -107,12 +108,25 @@ def cells_of(cpu: Any, real: Any) -> Any:
         info.active = U(1)
         _fill(cells, mode)
         protect(cpu, real)
+        _seen(cpu, cells + INFO, info.generation)
     return cells
 
 
 @njit
+def _seen(cpu: Any, page: Any, generation: Any) -> None:
+    """Tell the translator that a page is executed, if the ring has room."""
+    if cpu.seen_ring != U(0) and cpu.seen_head - cpu.seen_tail < U(SEEN_RING):
+        record = seen_at(cpu.seen_ring + (cpu.seen_head % U(SEEN_RING)) * U(32))
+        record.page, record.generation, record.ea = page, generation, cpu.nia
+        cpu.seen_head += U(1)
+
+
+@njit
 def _allocate(cpu: Any) -> Any:
-    """Room for one page's cells; when the pool is used up, it starts afresh without any page."""
+    """Room for one page's cells; when the pool is used up, it starts afresh without any page.
+
+    What lies there keeps counting its generation, so that nothing meant for an earlier page fits.
+    """
     machine = machine_of(cpu)
     if machine.pool_next + BYTES > machine.pool_end:
         machine.pool_next = machine.pool
@@ -132,13 +146,14 @@ def _allocate(cpu: Any) -> Any:
 @njit
 def _fill(cells: Any, mode: Any) -> None:
     """Every cell undecoded, the page-end cell behind them."""
-    first = _anchor(U(0) if mode == U(0) else U(1))
+    first = anchor(U(0) if mode == U(0) else U(1))
     for n in range(CELLS_PER_PAGE):
         cell = cell_at(cells + U(n * CELL_BYTES))
         cell.entry = first
+        cell.handler = 0
         cell.heat = HOT_THRESHOLD
     end = cell_at(cells + U(CELLS_PER_PAGE * CELL_BYTES))
-    end.entry = _anchor(U(2))
+    end.entry = anchor(U(2))
     end.heat = 0
 
 

@@ -18,6 +18,7 @@ from jitppc.ir.layout import (
     MACHINE_STATE,
     MMU_STATE,
     PAGE_INFO,
+    SEEN,
     TLB_ENTRY,
 )
 
@@ -123,6 +124,12 @@ def page_info(address: Any) -> Any:
 def hot_at(address: Any) -> Any:
     """The HOT request at a host address."""
     return carray(pointer_of(address), 1, HOT)[0]
+
+
+@njit(inline="always")
+def seen_at(address: Any) -> Any:
+    """The SEEN record at a host address."""
+    return carray(pointer_of(address), 1, SEEN)[0]
 
 
 @njit(inline="always")

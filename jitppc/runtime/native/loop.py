@@ -8,10 +8,11 @@ from typing import Any
 
 from numba import njit, types
 
-from jitppc.ir.layout import COUNTER, INSTALL_RING, MSR, ExitReason
+from jitppc.ir.layout import COUNTER, HOT_THRESHOLD, INSTALL_RING, MSR, ExitReason
 
 from .clock import timebase
-from .host import I, U, cell_at, install_at, machine_of, page_info
+from .code import anchor
+from .host import I, U, cell_at, install_at, load64, machine_of, page_info
 from .interrupts import deliver
 from .trace import TRACING, step
 
@@ -44,14 +45,30 @@ def take_interrupts(cpu: Any, pointer: Any) -> None:
 
 @njit
 def install_regions(cpu: Any) -> None:
-    """Put finished regions into their head cells, unless the page changed meanwhile."""
+    """Put finished regions into their head cells, unless the page changed meanwhile; take out those
+    that will be overwritten.
+    """
     machine = machine_of(cpu)
     while machine.install_tail != machine.install_head:
         ready = install_at(machine.install_ring + (machine.install_tail % U(INSTALL_RING)) * U(32))
-        info = page_info(ready.page)
-        if info.generation == ready.generation and info.active != U(0):
-            cell_at(ready.cell).entry = ready.entry
+        if ready.page == U(0):
+            evict(cpu, ready.cell, ready.entry)
+        else:
+            info = page_info(ready.page)
+            if info.generation == ready.generation and info.active != U(0):
+                cell_at(ready.cell).entry = ready.entry
         machine.install_tail += U(1)
+
+
+@njit
+def evict(cpu: Any, address: Any, entry: Any) -> None:
+    """A cell that leads to a region leads to its tier-0 handler again, and may become hot."""
+    cell = cell_at(address)
+    if cell.entry == entry:
+        cell.entry = anchor(U(0))
+        if cell.handler != 0:
+            cell.entry = load64(cpu.table + U(cell.handler) * U(8))
+        cell.heat = HOT_THRESHOLD
 
 
 @njit
