@@ -8,10 +8,11 @@ cost a tenth of a millisecond.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +102,15 @@ class Arena:
                     for name, (at, size) in (image.symbols | image.local_symbols).items():
                         self.places[name] = one.start + at, size
             return placed
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[None]:
+        """What is placed in here is overwritten later."""
+        top, symbols = self.next, dict(self.symbols)
+        try:
+            yield
+        finally:
+            self.next, self.symbols = top, symbols
 
     @staticmethod
     def _placed(image: Image, start: int) -> Placed:

@@ -35,17 +35,15 @@ class RegionCode:
     def installed(self, real: int) -> Iterator[None]:
         """The region at an address is in its cell, if the page has run and there is one."""
         cells = self._decoded_cells(real)
-        arena = self._arena
-        top, words = arena.next, dict(arena._words)
-        try:
-            if cells is not None:
-                self._install(cells, real)
-            else:
-                self.refused += 1
-            yield
-        finally:
-            self._memory.write(real & ~4095, bytes(8192))   # nothing leads to the region any more
-            arena.next, arena._words = top, words
+        with self._arena.scratch():
+            try:
+                if cells is not None:
+                    self._install(cells, real)
+                else:
+                    self.refused += 1
+                yield
+            finally:
+                self._memory.write(real & ~4095, bytes(8192))   # nothing leads there any more
 
     def _decoded_cells(self, real: int) -> np.ndarray | None:
         address = int(self._memory.code_pages[real >> 12])
