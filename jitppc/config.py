@@ -144,8 +144,8 @@ RUN_OPTIONS = (
     # Translation.
     Option(
         ("strategy",),
-        "|".join(values.STRATEGIES),
-        "how guest code is executed",
+        "NAME",
+        f"how guest code is executed: {', '.join(values.STRATEGIES)}",
         "strategy",
         values.one_of(*values.STRATEGIES),
         "translation",

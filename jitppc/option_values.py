@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from jitppc import strategies
+
 MIB = 1 << 20
 GIB = 1 << 30
 
 # pseries hands out memory in logical memory blocks of this size.
 MEMORY_BLOCK = 256 * MIB
 
-STRATEGIES = ("interp", "regions", "exact")
+STRATEGIES = strategies.OURS
 CLOCKS = ("host", "insns")
 CPUS = ("power9", "power9_v2.0", "power9_v2.2")
 

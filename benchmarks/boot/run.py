@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.boot.watch import MILESTONES, watch
+from jitppc.bench.watch import MILESTONES, watch
 from jitppc.host import installer
 
 ROOT = Path(__file__).parents[2]

@@ -4,6 +4,7 @@ import argparse
 import statistics
 import sys
 
+from jitppc import strategies
 from jitppc.bench import workloads
 from jitppc.bench.engines import Engine, Facts, Jitppc, Job, Native, Qemu
 from jitppc.bench.lines import End, Run
@@ -18,7 +19,7 @@ def main() -> int:
         job = Job({name: known[name] for name in names}, options.runs)
     except KeyError as error:
         raise UserError(f"no workload {error}; there are {', '.join(known)}") from None
-    engines: list[Engine] = [Jitppc(name) for name in _words(options.strategies)]
+    engines: list[Engine] = [Jitppc(strategies.find(name)) for name in _words(options.strategies)]
     peers = {"qemu": Qemu, "native": Native}
     engines += [peers[name]() for name in _words(options.peers)]
     print(f"{'seconds, first run / median of later runs':45}", end="\n")
@@ -64,5 +65,5 @@ def _cell(seconds: list[float]) -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except UserError as error:
+    except (UserError, ValueError) as error:
         sys.exit(f"{error}")

@@ -25,8 +25,17 @@ NAME = "region"
 class RegionEmitter(EffectEmitter):
     """Emits one region. Blocks are (index of first word, instruction count, IR block)."""
 
-    def __init__(self, entry: int, blocks: Sequence[tuple[int, int, Block]]) -> None:
+    def __init__(
+        self,
+        entry: int,
+        blocks: Sequence[tuple[int, int, Block]],
+        *,
+        chaining: bool,
+        keep_dead: bool,
+    ) -> None:
         super().__init__()
+        self._chaining = chaining
+        self.set_word = "volatile " if keep_dead else ""
         self._entry, self._blocks = entry, blocks
         self._heads = {index for index, _, _ in blocks}
         self._index = entry        # the instruction being emitted
@@ -138,7 +147,11 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
     def _go(self, index: int, left: str) -> None:
         """Go on at a word of the page: a block of the region, or out."""
         if index not in self._heads:
-            self._leave("near_arrive", self._cell(index), left)
+            if self._chaining:
+                self._leave("near_arrive", self._cell(index), left)
+            else:
+                address = self.tmp(f"add i64 {self.cia()}, {(index - self._index) * 4}")
+                self._leave("far_jump", "%cell", left, address)
             return
         if index > self._index:
             self.line(f"br label %b{index}")
@@ -150,6 +163,18 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         self._leave("slice_end", self._cell(index), left)
 
 
-def region_text(entry: int, blocks: Sequence[tuple[int, int, Block]]) -> str:
-    """LLVM text of a region's module; the function is called `region`."""
-    return RegionEmitter(entry, blocks).emit_all()
+def region_text(
+    entry: int,
+    blocks: Sequence[tuple[int, int, Block]],
+    *,
+    chaining: bool = True,
+    keep_dead: bool = False,
+) -> str:
+    """LLVM text of a region's module; the function is called `region`.
+
+    Args:
+        chaining: an exit to a cell of the same page goes straight there; else it is looked up like
+            one to any other page.
+        keep_dead: LLVM may not drop writes of registers.
+    """
+    return RegionEmitter(entry, blocks, chaining=chaining, keep_dead=keep_dead).emit_all()

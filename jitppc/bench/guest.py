@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from jitppc.errors import UserError
+from jitppc.strategies import RegionOptions, Strategy
 
 
 def main(words: list[str]) -> int:
@@ -34,7 +35,7 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
         initrd=order["initrd"],
         append=order["append"],
         memory=order["memory"],
-        strategy=order["strategy"],
+        strategy=strategy_of(order["strategy"]),
         no_reboot=True,
     )
     machine.on_console = _write
@@ -49,6 +50,12 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
         "run_seconds": round(ended - ready, 3),
         "statistics": statistics,
     }
+
+
+def strategy_of(fields: dict[str, Any]) -> Strategy:
+    """The strategy that `dataclasses.asdict` took apart."""
+    regions = fields["regions"]
+    return Strategy(**fields | {"regions": regions and RegionOptions(**regions)})
 
 
 def _write(data: bytes) -> None:

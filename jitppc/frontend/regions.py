@@ -81,7 +81,13 @@ def _writes_link(value: Value) -> bool:
 
 
 def form_region(
-    page: bytes, entry: int, has_run: bytes, limit: int = 160, mode: Mode = LE64
+    page: bytes,
+    entry: int,
+    has_run: bytes,
+    limit: int = 160,
+    mode: Mode = LE64,
+    *,
+    single_block: bool = False,
 ) -> Region | None:
     """The region of a page at an entry, or None when its first instruction cannot be in one.
 
@@ -90,6 +96,7 @@ def form_region(
         entry:   index of the entry's word, 0..1023.
         has_run: one byte for each word, nonzero if it has been executed.
         limit:   instructions at most.
+        single_block: no more than the basic block at the entry.
     """
     order: Literal["little", "big"] = "little" if mode.little else "big"
     pieces: dict[int, Piece] = {}
@@ -106,7 +113,10 @@ def form_region(
             if not piece.falls:
                 break
             index += 1
-    return Region(entry, _basic_blocks(pieces, entry)) if entry in pieces else None
+    if entry not in pieces:
+        return None
+    blocks = _basic_blocks(pieces, entry)
+    return Region(entry, blocks[:1] if single_block else blocks)
 
 
 def _basic_blocks(pieces: dict[int, Piece], entry: int) -> list[GuestBlock]:

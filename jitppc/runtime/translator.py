@@ -36,6 +36,7 @@ from jitppc.ir.layout import (
     SEEN,
     SEEN_RING,
 )
+from jitppc.strategies import RegionOptions
 
 from .code_cache import CodeCache
 from .engine import Engine
@@ -49,17 +50,11 @@ from .workers import WorkerError, WorkerPool
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.004
 SAVE_SECONDS = 30.0
-REGION_LIMIT, LEVEL = 160, 1
 PACE = 40
 #: regions that wait for room in the arena; more are forgotten
 WAITING = 1000
 #: told of every region that is placed: its address, its bytes, the guest's effective address
 Watcher = Callable[[int, int, int], None]
-
-
-def region_options() -> str:
-    """What regions depend on beside sources and host."""
-    return f"limit={REGION_LIMIT} level={LEVEL}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +85,7 @@ class Translator:
         memory: GuestMemory,
         vcpu: Vcpu,
         pool: WorkerPool,
+        options: RegionOptions,
         *,
         paced: bool = False,
         open_store: Callable[[], RegionStore] | None = None,
@@ -97,7 +93,7 @@ class Translator:
     ) -> None:
         """Regions come from and go to the store that `open_store` opens, on the thread of ours."""
         self._memory, self._vcpu, self._pool, self._watcher = memory, vcpu, pool, watcher
-        self._open_store = open_store
+        self._options, self._open_store = options, open_store
         self._store = RegionStore(None, "")
         self._cache = CodeCache(Segments(engine.arena), memory)
         self._hot = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
@@ -274,7 +270,7 @@ class Translator:
             return None
         try:
             future = self._pool.submit(
-                "compile_region", page, place.index, has_run.tobytes(), REGION_LIMIT, LEVEL)
+                "compile_region", page, place.index, has_run.tobytes(), self._options)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
             return None

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any
 
+from jitppc.strategies import RegionOptions
+
 from .native_source import native_object
 
 HEADER = struct.Struct("<Q")
@@ -43,7 +45,7 @@ def compile_module(text: str, level: int) -> bytes:
 
 
 def compile_region(
-    page: bytes, entry: int, has_run: bytes, limit: int, level: int
+    page: bytes, entry: int, has_run: bytes, options: RegionOptions
 ) -> tuple[bytes, int] | None:
     """One region to (image, guest instructions), or None when there is nothing to translate."""
     from jitppc.backend.image import image_of
@@ -52,11 +54,15 @@ def compile_region(
     from jitppc.frontend.regions import form_region
     from jitppc.ir.passes import run_passes
 
-    region = form_region(page, entry, has_run, limit)
+    region = form_region(
+        page, entry, has_run, options.limit, single_block=options.single_blocks
+    )
     if region is None:
         return None
-    blocks = [(b.index, b.count, run_passes(b.block)) for b in region.blocks]
-    image = image_of(compile_text(region_text(entry, blocks), level))
+    keep_dead = not options.flag_elimination
+    blocks = [(b.index, b.count, run_passes(b.block, keep_dead=keep_dead)) for b in region.blocks]
+    text = region_text(entry, blocks, chaining=options.chaining, keep_dead=keep_dead)
+    image = image_of(compile_text(text, options.level))
     return image.to_bytes(), region.instructions
 
 

@@ -45,6 +45,7 @@ from jitppc.spapr.vio.nvram import Nvram, load_backing
 from jitppc.spapr.vio.vty import Vty
 from jitppc.spapr.watchdog import Watchdogs
 from jitppc.spapr.xics import Xics
+from jitppc.strategies import Strategy
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Machine:
         memory: str | int = "2G",
         cpu: str = "power9",
         smp: int = 1,
-        strategy: str = "regions",
+        strategy: str | Strategy = "regions",
         console: Chardev | None = None,
         *,
         nvram: str | os.PathLike[str] | None = None,

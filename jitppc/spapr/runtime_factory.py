@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from jitppc.spapr.cpu_models import CpuModel
 from jitppc.spapr.ports import GuestMemory, Vcpu
+from jitppc.strategies import Strategy
 
 
 class RuntimeFactory(Protocol):
@@ -17,7 +18,7 @@ class RuntimeFactory(Protocol):
 class NativeRuntime:
     """The runtime room, imported when the first machine is made. `options` go to every vCPU."""
 
-    def __init__(self, strategy: str, options: dict[str, Any]) -> None:
+    def __init__(self, strategy: str | Strategy, options: dict[str, Any]) -> None:
         self._strategy = strategy
         self._options = options
 

@@ -3,7 +3,7 @@
 import sys
 
 from benchmarks.boot import run
-from benchmarks.boot.watch import watch
+from jitppc.bench.watch import watch
 
 GUEST = """
 import sys, time

@@ -33,6 +33,7 @@ from jitppc.runtime.exits import Exit
 from jitppc.runtime.memory import GuestMemory
 from jitppc.runtime.vcpu import Vcpu
 from jitppc.runtime.worker import compile_region
+from jitppc.strategies import RegionOptions
 
 RAM = 512 << 10
 CODE = 0x30000
@@ -50,6 +51,8 @@ ARCHITECTED = (
     "gpr", "vsr", "spr", "crf", "so", "ov", "ca", "ov32", "ca32", "xer_low", "xer_mid", "fpscr",
     "vscr", "msr", "little", "sixty_four", "ea_mask", "lpcr", "slb", "process_table", "doorbell",
 )  # fmt: skip
+
+REGIONS = RegionOptions()
 
 MODES: dict[str, tuple[Mode, int]] = {
     "le64": (LE64, MSR.SF | MSR.LE),
@@ -167,7 +170,7 @@ class Bench:
         """A doubleword of host memory."""
         return ctypes.c_uint64.from_address(address).value
 
-    def install_region(self, gra: int, level: int = 1) -> bool:
+    def install_region(self, gra: int, options: RegionOptions = REGIONS) -> bool:
         """Compile the region at an address that has run and put it into its cell.
 
         False when there is none, or the page has been stored to.
@@ -185,7 +188,7 @@ class Bench:
         has_run = ~np.isin(self.cells(gra)["entry"], np.array(undecoded, np.uint64))
         if not has_run[index]:
             return False
-        answer = compile_region(page, index, has_run.astype(np.uint8).tobytes(), 160, level)
+        answer = compile_region(page, index, has_run.astype(np.uint8).tobytes(), options)
         if answer is None:
             return False
         placed = self.engine.arena.load([answer[0]])[0]

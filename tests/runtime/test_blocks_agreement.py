@@ -24,7 +24,12 @@ from strategies import U32
 
 from jitppc.frontend.disasm import disassemble
 from jitppc.ir.layout import MSR
+from jitppc.strategies import strategies
 
+#: of every strategy that has regions
+REGION_OPTIONS = sorted(
+    {row.regions for row in strategies().values() if row.regions}, key=repr
+)
 STORAGE_REGISTERS = ("spr[18]", "spr[19]")
 
 
@@ -88,8 +93,9 @@ def test_regions_do_what_the_evaluator_does(seed, state_seed, start, limit, data
     compare(native, start, words, "le64", state_seed, 200)
     native.memory.write(WINDOW, random.Random(state_seed).randbytes(WINDOW_BYTES))
     heads = data.draw(st.sets(st.integers(0, len(words) - 2), max_size=2)) | {0}
+    options = data.draw(st.sampled_from(REGION_OPTIONS))
     for head in heads:
-        native.install_region(start + 4 * head)
+        native.install_region(start + 4 * head, options)
     compare(native, start, words, "le64", state_seed, limit)
     compare(native, start, words, "le64", state_seed ^ 1, limit)
 

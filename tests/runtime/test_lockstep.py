@@ -15,6 +15,7 @@ from jitppc.runtime.lockstep import End, Lockstep
 from jitppc.runtime.memory import GuestMemory
 from jitppc.runtime.vcpu import Vcpu
 from jitppc.runtime.worker import compile_region
+from jitppc.strategies import RegionOptions
 
 ROUNDS = 70_000
 NAMES = ("regions", "exact")
@@ -99,7 +100,7 @@ def put_region(cpu: Vcpu, cells: int, words: list[int]) -> None:
     )
     has_run = bytearray(CELLS_PER_PAGE)
     has_run[index : index + len(words)] = b"\1" * len(words)
-    answer = compile_region(bytes(page), index, bytes(has_run), 160, 1)
+    answer = compile_region(bytes(page), index, bytes(has_run), RegionOptions())
     assert answer is not None
     entry = cpu._engine.arena.load([answer[0]])[0].symbols["region"]
     slot = cpu.memory.installs[0:1]

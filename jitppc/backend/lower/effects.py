@@ -29,6 +29,9 @@ METADATA = """!0 = !{!"branch_weights", i32 1, i32 2000}
 class EffectEmitter(Emitter):
     """An emitter for code with state. Subclasses say how to leave."""
 
+    #: word after `store` for registers: `volatile` keeps LLVM from dropping any
+    set_word = ""
+
     def field_pointer(self, name: str) -> str:
         """Pointer to a field of CPU_STATE."""
         return self.tmp(f"getelementptr i8, ptr %cpu, i64 {offset(name)}")
@@ -92,7 +95,7 @@ def _set(e: EffectEmitter, v: Value) -> None:
     register = REGISTERS[v.attr]
     pointer = e.register_pointer(register, v.args[0] if len(v.args) > 1 else None)
     align = register_align(register.type)
-    e.line(f"store {register.type} {e.of(v.args[-1])}, ptr {pointer}, align {align}")
+    e.line(f"store {e.set_word}{register.type} {e.of(v.args[-1])}, ptr {pointer}, align {align}")
 
 
 @effect("cia")

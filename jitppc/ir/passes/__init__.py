@@ -22,10 +22,15 @@ Pass = Callable[[Block], Block]
 ORDER: tuple[Pass, ...] = (forward_state, fold, drop_dead_sets, eliminate_dead)
 
 
-def run_passes(block: Block) -> Block:
-    """The block after all passes; the block given is left as it was."""
+def run_passes(block: Block, *, keep_dead: bool = False) -> Block:
+    """The block after all passes; the block given is left as it was.
+
+    Args:
+        keep_dead: writes that nothing can see stay, to measure what dropping them is worth.
+    """
     for one in ORDER:
-        block = one(block)
+        if not (keep_dead and one is drop_dead_sets):
+            block = one(block)
     return block
 
 
