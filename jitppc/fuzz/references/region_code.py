@@ -12,8 +12,7 @@ from jitppc.ir.layout import CELL, CELLS_PER_PAGE, PAGE_INFO, PAGE_INFO_OFFSET
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.memory import GuestMemory
 from jitppc.runtime.worker import compile_region
-
-LONGEST = 160
+from jitppc.strategies import RegionOptions
 
 
 def _record(address: int, kind: np.dtype, count: int = 1) -> np.ndarray:
@@ -59,7 +58,8 @@ class RegionCode:
         page, index = self._memory.read(real & ~4095, 4096), (real & 4095) >> 2
         found = None
         if has_run[index]:
-            found = compile_region(page, index, has_run.astype(np.uint8).tobytes(), LONGEST, 1)
+            flags = has_run.astype(np.uint8).tobytes()
+            found = compile_region(page, index, flags, RegionOptions())
         if found is None:
             self.refused += 1
             return
