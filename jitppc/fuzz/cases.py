@@ -62,6 +62,8 @@ STATE = np.dtype([
 #: fields that a reference of user mode knows
 USER_FIELDS = ("gpr", "vsr", "cr", "xer", "lr", "ctr", "fpscr", "vscr", "nia")
 PRIVILEGED_FIELDS = ("msr", "srr0", "srr1", "dar", "dsisr", "sprg")
+#: what our own executors know
+ALL_FIELDS = (*USER_FIELDS, "tar", "vrsave", "dscr", *PRIVILEGED_FIELDS)
 
 
 class Flag(IntFlag):

@@ -21,6 +21,13 @@ class Reference(Protocol):
     #: nobody here wrote what it does: its agreement is a judgement
     is_independent: bool
 
+    #: fields of a state that it knows; all others of its answers are as the cases began
+    fields: tuple[str, ...]
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The version of its program, for waivers; empty when there is none."""
+
     def identity(self) -> dict[str, str]:
         """Where its answers come from: program, version, processor. For ledgers and traces."""
 
@@ -39,3 +46,25 @@ class Reference(Protocol):
 
     def close(self) -> None:
         """Its processes and memory are given back. It may be called twice."""
+
+
+class Recording(Protocol):
+    """Answers that were written down: cases with their outcomes, in an order of their own."""
+
+    name: str
+    model: str
+    is_independent: bool
+    fields: tuple[str, ...]
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """As of a reference."""
+
+    def identity(self) -> dict[str, str]:
+        """Where its answers come from."""
+
+    def __len__(self) -> int:
+        """How many cases there are."""
+
+    def part(self, start: int, stop: int) -> tuple[Batch, np.ndarray, np.ndarray | None]:
+        """Some of the cases, their outcomes, and the bits of them that mean nothing."""

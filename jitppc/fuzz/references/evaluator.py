@@ -20,6 +20,7 @@ from jitppc.fuzz.cases import (
     MEMORY,
     MEMORY_BYTES,
     OUTCOME,
+    USER_FIELDS,
     Batch,
     Flag,
     Kind,
@@ -100,7 +101,9 @@ class EvaluatorReference:
 
     name = "evaluator"
     is_independent = False
-    models = tuple(MODELS)
+    fields: tuple[str, ...] = (*USER_FIELDS, "tar", "vrsave")
+    version: tuple[int, ...] = ()
+    models: tuple[str, ...] = tuple(MODELS)
 
     def identity(self) -> dict[str, str]:
         return {"program": "jitppc", "version": __version__, "tier": "evaluator"}

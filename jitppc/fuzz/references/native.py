@@ -12,6 +12,7 @@ from jitppc.errors import ReferenceFailure
 from jitppc.frontend.levels import DEFAULT_MODEL, in_model
 from jitppc.frontend.rows import Row
 from jitppc.fuzz.cases import (
+    ALL_FIELDS,
     CODE,
     LOOP_LIMIT,
     MEMORY_BYTES,
@@ -56,7 +57,9 @@ class NativeReference:
     """One of `interp`, `exact` and `regions`."""
 
     is_independent = False
-    models = (DEFAULT_MODEL.name,)
+    fields: tuple[str, ...] = ALL_FIELDS
+    version: tuple[int, ...] = ()
+    models: tuple[str, ...] = (DEFAULT_MODEL.name,)
 
     def __init__(self, tier: str = "interp", *, use_cache: bool = True) -> None:
         self.name = tier

@@ -20,7 +20,16 @@ import numpy as np
 from jitppc.errors import ReferenceFailure
 from jitppc.frontend.levels import in_model
 from jitppc.frontend.rows import Row
-from jitppc.fuzz.cases import BORDER, CODE, CODE_BYTES, OUTCOME, Batch, Kind, unanswered
+from jitppc.fuzz.cases import (
+    BORDER,
+    CODE,
+    CODE_BYTES,
+    OUTCOME,
+    USER_FIELDS,
+    Batch,
+    Kind,
+    unanswered,
+)
 from jitppc.ir.layout import MSR
 
 from .qemu_build import (
@@ -45,6 +54,18 @@ _KINDS = {
     signal.SIGALRM: Kind.TIMEOUT,
 }  # fmt: skip
 _ILL_PRVOPC, _ILL_PRVREG = 5, 6
+#: rows that mean something else to an emulator of user mode: hypervisor SPRs that it knows or
+#: refuses, translation that it has not
+NOT_HERE = {"sc", "scv", "mfspr", "mtspr", "mtspr.UAMR"}
+#: words that end the emulator: alignment interrupts of little-endian mode, facility interrupts
+_EBB_SPRS = (804, 805, 806)
+_ALWAYS_DEADLY = [(0xFC0007FE, 0x7C00003C)] + [
+    (0xFC1FFFFE, 31 << 26 | (number & 31) << 16 | number >> 5 << 11 | extended << 1)
+    for number in _EBB_SPRS for extended in (339, 467)
+]  # fmt: skip
+_LITTLE_DEADLY = [(0xFC000000, 46 << 26), (0xFC000000, 47 << 26)] + [
+    (0xFC0007FE, 31 << 26 | extended << 1) for extended in (533, 597, 661, 725)
+]
 #: MSR bits that the emulated process runs with, byte order apart
 _MODE = np.uint64(MSR.SF | MSR.PR | MSR.FP | MSR.VEC | MSR.VSX | MSR.FE0 | MSR.FE1)
 
@@ -143,7 +164,8 @@ class QemuUserReference:
 
     name = "qemu-user"
     is_independent = True
-    models = tuple(CPUS)
+    fields: tuple[str, ...] = (*USER_FIELDS, "vrsave")
+    models: tuple[str, ...] = tuple(CPUS)
 
     def __init__(self, emulators: dict[str, str] | None = None) -> None:
         self._emulators = emulators or EMULATORS
@@ -164,7 +186,7 @@ class QemuUserReference:
         return {"program": program, "version": text.split("version ")[1].split(" ")[0]}
 
     def can_judge(self, row: Row, model: str) -> bool:
-        return model in self.models and in_model(row, model) and row.name not in {"sc", "scv"}
+        return model in self.models and in_model(row, model) and row.key not in NOT_HERE
 
     def undefined(self, batch: Batch, outcomes: np.ndarray) -> np.ndarray | None:
         return None
@@ -184,8 +206,9 @@ class QemuUserReference:
     def run(self, batch: Batch) -> np.ndarray:
         outcomes = unanswered(batch.cases)
         msr = batch.cases["state"]["msr"]
-        possible = (msr & _MODE == _MODE) & ~_calls_system(batch.cases)
         little = msr & np.uint64(MSR.LE) != 0
+        possible = (msr & _MODE == _MODE) & ~_calls_system(batch.cases)
+        possible &= ~_is_deadly(batch.cases, little)
         for order, fits in (("little", little), ("big", ~little)):
             chosen = np.flatnonzero(possible & fits)
             for start in range(0, len(chosen), SLOTS):
@@ -206,6 +229,18 @@ def _calls_system(cases: np.ndarray) -> np.ndarray:
     target = np.where(words & np.uint32(2), 0, places) + displacement
     leads_in = (primary == 18) & (target >= ENTER) & (target < ENTER + 0x100000)
     return ((leads_in | (primary == 17)) & used).any(axis=1)
+
+
+def _is_deadly(cases: np.ndarray, little: np.ndarray) -> np.ndarray:
+    """The case holds a word that is known to end the emulator."""
+    words = cases["words"]
+    deadly = np.zeros(words.shape, bool)
+    for mask, value in _LITTLE_DEADLY:
+        deadly |= words & np.uint32(mask) == value
+    deadly &= little[:, None]
+    for mask, value in _ALWAYS_DEADLY:
+        deadly |= words & np.uint32(mask) == value
+    return np.asarray(deadly.any(axis=1))
 
 
 def _run_part(harness: Harness, cases: np.ndarray) -> np.ndarray:

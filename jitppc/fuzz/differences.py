@@ -1,0 +1,179 @@
+"""What differs between two answers to the same cases, and what of it has an explanation.
+
+All is done on arrays; Python looks at single rows of the table only where something differs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+
+from jitppc.frontend.decode import decode, is_prefix
+from jitppc.frontend.levels import model_named
+from jitppc.frontend.rows import Row
+
+from . import waivers
+from .cases import MEMORY, Batch, Flag, Kind
+from .waivers import Found, Waiver
+
+#: how a case may end without anything to compare
+UNJUDGED = (Kind.NOT_JUDGED, Kind.SPILLED, Kind.TIMEOUT, Kind.CRASH)
+
+
+class Side(Protocol):
+    """What is asked of a reference here."""
+
+    name: str
+    fields: tuple[str, ...]
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Its program's version; empty when there is none."""
+
+
+def differing(
+    batch: Batch,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    undefined: np.ndarray | None,
+    side: Side,
+    excused: set[Waiver] | None = None,
+) -> np.ndarray:
+    """For each case, whether the answers differ in a way that no waiver explains.
+
+    Waivers that explained something are added to `excused`.
+    """
+    result = np.zeros(len(batch), bool)
+    judged = ~(np.isin(ours["kind"], UNJUDGED) | np.isin(theirs["kind"], UNJUDGED))
+    rough = np.zeros(len(batch), bool)
+    for bits in _differences(batch, ours, theirs, undefined, side.fields).values():
+        rough |= bits.reshape(len(batch), -1).any(axis=1)
+    places = np.flatnonzero(rough & judged)
+    if not len(places):
+        return result
+    single = _is_single(batch.cases[places])
+    result[places[~single]] = True
+    places = places[single]
+    groups: dict[str, tuple[Row | None, list[int]]] = {}
+    for place in places:
+        row = row_of(batch.cases[place], batch.model)
+        groups.setdefault(row.key if row else "", (row, []))[1].append(int(place))
+    for row, chosen in groups.values():
+        result[chosen] = _unexplained(
+            batch.part(np.array(chosen)), ours[chosen], theirs[chosen],
+            None if undefined is None else undefined[chosen], side, row, excused,
+        )  # fmt: skip
+    return result
+
+
+def _unexplained(
+    batch: Batch,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    undefined: np.ndarray | None,
+    side: Side,
+    row: Row | None,
+    excused: set[Waiver] | None,
+) -> np.ndarray:
+    """Of cases of one row."""
+    bits = _differences(batch, ours, theirs, undefined, side.fields)
+    if row is not None:
+        found = Found(row, batch.cases, ours, theirs, bits)
+        for waiver in _waivers_of(row.key, side):
+            if waiver.clear(found, batch.model) and excused is not None:
+                excused.add(waiver)
+    left = np.zeros(len(batch), bool)
+    for field in bits.values():
+        left |= field.reshape(len(batch), -1).any(axis=1)
+    return left
+
+
+def _waivers_of(key: str, side: Side) -> Iterable[Waiver]:
+    for waiver in waivers.WAIVERS:
+        if waiver.reference == side.name and waiver.applies(key) and side.version < waiver.fixed_in:
+            yield waiver
+
+
+def has_waiver(key: str, side: Side) -> bool:
+    """Something is known about this row and this reference: what comes behind it in a line of
+    instructions cannot be compared.
+    """
+    return any(True for _ in _waivers_of(key, side))
+
+
+def _differences(
+    batch: Batch,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    undefined: np.ndarray | None,
+    fields: tuple[str, ...],
+) -> dict[str, np.ndarray]:
+    """Bits that differ, by field; `outcome` is where and how the cases ended."""
+    found: dict[str, np.ndarray] = {}
+    for name in fields:
+        if name != "nia":
+            found[name] = ours["state"][name] ^ theirs["state"][name]
+            if undefined is not None:
+                found[name] &= ~undefined["state"][name]
+    ended = (ours["kind"] != theirs["kind"]) | (ours["state"]["nia"] != theirs["state"]["nia"])
+    if undefined is not None:
+        ended &= undefined["kind"] == 0
+    found["outcome"] = ended.astype(np.uint64)
+    memory = ours["memory"] ^ theirs["memory"]
+    memory[batch.cases["flags"] & Flag.USES_MEMORY == 0] = 0
+    if undefined is not None:
+        memory &= ~undefined["memory"]
+    found["memory"] = memory
+    return found
+
+
+@functools.lru_cache(1 << 16)
+def _row(word: int, model: str) -> Row | None:
+    insn = decode(word, model_named(model))
+    return None if insn is None else insn.row
+
+
+def row_of(case: np.void, model: str) -> Row | None:
+    """The row of a case's first instruction."""
+    word = int(case["words"][0])
+    if is_prefix(word):
+        word = word << 32 | int(case["words"][1])
+    return _row(word, model)
+
+
+def _is_single(cases: np.ndarray) -> np.ndarray:
+    """Cases of one instruction."""
+    prefixed = (cases["words"][:, 0] >> np.uint32(26) == 1) & (cases["count"] == 2)
+    return (cases["count"] == 1) | prefixed
+
+
+def parts(
+    batch: Batch, ours: np.ndarray, theirs: np.ndarray, place: int,
+    fields: tuple[str, ...] | None = None,
+) -> dict[str, tuple[str, str]]:
+    """What differs in one case, by name: (ours, theirs), as text."""
+    one = slice(place, place + 1)
+    known = fields or tuple(n for n in ours["state"].dtype.names or () if not n.startswith("spare"))
+    bits = _differences(batch.part(one), ours[one], theirs[one], None, known)
+    found: dict[str, tuple[str, str]] = {}
+    both = (ours[place], theirs[place])
+    if bits.pop("outcome").any():
+        a, b = (f"{Kind(int(s['kind'])).name} at {int(s['state']['nia']):x}" for s in both)
+        found["outcome"] = a, b
+    changed = np.flatnonzero(bits.pop("memory")[0])
+    if len(changed):
+        piece = slice(int(changed[0]), int(changed[-1]) + 1)
+        a, b = (s["memory"][piece].tobytes().hex() for s in both)
+        found[f"memory {MEMORY + piece.start:x}"] = a, b
+    for name, differ in bits.items():
+        for index in {int(n) for n in np.argwhere(np.atleast_1d(differ[0]))[:, 0]}:
+            values = [np.atleast_1d(s["state"][name])[index] for s in both]
+            label = f"{name}{index}" if differ[0].ndim else name
+            a, b = ("_".join(f"{int(v):016x}" for v in np.atleast_1d(x)[::-1]) for x in values)
+            found[label] = a, b
+    return found
+
+

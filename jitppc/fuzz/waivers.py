@@ -1,0 +1,434 @@
+"""Where a reference is known to differ from POWER9 or from the book, with the reason.
+
+A waiver explains differences in the parts it names, for the rows it names, in the cases for which
+its condition holds. A test fails when one explains nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from jitppc.frontend.forms import COMBINED
+from jitppc.frontend.rows import Row
+from jitppc.ir.fpscr import FPSCR
+
+from .cases import Kind
+
+EVERYTHING = ("*",)
+FLOATING = ("f*", "xs*", "xv*")
+ALL = 0xFFFF_FFFF_FFFF_FFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Cases of one row that differ, and the bits in which they do, by field."""
+
+    row: Row
+    cases: np.ndarray
+    ours: np.ndarray
+    theirs: np.ndarray
+    bits: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def field(self, name: str) -> np.ndarray:
+        """An instruction field's bits."""
+        picture, words = self.row.picture, self.cases["words"].astype(np.uint64)
+        word = words[:, 0] if picture.bits == 32 else words[:, 0] << np.uint64(32) | words[:, 1]
+        value = np.zeros(len(self), np.uint64)
+        for piece in (name,) if name in picture.fields else COMBINED[name]:
+            shift, width = picture.fields[piece]
+            value = value << np.uint64(width)
+            value |= word >> np.uint64(shift) & np.uint64((1 << width) - 1)
+        return value
+
+    def gpr(self, name: str) -> np.ndarray:
+        """The contents of the GPR that a field names, before the instruction."""
+        return self.cases["state"]["gpr"][np.arange(len(self)), self.field(name)]
+
+    def vsr_high(self, name: str) -> np.ndarray:
+        """The high doubleword of the VSR (VR for V fields) that a field names, before."""
+        number = self.field(name) + np.uint64(32 if name.startswith("V") else 0)
+        return self.cases["state"]["vsr"][np.arange(len(self)), number, 1]
+
+    def we_say(self, kind: Kind) -> np.ndarray:
+        """Our answer is of this kind."""
+        return self.ours["kind"] == kind
+
+    def they_say(self, kind: Kind) -> np.ndarray:
+        """Their answer is of this kind."""
+        return self.theirs["kind"] == kind
+
+
+Condition = Callable[[Found], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """`rows` are patterns of row keys. `parts` are fields of a state, `memory`, `outcome`, a CR
+    field (`crf1`), or the name of an instruction field (`RT`) for the GPR that it names. With
+    `fpscr`, only these bits of FPSCR are excused, and in CR1 their copies.
+    """
+
+    rows: tuple[str, ...]
+    parts: tuple[str, ...]
+    reason: str
+    ref: str
+    when: Condition | None = None
+    fpscr: int = ALL
+    fixed_in: tuple[int, ...] = (9999,)
+    models: tuple[str, ...] = ()
+    reference: str = "qemu-user"
+
+    def applies(self, key: str) -> bool:
+        """The waiver is about this row."""
+        return any(fnmatchcase(key, pattern) for pattern in self.rows)
+
+    def clear(self, found: Found, model: str) -> bool:
+        """The bits that are explained are cleared; True when there were any."""
+        if self.models and model not in self.models:
+            return False
+        holds = np.ones(len(found), bool) if self.when is None else self.when(found)
+        before = _count(found)
+        for part in found.bits if self.parts == EVERYTHING else self.parts:
+            self._clear_part(found, part, holds)
+        return before != _count(found)
+
+    def _clear_part(self, found: Found, part: str, holds: np.ndarray) -> None:
+        bits = found.bits
+        if part == "fpscr":
+            bits[part][holds] &= np.uint64(~self.fpscr & ALL)
+        elif part.startswith("crf"):
+            shift = 28 - 4 * int(part[3:])
+            copied = self.fpscr >> 28 & 15 if part == "crf1" else 15
+            bits["cr"][holds] &= np.uint64(~(copied << shift) & ALL)
+        elif part in bits:
+            bits[part][holds] = 0
+        elif part in found.row.picture.fields:
+            which = np.flatnonzero(holds)
+            bits["gpr"][which, found.field(part)[which]] = 0
+
+
+def _count(found: Found) -> int:
+    return sum(int(np.count_nonzero(bits)) for bits in found.bits.values())
+
+
+def _bits_of(found: Found, name: str, mask: int) -> np.ndarray:
+    return found.ours["state"][name] & np.uint64(mask) != 0
+
+
+# --- conditions
+def _target_is_zero(found: Found) -> np.ndarray:
+    target = found.field("RT")
+    return found.ours["state"]["gpr"][np.arange(len(found)), target] == 0
+
+
+def _same_high_halves(found: Found) -> np.ndarray:
+    return np.logical_not(found.bits["vsr"][:, :, 1].any(axis=1))
+
+
+def _same_low_words(found: Found) -> np.ndarray:
+    low_words = found.bits["vsr"][:, :, 1] & np.uint64(0xFFFFFFFF)
+    return np.logical_not(low_words.any(axis=1))
+
+
+def _no_decimal_result(found: Found) -> np.ndarray:
+    field6 = found.ours["state"]["cr"] >> np.uint64(4) & np.uint64(15)
+    overflow = field6 & np.uint64(1) != 0
+    return (field6 == 1) | (overflow if found.row.key == "bcdcfsq." else False)
+
+
+def _element_is_cut(found: Found) -> np.ndarray:
+    last = {"h": 14, "w": 12}[found.row.key[5]]
+    return found.gpr("RA") % np.uint64(16) > last
+
+
+def _rounds_directed(found: Found) -> np.ndarray:
+    return found.cases["state"]["fpscr"] & np.uint64(2) != 0
+
+
+def _tiny_double(found: Found) -> np.ndarray:
+    exponent = found.vsr_high("XB") >> np.uint64(52) & np.uint64(0x7FF)
+    return (exponent > 0) & (exponent < 0x381)
+
+
+def _reserved_of_xer(found: Found) -> np.ndarray:
+    return found.bits["xer"] & np.uint64(~0x1FF00000 & ALL) == 0
+
+
+def _own_odd_rounding(found: Found) -> np.ndarray:
+    rounding = found.cases["state"]["fpscr"] & np.uint64(1) != 0
+    return (found.field("R") == 0) & (found.field("RMC") == 3) & rounding
+
+
+def _either_says(kind: Kind) -> Condition:
+    return lambda found: found.we_say(kind) | found.they_say(kind)
+
+
+def _we_say(kind: Kind) -> Condition:
+    return lambda found: found.we_say(kind)
+
+
+def _they_say(kind: Kind) -> Condition:
+    return lambda found: found.they_say(kind)
+
+
+WAIVERS: tuple[Waiver, ...] = (
+    # --- fixed point
+    Waiver(
+        ("mulhw", "mulhwu"),
+        ("RT", "crf0"),
+        "POWER9 puts the high word into both halves of RT",
+        "Book I 3.3.9: RT[0:31] is undefined",
+    ),
+    Waiver(
+        ("divw", "divwu", "divwe", "divweu"),
+        ("RT", "crf0"),
+        "POWER9 zeroes the upper half of RT",
+        "Book I 3.3.9: RT[0:31] is undefined",
+    ),
+    Waiver(
+        ("div*", "mod*"),
+        ("RT", "crf0"),
+        "POWER9 gives 0 for a quotient that does not exist",
+        "Book I 3.3.9: RT is undefined",
+        when=_target_is_zero,
+    ),
+    Waiver(("darn",), ("RT",), "random numbers", "Book I 3.3.9"),
+    # --- storage
+    Waiver(
+        ("l[bhwdq]arx", "st[bhwdq]cx."),
+        EVERYTHING,
+        "a misaligned access with reservation is not refused",
+        "Book III 7.5.8",
+        when=_we_say(Kind.ALIGNMENT),
+    ),
+    Waiver(
+        ("lwat.*", "ldat.*", "stwat.*", "stdat.*"),
+        EVERYTHING,
+        "alignment within 32 bytes is judged later, or not at all",
+        "Book II 4.5",
+        when=_either_says(Kind.ALIGNMENT),
+    ),
+    Waiver(
+        ("lwat.[57]", "stwat.[57]"),
+        ("memory",),
+        "signed words are compared as unsigned",
+        "Book II 4.5",
+    ),
+    Waiver(
+        ("lwat.25", "ldat.25"),
+        ("RT",),
+        "the sign of the least number reaches too far when operands differ",
+        "Book II 4.5",
+    ),
+    Waiver(
+        ("icbt",), EVERYTHING, "taken as illegal", "Book II 4.3.1", when=_they_say(Kind.ILLEGAL)
+    ),
+    Waiver(
+        ("copy", "paste."),
+        EVERYTHING,
+        "taken as illegal",
+        "Book II 4.4",
+        when=_they_say(Kind.ILLEGAL),
+    ),
+    Waiver(
+        ("dcbf",),
+        EVERYTHING,
+        "reserved L values are taken as illegal",
+        "Book II 4.3.2",
+        when=_they_say(Kind.ILLEGAL),
+    ),
+    Waiver(
+        ("dst*",),
+        ("outcome",),
+        "taken as illegal when RA is 0",
+        "Vector facility, data streams",
+        when=_they_say(Kind.ILLEGAL),
+    ),
+    # --- special registers and system
+    Waiver(
+        ("mfspr.*",),
+        ("RT",),
+        "registers that the harness does not load",
+        "Book III 5.4.4",
+        when=_they_say(Kind.NEXT),
+    ),
+    Waiver(
+        ("mfspr.PVR",), ("outcome",), "user mode may read PVR, as Linux emulates", "Book III 5.3.1"
+    ),
+    Waiver(
+        ("m[ft]spr.PPR32", "m[ft]spr.UDSCR", "mfspr.UAMR"),
+        EVERYTHING,
+        "problem-state numbers of these registers are refused",
+        "Book III 5.4.4",
+        when=_they_say(Kind.PRIVILEGED),
+    ),
+    Waiver(("mftb", "mftb.TBU"), ("RT",), "different clocks", "Book II 6.2"),
+    Waiver(("mtspr.VRSAVE",), ("vrsave",), "its upper half is kept", "Book I 3.2.3"),
+    Waiver(
+        ("rfscv",), ("outcome",), "illegal instead of privileged in problem state", "Book III 4.3.1"
+    ),
+    Waiver(
+        ("mtspr.XER",),
+        ("xer",),
+        "bits 35:43 are kept; POWER9 reads them as 0",
+        "Book I 3.2.2: reserved",
+        when=_reserved_of_xer,
+    ),
+    Waiver(
+        ("lswi", "lswx", "lmw"),
+        EVERYTHING,
+        "illegal when the address's register is among those loaded",
+        "Book I 3.3.7: invalid form",
+        when=_they_say(Kind.ILLEGAL),
+    ),
+    # --- vectors
+    Waiver(
+        ("vextu[hw][lr]x",),
+        ("RT",),
+        "the element reaches beyond the register",
+        "Book I 6.7.5: undefined",
+        when=_element_is_cut,
+    ),
+    Waiver(("mtvscr",), ("vscr",), "reserved bits of VSCR are kept", "Book I 6.3.2"),
+    Waiver(("vrldmi",), ("vsr",), "zeros instead of VRT outside the mask", "Book I 6.9.2"),
+    Waiver(
+        ("bcd*",),
+        ("vsr", "crf6"),
+        "operands that are no numbers, or too large ones",
+        "Book I 6.17: undefined",
+        when=_no_decimal_result,
+    ),
+    Waiver(
+        ("bcdus.",),
+        ("crf6",),
+        "the sign of an unsigned result is taken from its last digit",
+        "Book I 6.17.2",
+    ),
+    Waiver(("vrsqrtefp",), ("vsr",), "an estimate", "Book I 6.10.5"),
+    Waiver(("vexptefp",), ("vsr",), "a wrong series for large operands", "Book I 6.10.5"),
+    Waiver(
+        (
+            "lxsdx",
+            "lxsiwax",
+            "lxsiwzx",
+            "lxsibzx",
+            "lxsihzx",
+            "lxsspx",
+            "mtvsrd",
+            "mtvsrwa",
+            "mtvsrwz",
+        ),
+        ("vsr",),
+        "POWER9 zeroes the second doubleword",
+        "Book I 7.6.3: undefined",
+        when=_same_high_halves,
+    ),
+    # --- floating point
+    Waiver(
+        FLOATING,
+        ("fpscr", "crf1"),
+        "FR is never set, and FX set again by an exception that was there already",
+        "Book I 4.2.2",
+        fpscr=FPSCR.FR | FPSCR.FX,
+    ),
+    Waiver(
+        ("fcti*", "xscvdp[su]x[dw]s"),
+        ("fpscr",),
+        "FPRF after a conversion to integer",
+        "Book I 4.6.7: undefined",
+        fpscr=FPSCR.FPRF,
+    ),
+    Waiver(
+        ("fcmp[uo]", "xscmp[uo]dp"),
+        ("fpscr",),
+        "FI is cleared, and C set when VXVC is",
+        "Book I 4.6.8: not among the registers altered",
+        fpscr=FPSCR.FI | FPSCR.C,
+    ),
+    Waiver(
+        ("mtfsf", "mtfsfi"),
+        ("fpscr",),
+        "the signal frame has no room for DRN",
+        "Book I 4.2.2",
+        when=_they_say(Kind.FLOATING),
+        fpscr=FPSCR.DRN,
+    ),
+    Waiver(
+        ("f*s", "frsp", "xs*sp"),
+        ("fpscr",),
+        "a denormal single-precision result is classed as the double that holds it",
+        "Book I 4.2.2",
+        fpscr=FPSCR.C,
+    ),
+    Waiver(
+        ("fcfidu", "fcfids", "fcfidus"),
+        ("fpscr",),
+        "FPRF is not set",
+        "Book I 4.6.7",
+        fpscr=FPSCR.FPRF,
+    ),
+    Waiver(("fctiw*",), ("vsr",), "FRT[0:31]", "Book I 4.6.7: undefined", when=_same_low_words),
+    Waiver(
+        ("fre", "fres", "frsqrte", "frsqrtes", "x[sv]re[sd]p", "x[sv]rsqrte[sd]p"),
+        ("vsr", "fpscr", "crf1"),
+        "estimates, and FR, FI and XX of them",
+        "Book I 4.6.6: to 1 in 256 or 32; FR, FI and XX are undefined",
+        fpscr=FPSCR.FX | FPSCR.EXCEPTIONS & ~FPSCR.INVALID | FPSCR.FR | FPSCR.FI | FPSCR.FPRF,
+    ),
+    Waiver(
+        ("fnm*", "x[sv]nm*"),
+        ("vsr", "fpscr", "crf1"),
+        "the result is rounded after it was negated",
+        "Book I 4.6.5",
+        when=_rounds_directed,
+        fixed_in=(11, 0),
+    ),
+    Waiver(
+        ("mtfsb1",),
+        ("fpscr", "crf1"),
+        "NI cannot be set by this instruction, nor FX by setting an exception",
+        "Book I 4.6.10",
+        fpscr=FPSCR.NI | FPSCR.FX,
+    ),
+    Waiver(
+        ("xv*",),
+        ("fpscr",),
+        "FI is changed, which vector instructions leave alone; OX hides UX of another element",
+        "Book I 7.6.3: FR and FI are not among the registers altered",
+        fpscr=FPSCR.FI | FPSCR.UX,
+    ),
+    Waiver(
+        ("xvcvdp[su]xds", "xvcvsp[su]xws", "xvcvsp[su]xds", "xvcvdp[su]xws"),
+        ("vsr",),
+        "an element is spoilt by an invalid one before it",
+        "Book I 7.6.3",
+        when=lambda found: _bits_of(found, "fpscr", FPSCR.VXCVI),
+    ),
+    Waiver(
+        ("xststdcsp",),
+        ("cr", "fpscr"),
+        "a double too small for a single counts as zero, not as denormal",
+        "Book I 7.6.3",
+        when=_tiny_double,
+    ),
+    Waiver(
+        ("xsrqpi", "xsrqpix", "xsrqpxp"),
+        ("vsr", "fpscr", "crf1"),
+        "FPSCR[RN] = 1 and 3 are taken for each other when R || RMC asks for it",
+        "Book I 7.6.3",
+        when=_own_odd_rounding,
+    ),
+    Waiver(
+        ("xsnmsubqpo",),
+        ("vsr", "fpscr", "crf1"),
+        "rounded as FPSCR[RN] says, not to odd",
+        "Book I 7.6.3",
+    ),
+)
