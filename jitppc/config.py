@@ -166,6 +166,28 @@ RUN_OPTIONS = (
         group="translation",
     ),
     Option(
+        ("perfmap",),
+        "",
+        "write /tmp/perf-PID.map, so that `perf report` names guest functions",
+        "perfmap",
+        group="translation",
+    ),
+    Option(
+        ("jitdump",),
+        "",
+        "write jit-PID.dump for `perf inject --jit` (record with `perf record -k mono`)",
+        "jitdump",
+        group="translation",
+    ),
+    Option(
+        ("symbols",),
+        "FILE",
+        "guest symbols for these: ELF or System.map (otherwise the kernel's own)",
+        "symbols",
+        Path,
+        "translation",
+    ),
+    Option(
         ("accel",),
         "tcg",
         "accepted and without effect: jitppc translates by itself",
@@ -231,6 +253,9 @@ class RunConfig:
     lockstep: tuple[str, str] | None = None
     code_cache: bool = True
     stats: Path | None = None
+    perfmap: bool = False
+    jitdump: bool = False
+    symbols: Path | None = None
     verbose: bool = False
     notes: tuple[str, ...] = ()
 

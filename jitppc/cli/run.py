@@ -62,14 +62,31 @@ def warnings_said(is_raw: bool) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def make_machine(config: RunConfig, console: Any, progress: Progress) -> Any:
+def perf_files(config: RunConfig) -> Any:
+    """The files that perf reads, when they are wanted."""
+    if not (config.perfmap or config.jitdump):
+        return None
+    from jitppc.runtime.guest_symbols import GuestSymbols, read_symbols
+    from jitppc.runtime.perf_files import JitDump, PerfFiles, PerfMap
+
+    symbols = GuestSymbols({})
+    try:
+        symbols = read_symbols(config.symbols or config.kernel)
+    except UserError:
+        if config.symbols is not None:
+            raise
+    kinds = [PerfMap] * config.perfmap + [JitDump] * config.jitdump
+    return PerfFiles([kind() for kind in kinds], symbols)
+
+
+def make_machine(config: RunConfig, console: Any, progress: Progress, perf: Any = None) -> Any:
     """A machine of the spapr room, as configured."""
     if config.lockstep is not None:
-        return make_lockstep(config, console, progress)
-    return make_one(config, config.strategy, console, progress)
+        return make_lockstep(config, console, progress, perf)
+    return make_one(config, config.strategy, console, progress, perf)
 
 
-def make_lockstep(config: RunConfig, console: Any, progress: Progress) -> Any:
+def make_lockstep(config: RunConfig, console: Any, progress: Progress, perf: Any) -> Any:
     """Two machines that are compared; the one whose strategy is exact follows the other."""
     from jitppc.runtime.lockstep import Lockstep
 
@@ -79,15 +96,21 @@ def make_lockstep(config: RunConfig, console: Any, progress: Progress) -> Any:
     def make_pair(is_seen: bool) -> tuple[Any, Any]:
         shown = console if is_seen else None
         return (
-            make_one(config, leader, shown, progress, is_paced=True),
-            make_one(config, follower, None, progress, is_paced=True),
+            make_one(config, leader, shown, progress, perf, is_paced=True),
+            make_one(config, follower, None, progress, perf, is_paced=True),
         )
 
     return Lockstep(make_pair, (leader, follower), shlex.join(["jitppc", *sys.argv[1:]]))
 
 
 def make_one(
-    config: RunConfig, strategy: str, console: Any, progress: Progress, *, is_paced: bool = False
+    config: RunConfig,
+    strategy: str,
+    console: Any,
+    progress: Progress,
+    perf: Any,
+    *,
+    is_paced: bool = False,
 ) -> Any:
     """A machine of the spapr room with this strategy; a paced one repeats exactly."""
     from jitppc.spapr.machine import Machine
@@ -109,6 +132,7 @@ def make_one(
         use_cache=config.code_cache,
         progress=tell,
         paced=is_paced,
+        perf=perf,
     )
 
 
@@ -129,8 +153,20 @@ class _Session:
 
     def run(self) -> int:
         started = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            perf = perf_files(self._config)
+            if perf is not None:
+                stack.callback(perf.close)
+            stop, ready = self._run_machine(perf)
+        if self._config.stats is not None:
+            ended = time.monotonic()
+            self._write_statistics(self._config.stats, stop, ready - started, ended - ready)
+        return self._exit_status(stop)
+
+    def _run_machine(self, perf: Any) -> tuple[Stop, float]:
+        """Why the machine stopped, and when it was ready."""
         with self._progress:
-            self._machine = make_machine(self._config, self._console, self._progress)
+            self._machine = make_machine(self._config, self._console, self._progress, perf)
             self._progress.close()
             self._say_banner()
             ready = time.monotonic()
@@ -138,10 +174,7 @@ class _Session:
                 stop: Stop = self._machine.run(
                     until=self._config.until, timeout=self._config.timeout
                 )
-        if self._config.stats is not None:
-            ended = time.monotonic()
-            self._write_statistics(self._config.stats, stop, ready - started, ended - ready)
-        return self._exit_status(stop)
+        return stop, ready
 
     def _type(self, typed: bytes) -> None:
         self._machine.type(typed)

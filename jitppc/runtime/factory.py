@@ -11,6 +11,7 @@ from jitppc.strategies import Strategy
 
 from .engine import Engine
 from .memory import GuestMemory
+from .perf_files import PerfFiles
 from .region_store import RegionStore
 from .tier0 import Progress
 from .tier0_cache import region_key
@@ -29,6 +30,7 @@ def make_vcpu(
     progress: Progress | None = None,
     *,
     paced: bool = False,
+    perf: PerfFiles | None = None,
 ) -> Vcpu:
     """A vCPU with an engine of its own.
 
@@ -39,6 +41,7 @@ def make_vcpu(
         use_cache: native code may come from the cache directory, and go there.
         paced: regions arrive when `translator.tick` says so, and none comes from earlier runs, so
             that a run repeats exactly.
+        perf: told of all native code.
         progress: told what is being compiled, how much of it is done, and of how much.
     """
     if clock not in CLOCKS:
@@ -47,6 +50,8 @@ def make_vcpu(
         strategy = strategies.find(strategy)
     engine = Engine(exact=strategy.exact, use_cache=use_cache, progress=progress)
     vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
+    if perf is not None:
+        perf.tier0(engine.arena)
     options = strategy.regions
     if options is not None:
         pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
@@ -55,5 +60,6 @@ def make_vcpu(
         vcpu.translator = Translator(
             engine, memory, vcpu, pool, options, paced=paced,
             open_store=lambda: RegionStore(root, region_key(repr(options))),
+            watcher=perf.region if perf is not None else None,
         )
     return vcpu

@@ -226,17 +226,18 @@ class Translator:
         """Regions that are in the arena or in the store are installed; the other places are
         returned.
         """
-        images, missing = [], []
+        images: list[tuple[Place, Image]] = []
+        missing = []
         for place in places:
             if self._cache.find(place.key) is None:
                 image = self._kept(place)
                 if image is None:
                     missing.append(place)
                 else:
-                    images.append((place.key, image))
+                    images.append((place, image))
         if images:
             try:
-                self._cache.place(images)
+                self._place(images)
                 self.kept += len(images)
             except LoadError as error:               # heat will ask again
                 log.debug("kept regions are not placed: %s", error)
@@ -313,7 +314,7 @@ class Translator:
         while self._waiting:
             place, instructions, image = self._waiting[0]
             try:
-                self._cache.place([(place.key, image)])
+                self._place([(place, image)])
             except ArenaFullError:
                 return
             except LoadError as error:
@@ -324,12 +325,19 @@ class Translator:
                 self._hand_over(place)
             self._waiting.popleft()
 
+    def _place(self, items: list[tuple[Place, Image]]) -> None:
+        """These lie in the arena; LoadError when they cannot."""
+        self._cache.place([(place.key, image) for place, image in items])
+        if self._watcher is not None:
+            for place, _image in items:
+                code = self._cache.find(place.key)
+                if code is not None:
+                    self._watcher(code.entry, code.size, place.cia)
+
     def _hand_over(self, place: Place) -> None:
         code = self._cache.find(place.key)
         if code is None:
             return
-        if self._watcher is not None:
-            self._watcher(code.entry, code.size, place.cia)
         cell = place.page - PAGE_INFO_OFFSET + place.index * CELL_BYTES
         self._cache.install(code, cell, place.page, place.generation)
 

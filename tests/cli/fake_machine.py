@@ -29,8 +29,8 @@ class FakeMachine:
 
     made: ClassVar[list["FakeMachine"]] = []
 
-    def __init__(self, config: Any, console: Any, progress: Any) -> None:
-        self.config = config
+    def __init__(self, config: Any, console: Any, progress: Any, perf: Any = None) -> None:
+        self.config, self.perf = config, perf
         self.console = console
         self.typed: queue.Queue[bytes | None] = queue.Queue()
         self.output = ""
