@@ -26,10 +26,11 @@ from jitppc.backend.arena import Arena, Placed
 from jitppc.backend.lower.effects import METADATA
 from jitppc.backend.objects import compile_text
 from jitppc.backend.region import region_text
+from jitppc.backend.region_graph import RegionBlock
 from jitppc.backend.tier0 import Handler, make_handler
 from jitppc.frontend.decode import decode
 from jitppc.frontend.disasm import disassemble
-from jitppc.frontend.regions import Region, form_region
+from jitppc.frontend.regions import Page, Region, form_region
 from jitppc.frontend.routines import ROUTINES
 from jitppc.frontend.translate import translate_row, translate_word
 from jitppc.ir.layout import CELL, CELL_BYTES
@@ -166,7 +167,7 @@ def loop() -> str:
 def region() -> Region:
     """The region of the loop, alone in its page, all of it executed before."""
     page = b"".join(word.to_bytes(4, "little") for word in LOOP).ljust(4096, b"\0")
-    found = form_region(page, 0, b"\1" * len(LOOP) + bytes(1024 - len(LOOP)))
+    found = form_region({0: Page(page, b"\1" * len(LOOP) + bytes(1024 - len(LOOP)))}, 0)
     assert found is not None
     return found
 
@@ -180,8 +181,8 @@ def region_passes() -> str:
 
 
 def region_host() -> str:
-    blocks = [(b.index, b.count, run_passes(b.block)) for b in region().blocks]
-    text = alone(region_text(0, blocks))
+    blocks = [RegionBlock(b.index, b.count, run_passes(b.block)) for b in region().blocks]
+    text = alone(region_text(0, blocks, {}))
     code = compile_text(text, 1)
     return host_code(code, arena().load([code])[0], "region")
 

@@ -2,33 +2,67 @@
 
 A region replaces the entry of its first cell, so chaining is what cells do anyway: a tail call of a
 cell's entry. It never calls: whatever the fast path cannot do is left to the instruction's tier-0
-handler (`side_exit`). State is written through, so that it is complete at every exit. The slice is
-checked on backward edges.
+handler (`side_exit`). Whoever leaves first stores what lazily kept registers hold (see
+region_graph.py), so the state is complete at every exit. The slice is checked on edges that do not
+go forward.
+
+Words of other pages than the entry's are reached only while the code TLB leads to cells of a page
+with the contents that the translation was made for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from jitppc.ir.block import Block, Value
-from jitppc.ir.layout import CELL_BYTES
-from jitppc.ir.ops import Effect
-from jitppc.ir.types import signed
+from jitppc.ir.block import Value
+from jitppc.ir.layout import (
+    CELL_BYTES,
+    CODE_MASK,
+    CODE_SHIFT,
+    PAGE_INFO,
+    PAGE_INFO_OFFSET,
+    offset,
+)
+from jitppc.ir.types import BY_BITS
 
 from .cells import ARGS, TYPES, tail
-from .lower.effects import METADATA, UNLIKELY, EffectEmitter
+from .lower.effects import (
+    LIKELY,
+    METADATA,
+    READ,
+    UNLIKELY,
+    WRITE,
+    EffectEmitter,
+    probe,
+    register_align,
+)
+from .region_graph import WORDS, Graph, RegionBlock, branch_target
+from .region_memory import Group, group_accesses
 
 EXITS = ("side_exit", "near_arrive", "far_jump", "slice_end")
 NAME = "region"
+CONTENTS_AT = PAGE_INFO_OFFSET + offset("contents", PAGE_INFO)
+
+
+def _cells(page: int) -> str:
+    """The variable that holds where another page's cells are, once that has been asked."""
+    return f"%cells{page & 0xFFF}"
+
+
+def _label(index: int) -> str:
+    return f"b{index}" if index >= 0 else f"bm{-index}"
 
 
 class RegionEmitter(EffectEmitter):
-    """Emits one region. Blocks are (index of first word, instruction count, IR block)."""
+    """Emits one region, of blocks whose IR has been through the passes."""
+
+    tlb_load = ", !invariant.load !2"
 
     def __init__(
         self,
         entry: int,
-        blocks: Sequence[tuple[int, int, Block]],
+        blocks: Sequence[RegionBlock],
+        contents: Mapping[int, int],
         *,
         chaining: bool,
         keep_dead: bool,
@@ -36,29 +70,113 @@ class RegionEmitter(EffectEmitter):
         super().__init__()
         self._chaining = chaining
         self.set_word = "volatile " if keep_dead else ""
-        self._entry, self._blocks = entry, blocks
-        self._heads = {index for index, _, _ in blocks}
+        self._entry, self._blocks, self._contents = entry, blocks, contents
+        self._graph = Graph.of(blocks, lazy=not keep_dead)
+        self._block = blocks[0]
         self._index = entry        # the instruction being emitted
         self._done = 0             # instructions of the current block before it
-        self._side_exits: dict[int, int] = {}
+        #: what the block has given its variables so far: number -> operand text
+        self._held: dict[int, str] = {}
+        #: variables whose state is not up to date
+        self._dirty = 0
+        self._groups: dict[Value, tuple[Group, int]] = {}
+        self._exit_label = ""
+        #: (page) -> [(cell offset, instructions done, label of the block it comes from)]
+        self._side_exits: dict[int, list[tuple[int, int, str]]] = {}
+        self._late: list[Callable[[], None]] = []
 
     # --- addresses
-    def _cell(self, index: int) -> str:
-        if index == self._entry:
+    def _page_base(self, page: int) -> str:
+        """Host address of a page's first cell."""
+        if page == 0:
+            return self.tmp(f"getelementptr i8, ptr %cell, i64 {-self._entry * CELL_BYTES}")
+        return self.tmp(f"load ptr, ptr {_cells(page)}")
+
+    def _cell(self, index: int, page: int) -> str:
+        """The cell of a word; `page` tells page-end cells from first cells."""
+        if page == 0 and index == self._entry:
             return "%cell"
-        return self.tmp(f"getelementptr i8, ptr %cell, i64 {(index - self._entry) * CELL_BYTES}")
+        if page == 0:
+            return self.tmp(
+                f"getelementptr i8, ptr %cell, i64 {(index - self._entry) * CELL_BYTES}")
+        at = (index - page * WORDS) * CELL_BYTES
+        return self.tmp(f"getelementptr i8, ptr {self._page_base(page)}, i64 {at}")
+
+    def _delta(self, page: int) -> str:
+        if page == 0:
+            return "%delta"
+        cells = self.tmp(f"ptrtoint ptr {self._page_base(page)} to i64")
+        address = self._ea(page * WORDS)
+        return self.tmp(f"sub i64 {address}, {self.tmp(f'lshr i64 {cells}, 3')}")
+
+    def _ea(self, index: int) -> str:
+        """The effective address of a word."""
+        return self.tmp(f"add i64 %head, {(index - self._entry) * 4}")
 
     def cia(self) -> str:
-        address = self.tmp(f"lshr i64 {self.tmp('ptrtoint ptr %cell to i64')}, 3")
-        head = self.tmp(f"add i64 {address}, %delta")
-        return self.tmp(f"add i64 {head}, {(self._index - self._entry) * 4}")
+        return self._ea(self._index)
+
+    # --- registers
+    def _variable(self, number: int) -> str:
+        return f"%v{self._graph.places[number][0]}"
+
+    def _type(self, number: int) -> str:
+        return str(BY_BITS[self._graph.places[number][1]])
+
+    def _state(self, number: int) -> str:
+        at = self._graph.places[number][0]
+        return self.tmp(f"getelementptr i8, ptr %cpu, i64 {at}")
+
+    def _align(self, number: int) -> int:
+        return register_align(BY_BITS[self._graph.places[number][1]])
+
+    def _store(self, number: int, value: str) -> None:
+        kind = self.set_word + self._type(number)
+        self.line(f"store {kind} {value}, ptr {self._state(number)}, align {self._align(number)}")
+
+    def _flush(self, dirty: int, held: dict[int, str]) -> None:
+        """Bring the state up to date."""
+        while dirty:
+            number = (dirty & -dirty).bit_length() - 1
+            dirty &= dirty - 1
+            value = held.get(number)
+            if value is None:
+                kind = self._type(number)
+                value = self.tmp(f"load {kind}, ptr {self._variable(number)}")
+            self._store(number, value)
 
     # --- leaving
     def leave_if(self, condition: str) -> None:
         stay = self.fresh("stay")
-        self._side_exits[self._index] = self._done
-        self.line(f"br i1 {condition}, label %x{self._index}, label %{stay}, {UNLIKELY}")
+        if not self._exit_label:
+            self._exit_label = self.fresh("x")
+            self._side_exit(self._exit_label)
+        self.line(f"br i1 {condition}, label %{self._exit_label}, label %{stay}, {UNLIKELY}")
         self.line(f"{stay}:")
+
+    def _side_exit(self, label: str) -> None:
+        """The way out for this instruction: emitted behind the blocks, with what holds now."""
+        dirty, held, index, done = self._dirty, dict(self._held), self._index, self._done
+        page = index // WORDS
+
+        def emit() -> None:
+            self.line(f"{label}:")
+            self._flush(dirty, held)
+            self.line(f"br label %side{page & 0xFFF}")
+
+        first = self._entry if page == 0 else page * WORDS
+        self._side_exits.setdefault(page, []).append(((index - first) * CELL_BYTES, done, label))
+        self._late.append(emit)
+
+    def _emit_side_exits(self) -> None:
+        for page, exits in self._side_exits.items():
+            self.line(f"side{page & 0xFFF}:")
+            at = self.tmp("phi i64 " + ", ".join(f"[{a}, %{label}]" for a, _, label in exits))
+            done = self.tmp("phi i64 " + ", ".join(f"[{d}, %{label}]" for _, d, label in exits))
+            base = "%cell" if page == 0 else self._page_base(page)
+            cell = self.tmp(f"getelementptr i8, ptr {base}, i64 {at}")
+            left = self.tmp(f"sub i64 {self.tmp('load i64, ptr %ic')}, {done}")
+            self._leave("side_exit", cell, left, self._delta(page))
 
     def _account(self, left: str) -> None:
         """Add what ran in here to the statistics."""
@@ -67,35 +185,59 @@ class RegionEmitter(EffectEmitter):
         total = self.tmp(f"add i64 {self.tmp(f'load i64, ptr {pointer}')}, {ran}")
         self.line(f"store i64 {total}, ptr {pointer}")
 
-    def _leave(self, routine: str, cell: str, left: str, delta: str = "%delta") -> None:
+    def _leave(self, routine: str, cell: str, left: str, delta: str) -> None:
         self._account(left)
         self.line(tail(f"@{routine}", cell, left, delta))
 
     # --- the function
     def emit_all(self) -> str:
         """The module's text."""
-        for index, count, block in self._blocks:
-            self._emit_block(index, count, block)
-        for index, done in self._side_exits.items():
-            self.line(f"x{index}:")
-            left = self.tmp("load i64, ptr %ic")
-            self._leave("side_exit", self._cell(index), self.tmp(f"sub i64 {left}, {done}"))
+        for block in self._blocks:
+            self._emit_block(block)
+        for emit in self._late:
+            emit()
+        self._emit_side_exits()
         needs = "\n".join(self.declarations.values())
         declares = "\n".join(f"declare preserve_nonecc void @{name}({TYPES})" for name in EXITS)
-        body = "\n".join(self.lines)
-        first = self._blocks[0][0]
+        body, self.lines = "\n".join(self.lines), []
+        pages = {b.index // WORDS for b in self._blocks} - {0}
+        self._prologue(sorted(pages))
+        head = "\n".join(self.lines)
         return f"""{declares}
 {needs}
 define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
- %ic = alloca i64
- store i64 %icount, ptr %ic
- br label %b{first}
+{head}
 {body}
 }}
-{METADATA}"""
+{METADATA}!2 = !{{}}
+"""
 
-    def _emit_block(self, index: int, count: int, block: Block) -> None:
-        self.line(f"b{index}:")
+    def _prologue(self, pages: list[int]) -> None:
+        first = self._blocks[0]
+        self.line("%ic = alloca i64")
+        for number in range(len(self._graph.places)):
+            self.line(f"{self._variable(number)} = alloca {self._type(number)}")
+        for page in pages:
+            self.line(f"{_cells(page)} = alloca ptr")
+        self.line("store i64 %icount, ptr %ic")
+        self.line("%head_n = ptrtoint ptr %cell to i64")
+        self.line("%head_q = lshr i64 %head_n, 3")
+        self.line("%head = add i64 %head_q, %delta")
+        for page in pages:
+            self.line(f"store ptr null, ptr {_cells(page)}")
+        for number in range(len(self._graph.places)):
+            if first.live_in >> number & 1:
+                kind, align = self._type(number), self._align(number)
+                value = self.tmp(f"load {kind}, ptr {self._state(number)}, align {align}")
+                self.line(f"store {kind} {value}, ptr {self._variable(number)}")
+        self.line(f"br label %{_label(first.index)}")
+
+    def _emit_block(self, item: RegionBlock) -> None:
+        index, block = item.index, item.block
+        self.line(f"{_label(index)}:")
+        self._block, self._held, self._dirty = item, {}, item.dirty_in
+        self._groups = group_accesses(block)
+        self._exit_label = ""
         terminator = block.values[-1] if block.ends else None
         self._index, self._done = index, 0
         boundaries = sorted((at, byte // 4) for at, byte in block.starts)
@@ -104,68 +246,161 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
             while position < len(boundaries) and boundaries[position][0] <= at:
                 self._done = boundaries[position][1]
                 self._index = index + self._done
+                self._exit_label = ""
                 position += 1
             if value is not terminator and value.op.name != "const":
                 self.lower(value)
-        self._index, self._done = index + count - 1, count - 1
-        left = self.tmp(f"sub i64 {self.tmp('load i64, ptr %ic')}, {count}")
+        self._index, self._done = item.last, item.count - 1
+        for number, text in self._held.items():
+            if item.live_out >> number & item.writes >> number & 1:
+                self.line(f"store {self._type(number)} {text}, ptr {self._variable(number)}")
+        left = self.tmp(f"sub i64 {self.tmp('load i64, ptr %ic')}, {item.count}")
         self.line(f"store i64 {left}, ptr %ic")
         self._terminate(terminator, left)
 
     def lower(self, value: Value) -> None:
-        if value.op.name == "interrupt_if":
+        name = value.op.name
+        if name == "interrupt_if":
             self.leave_if(self.of(value.args[0]))
+        elif name in ("get", "set"):
+            number = self._graph.variable(value)
+            if number is None:
+                super().lower(value)
+            elif name == "get":
+                self.names[value] = self._read(number)
+            else:
+                self._write(number, self.of(value.args[-1]))
+        elif value in self._groups:
+            self._access(value, *self._groups[value])
         else:
             super().lower(value)
 
+    def _read(self, number: int) -> str:
+        if number not in self._held:
+            kind = self._type(number)
+            self._held[number] = self.tmp(f"load {kind}, ptr {self._variable(number)}")
+        return self._held[number]
+
+    def _write(self, number: int, text: str) -> None:
+        self._held[number] = text
+        if self._block.lazy >> number & 1:
+            self._dirty |= 1 << number
+        else:
+            self._store(number, text)
+
+    def _access(self, value: Value, group: Group, distance: int) -> None:
+        """A load or store of a group: the first one looks its granule up."""
+        if not group.host:
+            base = self.of(group.base)
+            low = self.tmp(f"add i64 {base}, {group.low}") if group.low else base
+            kind = WRITE if group.writes else READ
+            group.host = probe(self, low, group.high - group.low, kind)
+        pointer = self.tmp(f"getelementptr i8, ptr {group.host}, i64 {distance - group.low}")
+        if value.op.name == "load":
+            self.names[value] = self.tmp(f"load i{value.attr}, ptr {pointer}, align 1")
+        else:
+            self.line(f"store i{value.attr} {self.of(value.args[1])}, ptr {pointer}, align 1")
+
+    # --- where control goes
     def _terminate(self, terminator: Value | None, left: str) -> None:
         following = self._index + 1
         if terminator is None:
             self._go(following, left)
             return
         name, target = terminator.op.name, terminator.args[-1]
-        assert terminator.op.effects & Effect.ENDS_BLOCK
         if name.endswith("_if"):
             taken, other = self.fresh("taken"), self.fresh("other")
             self.line(f"br i1 {self.of(terminator.args[0])}, label %{taken}, label %{other}")
             self.line(f"{other}:")
             self._go(following, left)
             self.line(f"{taken}:")
-        if name.startswith("jump_rel"):
-            displacement = target.constant
-            assert displacement is not None
-            distance = signed(displacement, 64)
-            index = self._index + distance // 4
-            if 0 <= index < 1024:
+        index = branch_target(terminator, self._index)
+        if index is not None:
+            self._go(index, left)
+            return
+        self._return(self.of(target), left)
+
+    def _return(self, target: str, left: str) -> None:
+        """Go on at an address: where the region's calls come back to, or out."""
+        known = [index for index in self._block.returns if index in self._graph.blocks]
+        if known:
+            out = self.fresh("out")
+            distance = self.tmp(f"sub i64 {target}, %head")
+            ways = [(index, self.fresh("back")) for index in known]
+            cases = " ".join(
+                f"i64 {(index - self._entry) * 4}, label %{way}" for index, way in ways)
+            self.line(f"switch i64 {distance}, label %{out} [{cases}]")
+            for index, way in ways:
+                self.line(f"{way}:")
                 self._go(index, left)
-            else:
-                address = self.tmp(f"add i64 {self.cia()}, {distance}")
-                self._leave("far_jump", "%cell", left, address)
-        else:
-            self._leave("far_jump", "%cell", left, self.of(target))
+            self.line(f"{out}:")
+        self._flush(self._dirty, self._held)
+        self._leave("far_jump", "%cell", left, target)
 
     def _go(self, index: int, left: str) -> None:
-        """Go on at a word of the page: a block of the region, or out."""
-        if index not in self._heads:
-            if self._chaining:
-                self._leave("near_arrive", self._cell(index), left)
+        """Go on at a word: a block of the region, or out."""
+        here, there = self._index // WORDS, index // WORDS
+        after = self._graph.blocks.get(index)
+        if after is None:
+            self._flush(self._dirty, self._held)
+            if self._chaining and (here == there or index == (here + 1) * WORDS):
+                self._leave("near_arrive", self._cell(index, here), left, self._delta(here))
             else:
-                address = self.tmp(f"add i64 {self.cia()}, {(index - self._index) * 4}")
-                self._leave("far_jump", "%cell", left, address)
+                self._leave("far_jump", "%cell", left, self._ea(index))
             return
-        if index > self._index:
-            self.line(f"br label %b{index}")
-            return
-        stop = self.fresh("stop")
-        done = self.tmp(f"icmp sle i64 {left}, 0")
-        self.line(f"br i1 {done}, label %{stop}, label %b{index}, {UNLIKELY}")
-        self.line(f"{stop}:")
-        self._leave("slice_end", self._cell(index), left)
+        if index <= self._index:
+            stop, on = self.fresh("stop"), self.fresh("on")
+            done = self.tmp(f"icmp sle i64 {left}, 0")
+            self.line(f"br i1 {done}, label %{stop}, label %{on}, {UNLIKELY}")
+            self.line(f"{stop}:")
+            self._flush(self._dirty, self._held)
+            if there in (here, 0):
+                cell = self._cell(index, there)
+                self._leave("slice_end", cell, left, self._delta(there))
+            else:
+                self._leave("far_jump", "%cell", left, self._ea(index))
+            self.line(f"{on}:")
+        if there not in (here, 0):
+            self._check_page(there, index, left)
+        self._flush(self._dirty & ~after.lazy, self._held)
+        self.line(f"br label %{_label(index)}")
+
+    def _check_page(self, page: int, index: int, left: str) -> None:
+        """Leave unless the page is still mapped, and is what it was; asked once in a stay.
+
+        Nothing in a region changes the code TLB or the contents of a page with code.
+        """
+        known, ask, right, wrong = (self.fresh(n) for n in ("known", "ask", "right", "wrong"))
+        asked = self.tmp(f"icmp ne ptr {self._page_base(page)}, null")
+        self.line(f"br i1 {asked}, label %{known}, label %{ask}, {LIKELY}")
+        self.line(f"{ask}:")
+        address = self._ea(index)
+        wanted = self.tmp(f"and i64 {address}, -4096")
+        at = self.tmp(f"and i64 {self.tmp(f'lshr i64 {address}, {CODE_SHIFT}')}, {CODE_MASK}")
+        entry = self.tmp(f"getelementptr i8, ptr {self.get_field('itlb', 'ptr')}, i64 {at}")
+        is_tag = self.tmp(f"icmp eq i64 {self.tmp(f'load i64, ptr {entry}')}, {wanted}")
+        cells_at = self.tmp(f"getelementptr i8, ptr {entry}, i64 8")
+        cells = self.tmp(f"load ptr, ptr {cells_at}")
+        mapped = self.fresh("mapped")
+        self.line(f"br i1 {is_tag}, label %{mapped}, label %{wrong}, {LIKELY}")
+        self.line(f"{mapped}:")
+        pointer = self.tmp(f"getelementptr i8, ptr {cells}, i64 {CONTENTS_AT}")
+        contents = self.tmp(f"load i64, ptr {pointer}")
+        same = self.tmp(f"icmp eq i64 {contents}, {self._contents[page]}")
+        self.line(f"br i1 {same}, label %{right}, label %{wrong}, {LIKELY}")
+        self.line(f"{wrong}:")
+        self._flush(self._dirty, self._held)
+        self._leave("far_jump", "%cell", left, address)
+        self.line(f"{right}:")
+        self.line(f"store ptr {cells}, ptr {_cells(page)}")
+        self.line(f"br label %{known}")
+        self.line(f"{known}:")
 
 
 def region_text(
     entry: int,
-    blocks: Sequence[tuple[int, int, Block]],
+    blocks: Sequence[RegionBlock],
+    contents: Mapping[int, int],
     *,
     chaining: bool = True,
     keep_dead: bool = False,
@@ -173,8 +408,10 @@ def region_text(
     """LLVM text of a region's module; the function is called `region`.
 
     Args:
+        contents: how the region knows each other page that it has words of.
         chaining: an exit to a cell of the same page goes straight there; else it is looked up like
             one to any other page.
-        keep_dead: LLVM may not drop writes of registers.
+        keep_dead: no write of a register is put off or dropped.
     """
-    return RegionEmitter(entry, blocks, chaining=chaining, keep_dead=keep_dead).emit_all()
+    emitter = RegionEmitter(entry, blocks, contents, chaining=chaining, keep_dead=keep_dead)
+    return emitter.emit_all()

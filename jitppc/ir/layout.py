@@ -223,7 +223,7 @@ PAGE_INFO = np.dtype([
     ("active", U64),            # 0 after a store hit the page: its cells are undecoded, stores need no care
     ("generation", U64),        # counts invalidations
     ("mode", U64),              # 0 little-endian 64-bit, 1 any (big endian), 2 any (little endian)
-    ("spare", U64),
+    ("contents", U64),          # first doubleword of the hash of its bytes, 0 while nobody told (see docs/regions.md)
 ], align=True)
 PAGE_INFO_OFFSET = (CELLS_PER_PAGE + 1) * CELL_BYTES
 CELL_PAGE_BYTES = PAGE_INFO_OFFSET + 64

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from jitppc.backend.image import Image
 from jitppc.backend.segments import Segment, Segments
-from jitppc.ir.layout import INSTALL_RING
+from jitppc.ir.layout import INSTALL_RING, PAGE_INFO, offset
 
 from .memory import GuestMemory
 
@@ -80,6 +80,11 @@ class CodeCache:
         """The cell leads to the region, if its page is still of this generation."""
         self._hooks.setdefault(code.segment, set()).add((cell, code.entry))
         self._outbox.append((cell, code.entry, page, generation))
+
+    def tell_contents(self, page: int, generation: int, contents: int) -> None:
+        """Regions that reach into the page may know it by its contents, while it has them."""
+        at = page + offset("contents", PAGE_INFO)
+        self._outbox.append((at, contents, page, generation))
 
     def pump(self) -> None:
         """Hand the vCPU what it has room for, and get on with emptying a segment."""

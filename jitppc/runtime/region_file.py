@@ -58,6 +58,11 @@ def page_hash(page: bytes) -> bytes:
     return hashlib.blake2b(page, digest_size=HASH_BYTES).digest()
 
 
+def page_contents(name: bytes) -> int:
+    """What regions of other pages compare to see that a page has contents of this name; not 0."""
+    return int.from_bytes(name[:8], "little") or 1
+
+
 def _check(page: bytes, kind: int, index: int, instructions: int, content: bytes) -> bytes:
     what = page + struct.pack("<HHI", kind, index, instructions)
     return hashlib.blake2b(content, digest_size=HASH_BYTES, key=what).digest()

@@ -42,7 +42,7 @@ from .code_cache import CodeCache
 from .engine import Engine
 from .memory import GuestMemory, aligned_zeros
 from .page_profile import Profile
-from .region_file import page_hash
+from .region_file import page_contents, page_hash
 from .region_store import RegionStore
 from .vcpu import Vcpu
 from .workers import WorkerError, WorkerPool
@@ -50,6 +50,10 @@ from .workers import WorkerError, WorkerPool
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.004
 SAVE_SECONDS = 30.0
+#: pages before and after a page of the kernel's linear map that its regions may reach
+REACH = 8
+#: what addresses of the linear map begin with
+LINEAR_MAP = 0xC000
 PACE = 40
 #: regions that wait for room in the arena; more are forgotten
 WAITING = 1000
@@ -203,7 +207,10 @@ class Translator:
             page, generation, ea = self._seen[int(state["seen_tail"]) % SEEN_RING].tolist()[:3]
             state["seen_tail"] += np.uint64(1)
             name = self._name_of(page, generation)
-            if name is None or name not in self._store:
+            if name is None:
+                continue
+            self._cache.tell_contents(page, generation, page_contents(name))
+            if name not in self._store:
                 continue
             self._profiles[page] = generation, name
             places = [Place(page, generation, name, index, (ea & ~4095) + 4 * index)
@@ -263,20 +270,40 @@ class Translator:
             return None
         if not self._install([place]):
             return None
-        info = np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]
-        has_run = self._has_run(place.page) | Profile.from_bytes(
-            self._store.profile(place.name)).has_run
-        page = self._memory.read(int(info["gra"]), 4096)
-        if page_hash(page) != place.name or int(info["generation"]) != place.generation:
+        pages = self._pages(place)
+        if 0 not in pages or page_hash(pages[0][0]) != place.name:
             return None
         try:
-            future = self._pool.submit(
-                "compile_region", page, place.index, has_run.tobytes(), self._options)
+            future = self._pool.submit("compile_region", pages, place.index, self._options)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
             return None
         self._under_way.add(place.key)
         return future
+
+    def _pages(self, place: Place) -> dict[int, tuple[bytes, bytes]]:
+        """The pages a region may have words of, by distance from the place's: bytes, what has run.
+
+        They are neighbours in real memory; the region itself sees to it that they are mapped so.
+        """
+        pages: dict[int, tuple[bytes, bytes]] = {}
+        first = int(np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]["gra"]) >> 12
+        for distance in neighbours(first << 12, place.cia, self._memory.size):
+            cells = int(self._memory.code_pages[first + distance])
+            if not cells:
+                continue
+            page = cells + PAGE_INFO_OFFSET
+            info = np.frombuffer(_at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+            generation = int(info["generation"])
+            code = self._memory.read(first + distance << 12, 4096)
+            if info["mode"] != 0 or (distance == 0 and generation != place.generation):
+                continue
+            name = page_hash(code)
+            if info["contents"] != page_contents(name):
+                self._cache.tell_contents(page, generation, page_contents(name))
+            known = Profile.from_bytes(self._store.profile(name))
+            pages[distance] = code, (self._has_run(page) | known.has_run).tobytes()
+        return pages
 
     @staticmethod
     def _has_run(page: int) -> np.ndarray:
@@ -354,6 +381,17 @@ class Translator:
                 has_run = self._has_run(page) | known.has_run
                 new = Profile(has_run, tuple(wanted.get(page, ())))
                 self._store.set_profile(name, new.to_bytes())
+
+
+def neighbours(gra: int, cia: int, ram: int) -> range:
+    """Distances to the pages that may be mapped beside the page of `gra` as they lie beside it.
+
+    Linux maps memory in pages of 64 KiB, and its linear map as one.
+    """
+    first, last = gra >> 12, ram >> 12
+    if cia >> 48 == LINEAR_MAP:
+        return range(max(-REACH, -first), min(REACH + 1, last - first))
+    return range(-(first & 15), min(16 - (first & 15), last - first))
 
 
 def _at(address: int, size: int) -> Any:

@@ -17,6 +17,7 @@ from typing import IO, Any
 from jitppc.strategies import RegionOptions
 
 from .native_source import native_object
+from .region_file import page_contents, page_hash
 
 HEADER = struct.Struct("<Q")
 
@@ -45,23 +46,31 @@ def compile_module(text: str, level: int) -> bytes:
 
 
 def compile_region(
-    page: bytes, entry: int, has_run: bytes, options: RegionOptions
+    pages: dict[int, tuple[bytes, bytes]], entry: int, options: RegionOptions
 ) -> tuple[bytes, int] | None:
-    """One region to (image, guest instructions), or None when there is nothing to translate."""
+    """One region to (image, guest instructions), or None when there is nothing to translate.
+
+    `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run. The
+    image depends on the arguments and on nothing else.
+    """
     from jitppc.backend.image import image_of
     from jitppc.backend.objects import compile_text
     from jitppc.backend.region import region_text
-    from jitppc.frontend.regions import form_region
+    from jitppc.backend.region_graph import RegionBlock
+    from jitppc.frontend.regions import Page, form_region
     from jitppc.ir.passes import run_passes
 
-    region = form_region(
-        page, entry, has_run, options.limit, single_block=options.single_blocks
-    )
+    given = {n: Page(*page) for n, page in pages.items()}
+    region = form_region(given, entry, options.limit, single_block=options.single_blocks)
     if region is None:
         return None
     keep_dead = not options.flag_elimination
-    blocks = [(b.index, b.count, run_passes(b.block, keep_dead=keep_dead)) for b in region.blocks]
-    text = region_text(entry, blocks, chaining=options.chaining, keep_dead=keep_dead)
+    blocks = [
+        RegionBlock(b.index, b.count, run_passes(b.block, keep_dead=keep_dead), b.returns)
+        for b in region.blocks
+    ]
+    contents = {n: page_contents(page_hash(pages[n][0])) for n in region.pages}
+    text = region_text(entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead)
     image = image_of(compile_text(text, options.level))
     return image.to_bytes(), region.instructions
 

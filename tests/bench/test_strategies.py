@@ -30,7 +30,7 @@ CHANGED = {
 def compiled(words: tuple[int, ...] = WORDS, **options: object) -> tuple[bytes, int]:
     page = b"".join(word.to_bytes(4, "little") for word in words).ljust(4096, b"\0")
     has_run = bytes([1] * len(words)).ljust(1024, b"\0")
-    answer = compile_region(page, 0, has_run, RegionOptions(**options))
+    answer = compile_region({0: (page, has_run)}, 0, RegionOptions(**options))
     assert answer is not None
     return answer
 

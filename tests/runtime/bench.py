@@ -165,6 +165,18 @@ class Bench:
         assert address
         return _record(address, CELL, CELLS_PER_PAGE)
 
+    def page_info(self, gra: int) -> np.ndarray:
+        """The record about a page of code that has been executed."""
+        address = int(self.memory.code_pages[gra >> 12])
+        assert address
+        return _record(address + PAGE_INFO_OFFSET, PAGE_INFO)[0]
+
+    @staticmethod
+    def put_words(address: int, words: tuple[int, ...]) -> None:
+        """Doublewords of host memory."""
+        for number, word in enumerate(words):
+            ctypes.c_uint64.from_address(address + 8 * number).value = word
+
     @staticmethod
     def words_at(address: int) -> int:
         """A doubleword of host memory."""
@@ -188,7 +200,8 @@ class Bench:
         has_run = ~np.isin(self.cells(gra)["entry"], np.array(undecoded, np.uint64))
         if not has_run[index]:
             return False
-        answer = compile_region(page, index, has_run.astype(np.uint8).tobytes(), options)
+        pages = {0: (page, has_run.astype(np.uint8).tobytes())}
+        answer = compile_region(pages, index, options)
         if answer is None:
             return False
         placed = self.engine.arena.load([answer[0]])[0]

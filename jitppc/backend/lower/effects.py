@@ -31,6 +31,8 @@ class EffectEmitter(Emitter):
 
     #: word after `store` for registers: `volatile` keeps LLVM from dropping any
     set_word = ""
+    #: what follows a load from a TLB entry: metadata, where it is known that none changes meanwhile
+    tlb_load = ""
 
     def field_pointer(self, name: str) -> str:
         """Pointer to a field of CPU_STATE."""
@@ -114,9 +116,11 @@ def probe(e: EffectEmitter, ea: str, size: int, tag_field: int) -> str:
     granule = e.tmp(f"and i64 {last}, {-(1 << layout.GRANULE_LOG2)}")
     at = e.tmp(f"and i64 {e.tmp(f'lshr i64 {ea}, {shift}')}, %dmask")
     entry = e.tmp(f"getelementptr i8, ptr %dtlb, i64 {at}")
-    tag = e.tmp(f"load i64, ptr {e.tmp(f'getelementptr i8, ptr {entry}, i64 {tag_field * 8}')}")
+    tag_at = e.tmp(f"getelementptr i8, ptr {entry}, i64 {tag_field * 8}")
+    tag = e.tmp(f"load i64, ptr {tag_at}{e.tlb_load}")
     e.leave_if(e.tmp(f"icmp ne i64 {tag}, {granule}"))
-    host = e.tmp(f"load ptr, ptr {e.tmp(f'getelementptr i8, ptr {entry}, i64 16')}")
+    host_at = e.tmp(f"getelementptr i8, ptr {entry}, i64 16")
+    host = e.tmp(f"load ptr, ptr {host_at}{e.tlb_load}")
     low = e.tmp(f"and i64 {ea}, {(1 << layout.GRANULE_LOG2) - 1}")
     return e.tmp(f"getelementptr i8, ptr {host}, i64 {low}")
 

@@ -59,7 +59,7 @@ class RegionCode:
         found = None
         if has_run[index]:
             flags = has_run.astype(np.uint8).tobytes()
-            found = compile_region(page, index, flags, RegionOptions())
+            found = compile_region({0: (page, flags)}, index, RegionOptions())
         if found is None:
             self.refused += 1
             return

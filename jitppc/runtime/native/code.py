@@ -105,6 +105,7 @@ def cells_of(cpu: Any, real: Any) -> Any:
     if info.active == U(0) or info.mode != mode:
         info.mode = mode
         info.generation += U(1)
+        info.contents = U(0)
         info.active = U(1)
         _fill(cells, mode)
         protect(cpu, real)
@@ -209,6 +210,7 @@ def note_store(cpu: Any, real: Any) -> None:
     if info.active != U(0):
         info.active = U(0)
         info.generation += U(1)
+        info.contents = U(0)
         _fill(cells, info.mode)
         cpu.counters[REVIVED] += U(1)
 

@@ -1,0 +1,179 @@
+"""The control-flow graph of a region, and which guest registers live in host registers across it.
+
+A *place* (see ir/passes/places.py) that no other accessed register overlaps becomes a variable of
+the function. A block may keep a variable *lazily*: its writes go to the variable alone, and
+whatever leaves stores it. Elsewhere each write goes to the state too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jitppc.ir.block import Block, Value
+from jitppc.ir.ops import OPS, Effect
+from jitppc.ir.passes.places import Place, file_places, overlapping, place, reservation
+from jitppc.ir.types import signed
+
+WORDS = 1024
+GET, SET = OPS["get"], OPS["set"]
+_MAY_LEAVE = frozenset(n for n, row in OPS.items() if row.effects & Effect.MAY_INTERRUPT)
+
+
+@dataclass(slots=True)
+class RegionBlock:
+    """A basic block: `count` instructions from word `index` on.
+
+    `returns` are the words a return at its end may go to. The rest is what `Graph` finds: which
+    variables it writes and keeps lazily, and which are lazily written on arrival; bits are numbers
+    of variables.
+    """
+
+    index: int
+    count: int
+    block: Block
+    returns: tuple[int, ...] = ()
+    successors: tuple[int, ...] = ()
+    writes: int = 0
+    needs: int = 0
+    lazy: int = 0
+    dirty_in: int = 0
+    dirty_out: int = 0
+    live_in: int = 0
+    live_out: int = 0
+
+    @property
+    def last(self) -> int:
+        """The word of its last instruction."""
+        return self.index + self.count - 1
+
+    @property
+    def may_leave(self) -> bool:
+        """Something before its end may leave the region."""
+        return any(v.op.name in _MAY_LEAVE for v in self.block.values)
+
+
+def branch_target(terminator: Value, at: int) -> int | None:
+    """The word a relative branch at word `at` goes to; None for others."""
+    if not terminator.op.name.startswith("jump_rel"):
+        return None
+    displacement = terminator.args[-1].constant
+    assert displacement is not None
+    return at + signed(displacement, 64) // 4
+
+
+@dataclass(slots=True)
+class Graph:
+    """The blocks of a region by their first word, the entry's first."""
+
+    blocks: dict[int, RegionBlock]
+    places: list[Place] = field(default_factory=list)
+    number: dict[Place, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, blocks: Sequence[RegionBlock], *, lazy: bool = True) -> Graph:
+        """The graph with all facts found; without `lazy`, each write goes to the state."""
+        graph = cls({b.index: b for b in blocks})
+        for block in blocks:
+            block.successors = tuple(graph._successors(block))
+        graph._choose_places()
+        graph._find_accesses()
+        if lazy:
+            graph._choose_lazy()
+        graph._find_dirty()
+        graph._find_live()
+        return graph
+
+    def _successors(self, block: RegionBlock) -> list[int]:
+        terminator = block.block.values[-1] if block.block.ends else None
+        found: list[int] = []
+        if terminator is None:
+            found.append(block.last + 1)
+        else:
+            if terminator.op.name.endswith("_if"):
+                found.append(block.last + 1)
+            target = branch_target(terminator, block.last)
+            found += block.returns if target is None else (target,)
+        return [index for index in found if index in self.blocks]
+
+    def _choose_places(self) -> None:
+        accessed: dict[Place, None] = {}
+        barred = set(reservation())
+        for block in self.blocks.values():
+            for value in block.block.values:
+                if value.op is GET or value.op is SET:
+                    here = place(value)
+                    if here is None:
+                        barred |= file_places(value.attr)
+                    else:
+                        accessed[here] = None
+        self.places = [
+            p for p in accessed
+            if p not in barred and not any(o in accessed or o in barred for o in overlapping(p))
+        ]
+        self.number = {p: n for n, p in enumerate(self.places)}
+
+    def variable(self, access: Value) -> int | None:
+        """The number of the variable that a `get` or `set` is about, or None."""
+        here = place(access)
+        return None if here is None else self.number.get(here)
+
+    def _find_accesses(self) -> None:
+        for block in self.blocks.values():
+            for value in block.block.values:
+                if value.op is GET:
+                    number = self.variable(value)
+                    if number is not None and not block.writes >> number & 1:
+                        block.needs |= 1 << number
+                elif value.op is SET:
+                    number = self.variable(value)
+                    if number is not None:
+                        block.writes |= 1 << number
+
+    def _choose_lazy(self) -> None:
+        for block in self.blocks.values():
+            block.lazy = (1 << len(self.places)) - 1
+
+    def _find_dirty(self) -> None:
+        work = list(self.blocks.values())
+        for block in work:
+            block.dirty_out = block.writes & block.lazy
+        while work:
+            block = work.pop()
+            for index in block.successors:
+                after = self.blocks[index]
+                arriving = block.dirty_out & after.lazy
+                if arriving & ~after.dirty_in:
+                    after.dirty_in |= arriving
+                    after.dirty_out = after.dirty_in | (after.writes & after.lazy)
+                    work.append(after)
+
+    def _find_live(self) -> None:
+        before: dict[int, list[RegionBlock]] = {index: [] for index in self.blocks}
+        for block in self.blocks.values():
+            for index in block.successors:
+                before[index].append(block)
+            stored = block.dirty_in if block.may_leave else 0
+            block.live_in = block.needs | stored
+            block.live_out = self.flushed(block)
+        work = list(self.blocks.values())
+        for block in work:
+            block.live_in |= block.live_out & ~block.writes
+        while work:
+            block = work.pop()
+            for earlier in before[block.index]:
+                if block.live_in & ~earlier.live_out:
+                    earlier.live_out |= block.live_in
+                    earlier.live_in |= earlier.live_out & ~earlier.writes
+                    work.append(earlier)
+
+    def flushed(self, block: RegionBlock) -> int:
+        """Variables that are stored, or may be, somewhere behind the end of the block."""
+        leaves = block.dirty_out if self._may_end(block) else 0
+        for index in block.successors:
+            leaves |= block.dirty_out & ~self.blocks[index].lazy
+        return leaves
+
+    def _may_end(self, block: RegionBlock) -> bool:
+        """Some way on from the block's end is out of the region (or may be: a used-up slice)."""
+        return True

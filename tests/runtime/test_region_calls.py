@@ -1,0 +1,201 @@
+"""Regions with calls, returns and several pages: what they compute, and when they leave."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from bench import CODE, WINDOW, Judge, bench, differences, program_state
+from hypothesis import given, settings
+from strategies import U32
+
+from jitppc.ir.layout import CODE_MASK, CODE_SHIFT
+from jitppc.runtime.region_file import page_contents, page_hash
+from jitppc.runtime.worker import compile_region
+from jitppc.strategies import RegionOptions
+
+STAY = 0x48000000
+BLR = 0x4E800020
+PAGE = 4096
+#: a function in the next page
+FAR = CODE + PAGE + 0x40
+
+
+def bl(here: int, there: int) -> int:
+    return 0x48000001 | there - here & 0x03FFFFFC
+
+
+def addi(rt: int, ra: int, value: int) -> int:
+    return 14 << 26 | rt << 21 | ra << 16 | value & 0xFFFF
+
+
+def add(rt: int, ra: int, rb: int) -> int:
+    return 31 << 26 | rt << 21 | ra << 16 | rb << 11 | 266 << 1
+
+
+def std(rs: int, distance: int, ra: int, update: int = 0) -> int:
+    return 62 << 26 | rs << 21 | ra << 16 | distance & 0xFFFC | update
+
+
+def ld(rt: int, distance: int, ra: int) -> int:
+    return 58 << 26 | rt << 21 | ra << 16 | distance & 0xFFFC
+
+
+MFLR_0, MTLR_0, MTCTR_4 = 0x7C0802A6, 0x7C0803A6, 0x7C8903A6
+BDNZ = 0x42000000
+#: fields of r1's frame
+LR_AT, FRAME = 16, 48
+
+
+class Program:
+    """Random functions of two pages that call each other downwards, and a loop that calls them."""
+
+    def __init__(self, seed: int) -> None:
+        self.source = source = random.Random(seed)
+        self.words: dict[int, int] = {}
+        starts = [CODE + PAGE - 0x30 + 0x60 * n for n in range(3)]
+        starts += [CODE + 0x200 + 0x80 * n for n in range(3)]
+        source.shuffle(starts)
+        self.functions: list[int] = []
+        for start in starts[: source.randrange(1, 7)]:
+            self._function(start)
+            self.functions.append(start)
+        here = self._emit(CODE, [addi(4, 0, source.randrange(2, 9)), MTCTR_4])
+        loop = here
+        for callee in source.sample(self.functions, source.randrange(1, len(self.functions) + 1)):
+            here = self._emit(here, [bl(here, callee), addi(5, 3, 1)])
+        here = self._emit(here, [BDNZ | loop - here & 0xFFFC, STAY])
+
+    def _emit(self, here: int, words: list[int]) -> int:
+        for word in words:
+            assert here not in self.words
+            self.words[here] = word
+            here += 4
+        return here
+
+    def _work(self) -> list[int]:
+        source = self.source
+        choices = [addi(3, 3, source.randrange(-9, 9)), add(3, 3, 5), add(6, 3, 6),
+                   std(3, 8 * source.randrange(4), 28), ld(6, 8 * source.randrange(4), 28),
+                   0x7C633115, 0x2C030005, 0x7C6300D0]  # adde., cmpwi, neg  # fmt: skip
+        return source.choices(choices, k=source.randrange(1, 4))
+
+    def _function(self, start: int) -> None:
+        """A leaf, or a function with a frame that calls an earlier one."""
+        if not self.functions or self.source.randrange(2):
+            self._emit(start, [*self._work(), BLR])
+            return
+        here = self._emit(start, [MFLR_0, std(0, LR_AT, 1), std(1, -FRAME, 1, update=1)])
+        here = self._emit(here, self._work()[:2])
+        here = self._emit(here, [bl(here, self.source.choice(self.functions))])
+        self._emit(here, [addi(3, 3, 2), addi(1, 1, FRAME), ld(0, LR_AT, 1), MTLR_0, BLR])
+
+    def place(self, native) -> None:
+        native.memory.write(CODE, bytes(3 * PAGE))
+        for address, word in self.words.items():
+            native.place(address, [word])
+
+
+def state_of(seed: int) -> np.ndarray:
+    state = program_state(seed, "le64")
+    state[0]["gpr"][1] = WINDOW + 0x1800 + 8 * (seed % 64)
+    return state
+
+
+def install(native, entry: int, pages: tuple[int, ...] = (0, 1)) -> None:
+    """A region of an entry and of the pages beside it, as the translator makes and places it.
+
+    Nothing happens when the entry has not run.
+    """
+    found = {}
+    for page in pages:
+        gra = (entry & -PAGE) + page * PAGE
+        if not int(native.memory.code_pages[gra >> 12]):
+            continue
+        cells = native.cells(gra)
+        symbols = native.engine.arena.symbols
+        undecoded = [symbols["decode_me_le64"], symbols["decode_me_any"]]
+        has_run = ~np.isin(cells["entry"], np.array(undecoded, np.uint64))
+        found[page] = native.memory.read(gra, PAGE), has_run.astype(np.uint8).tobytes()
+        native.page_info(gra)["contents"] = page_contents(page_hash(found[page][0]))
+    answer = compile_region(found, (entry & 4095) >> 2, RegionOptions())
+    if answer is None:
+        return
+    placed = native.engine.arena.load([answer[0]])[0]
+    native.cells(entry)["entry"][(entry & 4095) >> 2] = placed.symbols["region"]
+
+
+def agrees(native, seed: int, limit: int = 4000) -> int:
+    """Run the placed program in the bench and by the judge; how much of it ran in regions."""
+    state = state_of(seed)
+    native.load_state(state)
+    before = int(native.vcpu.state["region_insns"])
+    judge = Judge(state, native.memory.read(0, native.memory.size))
+    found = native.run(CODE, limit)
+    nia = judge.run(CODE, found.retired)
+    assert [] == differences(state, found.state)
+    assert nia == found.nia
+    assert bytes(judge.memory.data) == native.memory.read(0, native.memory.size)
+    return int(native.vcpu.state["region_insns"]) - before
+
+
+@settings(max_examples=40)
+@given(U32)
+def test_calls_and_returns_in_regions_agree_with_the_evaluator(seed):
+    native, program = bench("interp"), Program(seed)
+    native.place_vectors(little=True)
+    program.place(native)
+    agrees(native, seed)
+    entries = [CODE + 8, *random.Random(seed).sample(program.functions, 1)]
+    for entry in entries:
+        if entry >> 12 == CODE >> 12:
+            install(native, entry)
+    assert agrees(native, seed + 1) > 0
+    agrees(native, seed + 2, limit=random.Random(seed).randrange(1, 60))
+
+
+#: instructions of the loop with its calls, and of what stands before it
+LENGTH = 2 + 50 * 5
+
+
+@pytest.fixture
+def two_pages():
+    """A loop that calls a function of the next page, decoded and with a region in its head."""
+    native = bench("interp")
+    native.place_vectors(little=True)
+    native.memory.write(CODE, bytes(3 * PAGE))
+    here = CODE + 8
+    loop = [bl(here, FAR), addi(5, 3, 1), BDNZ | -8 & 0xFFFC, STAY]
+    native.place(CODE, [addi(4, 0, 50), MTCTR_4, *loop])
+    native.place(FAR, [addi(3, 3, 7), BLR])
+    agrees(native, 1)
+    install(native, here)
+    return native
+
+
+def test_a_region_goes_through_calls_into_another_page(two_pages):
+    assert agrees(two_pages, 2, LENGTH) >= 50 * 5
+
+
+def test_a_store_to_another_page_of_a_region_is_seen(two_pages):
+    two_pages.place(FAR, [addi(3, 3, -9)])
+    # nothing of the page runs in the region any more
+    assert agrees(two_pages, 3, LENGTH) <= 50 * 3 + 1
+
+
+def test_another_page_that_is_mapped_elsewhere_is_not_run(two_pages):
+    """The cells that the region was made for are another page's."""
+    native = two_pages
+    copy = CODE + 2 * PAGE
+    native.place(copy, [addi(3, 3, 1)] * 16 + [addi(3, 3, 100), BLR])
+    native.run(copy, 1)
+    line = (FAR >> CODE_SHIFT & CODE_MASK) + int(native.vcpu.state["itlb"])
+    native.put_words(line, (FAR & -PAGE, int(native.memory.code_pages[copy >> 12])))
+    state = state_of(5)
+    native.load_state(state)
+    expected = int(state[0]["gpr"][3]) + 50 * 100
+    found = native.run(CODE, 4000)
+    native.memory.write(copy, bytes(PAGE))
+    native.put_words(line, (0, 0))
+    assert expected & (1 << 64) - 1 == int(found.state[0]["gpr"][3])
