@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jitppc.bench import workloads
-from jitppc.bench.lines import All, Begin, Child, End, Event, Run, read_line
+from jitppc.bench.lines import All, Begin, Child, End, Event, Run
 from jitppc.bench.watch import MILESTONES, watch
 from jitppc.bench.workloads import Workload
 from jitppc.config import child_environment
@@ -59,6 +59,8 @@ class Engine(Protocol):
 
     name: str
     kind: str
+    #: it keeps translations, and is measured once it has them
+    needs_filling: bool
 
     def check(self) -> None:
         """Nothing is missing, or UserError says what."""
@@ -73,7 +75,7 @@ class Engine(Protocol):
 class Native:
     """The same sources, compiled for this host."""
 
-    name, kind = "native", "peer"
+    name, kind, needs_filling = "native", "peer", False
 
     def check(self) -> None:
         if shutil.which(workloads.NATIVE.compiler) is None:
@@ -89,7 +91,9 @@ class Native:
             yield Begin(name)
             child = Child([str(program), name, str(job.runs)])
             try:
-                yield from _events(child, job.limit_seconds)
+                for event in child.events(job.limit_seconds):
+                    if not isinstance(event, bytes):
+                        yield event
             finally:
                 status = child.close()
             yield End(name, status)
@@ -100,7 +104,8 @@ class Native:
 class Qemu:
     """qemu-system-ppc64's pseries machine."""
 
-    name, kind, program = "qemu", "peer", "qemu-system-ppc64"
+    name, kind, needs_filling = "qemu", "peer", False
+    program = "qemu-system-ppc64"
 
     def check(self) -> None:
         if shutil.which(self.program) is None:
@@ -125,6 +130,7 @@ class Jitppc:
 
     def __init__(self, strategy: Strategy) -> None:
         self.name = strategy.name
+        self.needs_filling = strategy.regions is not None and strategy.keeps_regions
         self._strategy = strategy
 
     def check(self) -> None:
@@ -162,26 +168,17 @@ def guest_files(job: Job) -> tuple[Path, Path, str]:
     return files.kernel, workloads.initramfs(program), append
 
 
-def _events(child: Child, silence: float) -> Iterator[Event]:
-    for line in child.lines(silence):
-        event = read_line(line)
-        if event is not None:
-            yield event
-
-
 def _guest(child: Child, job: Job) -> Iterator[Event | Facts]:
     facts = Facts()
     is_done = False
     silence = job.limit_seconds + BOOT_SECONDS
     try:
-        for line in child.lines(silence):
-            if line.startswith(b"@facts "):
-                facts.facts |= json.loads(line[7:])
-                continue
-            event = read_line(line)
-            if event is not None:
+        for event in child.events(silence):
+            if not isinstance(event, bytes):
                 is_done = is_done or isinstance(event, All)
                 yield event
+            elif event.startswith(b"@facts "):
+                facts.facts |= json.loads(event[7:])
     finally:
         status = child.close()
     if child.timed_out:

@@ -1,55 +1,35 @@
 """One guest of ours in a process of its own: `python -m jitppc.bench.guest ORDER`, ORDER as JSON.
 
-The guest's console comes out of standard output. A line `@facts JSON` follows when it has ended.
+The guest's console comes out of standard output. A line `@facts JSON` follows when it has ended:
+statistics, tier shares over time, and where the time went, for each workload.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
+from jitppc.bench.lines import Begin, End, read_line
+from jitppc.bench.sampling import Places, Sampler
 from jitppc.errors import UserError
 from jitppc.strategies import RegionOptions, Strategy
 
+SAMPLE_SECONDS = 0.05
+TICKS_PER_SECOND = 100
+
 
 def main(words: list[str]) -> int:
-    order = json.loads(words[0])
     try:
-        facts = run(order)
+        facts = Guest(json.loads(words[0])).run()
     except UserError as error:
         print(f"jitppc: {error}", file=sys.stderr)
         return 2
     print(f"\n@facts {json.dumps(facts, default=float)}", flush=True)
     return 0
-
-
-def run(order: dict[str, Any]) -> dict[str, Any]:
-    """What was measured of the guest that the order describes, until it has powered off."""
-    from jitppc.spapr.machine import Machine
-
-    started = time.monotonic()
-    machine = Machine(
-        kernel=order["kernel"],
-        initrd=order["initrd"],
-        append=order["append"],
-        memory=order["memory"],
-        strategy=strategy_of(order["strategy"]),
-        no_reboot=True,
-    )
-    machine.on_console = _write
-    with machine:
-        ready = time.monotonic()
-        stop = machine.run()
-        ended = time.monotonic()
-        statistics = machine.statistics()
-    return {
-        "stop": stop.reason,
-        "setup_seconds": round(ready - started, 3),
-        "run_seconds": round(ended - ready, 3),
-        "statistics": statistics,
-    }
 
 
 def strategy_of(fields: dict[str, Any]) -> Strategy:
@@ -58,9 +38,108 @@ def strategy_of(fields: dict[str, Any]) -> Strategy:
     return Strategy(**fields | {"regions": regions and RegionOptions(**regions)})
 
 
-def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+class Guest:
+    """A machine that is watched while it runs."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        from jitppc.spapr.machine import Machine
+
+        self._started = time.monotonic()
+        self._machine = Machine(
+            kernel=order["kernel"],
+            initrd=order["initrd"],
+            append=order["append"],
+            memory=order["memory"],
+            strategy=strategy_of(order["strategy"]),
+            no_reboot=True,
+        )
+        self._machine.on_console = self._on_console
+        self._ready = time.monotonic()
+        self._sampler = Sampler()
+        self._is_sampled = False
+        self._line = b""
+        self._marks: list[tuple[str, dict[str, float], int]] = []
+        self._timeline: list[dict[str, float]] = []
+        self._stop = threading.Event()
+
+    def run(self) -> dict[str, Any]:
+        """What was measured of the guest until it has powered off."""
+        watcher = threading.Thread(target=self._watch, daemon=True)
+        watcher.start()
+        with self._machine:
+            stop = self._machine.run()
+            ended = time.monotonic()
+            self._sampler.stop()
+            self._timeline.append(self._now())
+            self._stop.set()
+            watcher.join()
+            statistics = self._machine.statistics()
+        places = Places(self._machine.cpu._engine.arena)  # type: ignore[attr-defined]
+        return {
+            "stop": stop.reason,
+            "setup_seconds": round(self._ready - self._started, 3),
+            "run_seconds": round(ended - self._ready, 3),
+            "statistics": statistics,
+            "timeline": self._timeline,
+            "workload_costs": self._costs(places),
+            "profile": places.profile(self._sampler.addresses[: self._sampler.count]),
+        }
+
+    def _on_console(self, data: bytes) -> None:
+        """Output goes on to our own; on the vCPU's thread."""
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        if not self._is_sampled:
+            self._is_sampled = True
+            self._sampler.start()
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            event = read_line(line)
+            if isinstance(event, Begin | End):
+                self._marks.append((event.name, self._now(), self._sampler.count))
+
+    def _watch(self) -> None:
+        while not self._stop.wait(SAMPLE_SECONDS):
+            self._timeline.append(self._now())
+
+    def _now(self) -> dict[str, float]:
+        statistics = self._machine.cpu.statistics()  # type: ignore[attr-defined]
+        return {
+            "seconds": round(time.monotonic() - self._ready, 3),
+            "instructions": statistics["instructions"],
+            "in_regions": statistics["region_instructions"],
+            "regions": statistics.get("regions", 0) + statistics.get("regions_kept", 0),
+            "compile_seconds": round(children_cpu_seconds(), 2),
+        }
+
+    def _costs(self, places: Places) -> dict[str, Any]:
+        """Of each workload, from its begin to its end: what it took, and where its time went."""
+        found = {}
+        for (name, first, from_sample), (_, last, to_sample) in zip(
+            self._marks[::2], self._marks[1::2], strict=False
+        ):
+            cost: dict[str, Any] = {key: round(last[key] - first[key], 3) for key in last}
+            samples = self._sampler.addresses[from_sample:to_sample]
+            found[name] = cost | {"profile": places.profile(samples)}
+        return found
+
+
+def children_cpu_seconds() -> float:
+    """CPU time of our living children: the compile workers."""
+    total = 0
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            children = (task / "children").read_text(encoding="ascii").split()
+        except OSError:
+            continue
+        for child in children:
+            try:
+                text = Path(f"/proc/{child}/stat").read_text(encoding="utf-8")
+            except OSError:
+                continue
+            fields = text.rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+    return total / TICKS_PER_SECOND
 
 
 if __name__ == "__main__":

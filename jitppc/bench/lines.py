@@ -9,7 +9,8 @@ import select
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 _RUN = re.compile(rb"@run (\S+) (\d+) (\d+) ([0-9a-f]{16})")
 _BEGIN = re.compile(rb"@begin (\S+)")
@@ -20,12 +21,18 @@ _KEPT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a workload; number 0 is the first in its process."""
+    """One run of a workload; number 0 is the first in its process.
+
+    Fields:
+        seconds: by the clock of whoever ran it.
+        cpu_seconds: CPU time that the process took meanwhile, seen from outside.
+    """
 
     name: str
     number: int
     seconds: float
     checksum: str
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,17 @@ class Child:
         self.tail = b""
         self.timed_out = self.ended = False
 
+    def events(self, silence: float) -> Iterator[Event | bytes]:
+        """What the lines tell, with the CPU time of each run; other lines as they are."""
+        before = self.cpu_seconds()
+        for line in self.lines(silence):
+            event = read_line(line)
+            if isinstance(event, Run):
+                event = replace(event, cpu_seconds=-before + (before := self.cpu_seconds()))
+            elif event is not None:
+                before = self.cpu_seconds()
+            yield line if event is None else event
+
     def lines(self, silence: float) -> Iterator[bytes]:
         """Lines as they come, until the process ends or says nothing for `silence` seconds.
 
@@ -107,6 +125,14 @@ class Child:
                 *whole, waiting[descriptor] = (waiting[descriptor] + data).split(b"\n")
                 yield from whole
         self.ended = True
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the process's threads so far, without that of its children."""
+        total = 0
+        for task in Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):
+                total += int(task.read_text(encoding="ascii").split()[0])
+        return total / 1e9
 
     def close(self, patience: float = 5.0) -> int:
         """The process is gone; its status. One that does not go by itself is ended."""

@@ -16,9 +16,12 @@ from jitppc import __version__
 from jitppc.bench.engines import Engine, Facts, Job
 from jitppc.bench.lines import Begin, End, Run
 from jitppc.bench.plan import Plan
+from jitppc.bench.workloads import Workload
 from jitppc.errors import UserError
 
 Record = dict[str, Any]
+#: number of a repeat that only fills the cache of kept translations
+FILLING = -1
 #: Told what is being measured, and how much of the plan is done.
 Tell = Callable[[str, float], None]
 
@@ -26,29 +29,37 @@ Tell = Callable[[str, float], None]
 def measure(plan: Plan, tell: Tell) -> Iterator[Record]:
     """Every record of a plan, engines interleaved so that a busy moment of the host hits all.
 
-    The first engine of a round is another one each time.
+    The first engine of a round is another one each time. A strategy that keeps translations runs
+    everything once before, so that they are there.
     """
     yield host_record()
     out: set[str] = set()
-    total = plan.repeats * len(plan.parts) * len(plan.engines)
-    done = 0
+    turns = list(order(plan))
+    for done, (engine, part, repeat) in enumerate(turns):
+        if engine.name in out:
+            continue
+
+        def say(text: str, fraction: float = done / len(turns)) -> None:
+            tell(text, fraction)
+
+        for record in measure_part(engine, part, repeat, say):
+            if record["what"] == "out":
+                out.add(engine.name)
+            else:
+                yield record
+
+
+def order(plan: Plan) -> Iterator[tuple[Engine, Job, int]]:
+    """Whose turn it is: engine, part, and repeat; repeat FILLING is not measured."""
+    for part in plan.parts:
+        for engine in plan.engines:
+            if engine.needs_filling:
+                yield engine, part, FILLING
     for repeat in range(plan.repeats):
         for part in plan.parts:
             shift = repeat % len(plan.engines)
             for engine in plan.engines[shift:] + plan.engines[:shift]:
-                fraction = done / total
-
-                def say(text: str, fraction: float = fraction) -> None:
-                    tell(text, fraction)
-
-                done += 1
-                if engine.name in out:
-                    continue
-                for record in measure_part(engine, part, repeat, say):
-                    if record["what"] == "out":
-                        out.add(engine.name)
-                    else:
-                        yield record
+                yield engine, part, repeat
 
 
 def measure_part(
@@ -78,11 +89,7 @@ def measure_part(
         if not attempt.begun and attempt.failure:
             yield {"what": "out"}
             return
-        after = list(left)
-        if attempt.failure and attempt.current:
-            left = {n: left[n] for n in after[after.index(attempt.current) + 1 :]}
-        else:
-            left = {}
+        left = attempt.left(left)
 
 
 class _Attempt:
@@ -93,16 +100,28 @@ class _Attempt:
         self.begun = 0
         self.current: str | None = None
         self.failure = ""
-        self._marks: list[tuple[str, float]] = []
+        self.failed: str | None = None
 
     def problem(self, workload: str | None, text: str) -> Record:
-        self.failure = text
+        self.failure, self.failed = text, workload
         return {
             **_of(self._engine, self._repeat),
             "what": "problem",
             "workload": workload,
             "text": text,
         }
+
+    def left(self, asked: dict[str, Workload]) -> dict[str, Workload]:
+        """What another guest has to run: all behind the workload that ended this one."""
+        names = list(asked)
+        if not self.failure or self.failed not in names:
+            return {}
+        return {name: asked[name] for name in names[names.index(self.failed) + 1 :]}
+
+    def _next(self, job: Job) -> str | None:
+        """Where a guest stopped that was between two workloads."""
+        names = list(job.workloads)
+        return names[self.begun] if 0 < self.begun < len(names) else None
 
     def run(self, job: Job, say: Callable[[str], None]) -> Iterator[Record]:
         say(f"{self._engine.name}: starting")
@@ -112,7 +131,7 @@ class _Attempt:
                     self.begun += 1
                     self.current = name
                     say(f"{self._engine.name}: {name}")
-                case Run(name, number, seconds, checksum):
+                case Run(name, number, seconds, checksum, cpu_seconds):
                     yield {
                         **_of(self._engine, self._repeat),
                         "what": "run",
@@ -120,6 +139,7 @@ class _Attempt:
                         "group": job.workloads[name].group,
                         "number": number,
                         "seconds": seconds,
+                        "cpu_seconds": cpu_seconds,
                         "checksum": checksum,
                     }
                 case End(name, status):
@@ -130,7 +150,7 @@ class _Attempt:
                         self.failure = ""
                 case Facts(problem, facts):
                     if problem:
-                        yield self.problem(self.current, problem)
+                        yield self.problem(self.current or self._next(job), problem)
                     if facts:
                         yield {
                             **_of(self._engine, self._repeat),

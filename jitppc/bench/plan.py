@@ -15,6 +15,8 @@ from jitppc.bench.workloads import GROUPS, Workload
 from jitppc.errors import OptionError, UserError
 from jitppc.option_values import suggestion
 
+#: workloads of one boot at most, unless a group has more
+PART = 8
 QUICK = ("fib", "strlen", "matmul", "getppid")
 ENTRY_POINTS = "jitppc.strategies"
 
@@ -23,7 +25,7 @@ ENTRY_POINTS = "jitppc.strategies"
 class Plan:
     """A matrix: every engine runs every part, `repeats` times, all of them interleaved.
 
-    A part is what one guest runs in one boot: the workloads of a group.
+    A part is what one guest runs in one boot: the workloads of some groups.
     """
 
     engines: tuple[Engine, ...]
@@ -74,12 +76,15 @@ def choose_engines(names: Iterable[str], peers: Iterable[str]) -> tuple[Engine, 
 
 
 def make_parts(chosen: Mapping[str, Workload], runs: int, limit_seconds: int) -> tuple[Job, ...]:
-    """One job for each group."""
-    groups = dict.fromkeys(row.group for row in chosen.values())
-    return tuple(
-        Job({n: row for n, row in chosen.items() if row.group == group}, runs, limit_seconds)
-        for group in groups
-    )
+    """Jobs of some groups each, so that a guest's boot is worth it; boots are one of their own."""
+    jobs: list[dict[str, Workload]] = []
+    for group in dict.fromkeys(row.group for row in chosen.values()):
+        rows = {name: row for name, row in chosen.items() if row.group == group}
+        if jobs and group != "boot" and len(jobs[-1]) + len(rows) <= PART:
+            jobs[-1] |= rows
+        else:
+            jobs.append(rows)
+    return tuple(Job(rows, runs, limit_seconds) for rows in jobs)
 
 
 def load_plugins(files: Sequence[Path] = ()) -> None:

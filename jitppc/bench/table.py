@@ -1,0 +1,97 @@
+"""The results in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from jitppc.bench.summary import Summary
+
+
+def rows(summary: Summary) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Names and cells, (text, style) each; "" as a name stands for a line between groups."""
+    for number, group in enumerate(summary.groups):
+        if number:
+            yield "", []
+        for name in (n for n, of in summary.workloads.items() if of == group):
+            yield name, [_cell(summary, name, engine) for engine in summary.engines]
+        if sum(of == group for of in summary.workloads.values()) > 1:
+            yield f"{group}, mean", [_mean(summary, engine, group) for engine in summary.engines]
+    if len([group for group in summary.groups if group != "boot"]) > 1:
+        yield "", []
+        yield "all, mean", [_mean(summary, engine, "") for engine in summary.engines]
+
+
+def _cell(summary: Summary, name: str, engine: str) -> tuple[str, str]:
+    cell = summary.cell(name, engine)
+    if cell.first is None or cell.later is None:
+        return "–", "dim"
+    speed = summary.speed(name, engine)
+    return f"{_time(cell.first)} {_time(cell.later)} {_times(speed)}", _style(speed)
+
+
+def _mean(summary: Summary, engine: str, group: str) -> tuple[str, str]:
+    first = summary.mean_speed(engine, group, first=True)
+    speed = summary.mean_speed(engine, group)
+    return f"{_times(first)} {_times(speed)}", _style(speed)
+
+
+def _time(seconds: float) -> str:
+    """Seconds in six columns: three digits that count."""
+    if seconds >= 1:
+        return f"{seconds:6.2f}"
+    return f"{seconds * 1000:5.3g}m"
+
+
+def _times(ratio: float | None) -> str:
+    if ratio is None:
+        return "     –"
+    return f"{ratio:5.2f}×" if ratio < 100 else f"{ratio:5.0f}×"
+
+
+def _style(speed: float | None) -> str:
+    if speed is None or 0.98 < speed < 1.02:
+        return ""
+    return "green" if speed > 1 else "red"
+
+
+def show(summary: Summary) -> None:
+    """Print everything: with rich in colour, and plain without it."""
+    reference = summary.reference
+    what = f"first run, later runs (m: milliseconds), × as fast as {reference}"
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        _show_plain(summary, what)
+        return
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _width(summary))
+    table: Any = Table(caption=what, header_style="bold", pad_edge=False)
+    table.add_column("")
+    for engine in summary.engines:
+        table.add_column(engine, justify="right", no_wrap=True)
+    for name, cells in rows(summary):
+        if not name:
+            table.add_section()
+            continue
+        style = "bold" if name.endswith(", mean") else ""
+        texts = [f"[{style or 'default'}]{text}[/]" if style else text for text, style in cells]
+        table.add_row(name, *texts, style=style)
+    console.print(table)
+    for problem in summary.problems:
+        console.print(problem, style="red", markup=False, soft_wrap=True)
+
+
+def _width(summary: Summary) -> int:
+    """Enough for every column, where there is no terminal to ask."""
+    return 24 + 24 * len(summary.engines)
+
+
+def _show_plain(summary: Summary, what: str) -> None:
+    print(" ".join([f"{'':16}", *(f"{engine:>21}" for engine in summary.engines)]))
+    for name, cells in rows(summary):
+        print(" ".join([f"{name:16}", *(f"{text:>21}" for text, _ in cells)]).rstrip())
+    print(what)
+    for problem in summary.problems:
+        print(problem)
