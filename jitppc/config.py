@@ -212,6 +212,61 @@ DIS_OPTIONS = (
     ),
 )
 
+BENCH_OPTIONS = (
+    Option(
+        ("strategies",),
+        "A,B,...",
+        "of jitppc; see -list (interp,cold,regions)",
+        "strategies",
+        values.words,
+    ),
+    Option(("peers",), "A,B", "qemu, native", "peers", values.words),
+    Option(("repeat",), "N", "how often everything is measured (1)", "repeat", values.count),
+    Option(
+        ("runs",),
+        "N",
+        "runs in one process, the first of them cold (4)",
+        "runs",
+        values.count,
+    ),
+    Option(
+        ("limit",), "SECONDS", "for all runs of a workload (60)", "limit", values.whole_seconds
+    ),
+    Option(
+        ("time",),
+        "wall|cpu",
+        "compare by the clock, or by CPU time (on a busy host)",
+        "time",
+        values.one_of("wall", "cpu"),
+    ),
+    Option(
+        ("strategy-file",),
+        "FILE,...",
+        "Python files that add strategies",
+        "strategy_files",
+        values.paths,
+    ),
+    Option(
+        ("workload-file",), "FILE,...", "C files with workloads", "workload_files", values.paths
+    ),
+    Option(
+        ("scheduler",),
+        "ADDRESS",
+        "spread the matrix over a Dask cluster: tcp://HOST:PORT, or local:N for N processes here",
+        "scheduler",
+    ),
+    Option(("out",), "NAME", "write NAME.jsonl and NAME.html", "out", Path),
+    Option(("no-report",), "", "no HTML report", "no_report"),
+    Option(
+        ("reread",),
+        "FILE,...",
+        "measure nothing: table and report of files written before",
+        "reread",
+        values.paths,
+    ),
+    Option(("list",), "", "name suites, workloads, strategies and peers", "list"),
+)
+
 # Options of QEMU that a pasted line may hold and that jitppc cannot honour yet.
 NOT_YET = frozenset(
     """

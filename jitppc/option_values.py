@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 
 from jitppc import strategies
 
@@ -158,6 +159,25 @@ def seconds(text: str) -> float:
     if not 0 < value < 1e9:
         raise ValueError(f"{text!r} is not a positive number of seconds")
     return value
+
+
+def whole_seconds(text: str) -> int:
+    """A number of seconds from 1."""
+    if not text.isdecimal() or not 1 <= int(text) <= 86_400:
+        raise ValueError(f"{text!r} is not a number of seconds from 1 to 86400")
+    return int(text)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words with commas between; there may be none."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def paths(text: str) -> tuple[Path, ...]:
+    """Paths with commas between, at least one."""
+    if not words(text):
+        raise ValueError("name a file")
+    return tuple(map(Path, words(text)))
 
 
 def address(text: str) -> int:

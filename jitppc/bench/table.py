@@ -11,8 +11,9 @@ from jitppc.bench.summary import Summary
 
 def rows(summary: Summary) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Names and cells, (text, style) each; "" as a name stands for a line between groups."""
+    has_means = len(summary.workloads) > len(summary.groups)
     for number, group in enumerate(summary.groups):
-        if number:
+        if number and has_means:
             yield "", []
         for name in (n for n, of in summary.workloads.items() if of == group):
             yield name, [_cell(summary, name, engine) for engine in summary.engines]
@@ -59,7 +60,7 @@ def _style(speed: float | None) -> str:
 def show(summary: Summary) -> None:
     """Print everything: with rich in colour, and plain without it."""
     reference = summary.reference
-    what = f"first run, later runs (m: milliseconds), × as fast as {reference}"
+    what = f"first, later runs (m: ms), × as fast as {reference}"
     try:
         from rich.console import Console
         from rich.table import Table

@@ -31,6 +31,8 @@ def bench_command(settings: dict[str, Any], arguments: list[str]) -> int:
     engines = plan.choose_engines(
         settings.get("strategies", DEFAULT_STRATEGIES), settings.get("peers", ())
     )
+    if not parts:
+        raise UserError("nothing to measure: name a suite or a workload; see jitppc bench -list")
     made = plan.Plan(engines, parts, settings.get("repeat", 1))
     out = settings.get("out") or Path(time.strftime("jitppc-bench-%Y%m%d-%H%M%S"))
     return _measure(made, settings, out)

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from jitppc.cli.command import Command
-from jitppc.config import DIS_OPTIONS, RUN_OPTIONS, Option
+from jitppc.config import BENCH_OPTIONS, DIS_OPTIONS, RUN_OPTIONS, Option
 
 RUN_NOTES = """\
 Exit status: 0 the guest powered off, --until matched, or Ctrl-A X; 1 the guest panicked;
@@ -26,6 +26,11 @@ DIS_NOTES = """\
 Words are hexadecimal, as a debugger shows them: `jitppc dis 7c642a14 60000000`.
 With -start the first word, or the first word of a raw file, has that address; in an ELF file it is
 where to begin."""
+
+BENCH_NOTES = """\
+Suites: quick (the default), integer, memory, float, kernel, boot, programs (all but boots), all.
+Each workload says its checksum, which must be the same everywhere. What fails is one line of the
+table's end, and exit status 1; the rest goes on. More: docs/bench.md."""
 
 
 def _not_for_boot(_text: str) -> str:
@@ -70,6 +75,14 @@ COMMANDS = (
         DIS_OPTIONS,
         "FILE|WORD...",
         DIS_NOTES,
+    ),
+    Command(
+        "bench",
+        "Compare translation strategies, QEMU and this host on guest workloads.",
+        _lazily("bench", "bench_command"),
+        BENCH_OPTIONS,
+        "[SUITE|WORKLOAD...]",
+        BENCH_NOTES,
     ),
     Command(
         "doctor",

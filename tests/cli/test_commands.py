@@ -19,7 +19,7 @@ def test_help_names_every_command(jitppc):
         assert f"\n  {name} " in output
 
 
-@pytest.mark.parametrize("name", ["boot", "run", "dis", "doctor", "cache"])
+@pytest.mark.parametrize("name", ["boot", "run", "dis", "bench", "doctor", "cache"])
 def test_every_command_has_help(jitppc, name):
     status, output, _errors = jitppc(name, "--help")
     assert 0 == status
