@@ -11,7 +11,7 @@ DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc binutils-powerpc64le-li
                   device-tree-compiler linux-perf
 PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   powerpc64le-linux-gnu-gcc powerpc64-linux-gnu-gcc qemu-ppc64 \
-                  gdb-multiarch dtc
+                  gdb-multiarch dtc perf
 
 .NOTPARALLEL:
 .PHONY: help boot test lint tools clean

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from elftools.elf.elffile import ELFFile
 
 _SHF_ALLOC, _SHT_NOBITS, _SHN_UNDEF, _SHN_ABS = 2, "SHT_NOBITS", 0, 0xFFF1
 _SYM = np.dtype([
@@ -122,6 +121,8 @@ class _Object:
     """One ELF object: allocated sections one behind the other, symbols, relocations."""
 
     def __init__(self, code: bytes) -> None:
+        from elftools.elf.elffile import ELFFile  # not needed for what is an image already
+
         elf: Any = ELFFile(io.BytesIO(code))
         self._sections: dict[int, _Section] = {}
         self._relocations: list[tuple[int, np.ndarray]] = []

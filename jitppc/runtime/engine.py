@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from jitppc.backend.arena import Arena
 
-from .tier0 import Progress
-from .tier0_cache import tier0_objects
+from .tier0_cache import Progress, tier0_objects
 
 
 class Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from jitppc import strategies
 from jitppc.config import cache_directory
@@ -11,13 +12,15 @@ from jitppc.strategies import Strategy
 
 from .engine import Engine
 from .memory import GuestMemory
-from .perf_files import PerfFiles
 from .region_store import RegionStore
-from .tier0 import Progress
-from .tier0_cache import region_key
+from .tier0_cache import Progress
+from .toolchain import region_key
 from .translator import Translator
 from .vcpu import Vcpu
 from .workers import WorkerPool
+
+if TYPE_CHECKING:
+    from .perf_files import PerfFiles
 
 
 def make_vcpu(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import mmap
 import os
 import secrets
 import stat
@@ -24,11 +23,35 @@ class NotPrivateError(OSError):
     """Somebody else owns this, or may write it."""
 
 
-def _check(status: os.stat_result, path: str | Path) -> None:
+def _check(status: os.stat_result, path: str | Path, *, mode: bool = True) -> None:
     if status.st_uid != os.geteuid():
         raise NotPrivateError(f"{path} belongs to somebody else; not used")
-    if status.st_mode & _OTHERS_WRITE:
+    if mode and status.st_mode & _OTHERS_WRITE:
         raise NotPrivateError(f"{path} can be written by others; not used")
+
+
+class PrivateFile:
+    """A file to read from, open as long as somebody has it.
+
+    It is not mapped: what happens to the file below us then is a short read, and no signal.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.size = 0
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+    def read(self, at: int, size: int) -> bytes:
+        """That many bytes, or fewer where the file ends."""
+        found = b""
+        while len(found) < size:
+            more = os.pread(self.fd, size - len(found), at + len(found))
+            if not more:
+                break
+            found += more
+        return found
 
 
 class PrivateDirectory:
@@ -37,8 +60,10 @@ class PrivateDirectory:
     def __init__(self, root: Path, *parts: str, create: bool = False) -> None:
         """Open `root/parts...`.
 
-        Raises NotPrivateError when the root or anything below it is not ours alone, OSError when
-        it is not there and cannot be made.
+        The root has to be ours; with a umask of 002 its group may write it. Who replaces what is
+        below it by something of his own is found out, as that has to be ours alone.
+
+        Raises NotPrivateError when it is not so, OSError when it is not there and cannot be made.
         """
         self.path = root.joinpath(*parts)
         if create:
@@ -47,7 +72,7 @@ class PrivateDirectory:
                 root.mkdir(mode=0o700)
         self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _check(os.fstat(self._fd), root)
+            _check(os.fstat(self._fd), root, mode=not parts)
             for part in parts:
                 self._descend(part, create)
         except BaseException:
@@ -62,7 +87,7 @@ class PrivateDirectory:
         below = os.open(part, flags, dir_fd=self._fd)
         os.close(self._fd)
         self._fd = below
-        _check(os.fstat(below), part)
+        _check(os.fstat(below), self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -84,23 +109,19 @@ class PrivateDirectory:
         """Size and times of a file."""
         return os.stat(name, dir_fd=self._fd, follow_symlinks=False)
 
-    def map(self, name: str) -> mmap.mmap | bytes:
-        """The contents of a file, read when they are touched.
+    def open(self, name: str) -> PrivateFile:
+        """A file to read from.
 
-        Raises NotPrivateError for a file that is not ours alone, OSError when there is none.
+        Raises NotPrivateError for one that is not ours alone, OSError when there is none.
         """
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK,
-                     dir_fd=self._fd)
-        try:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise NotPrivateError(f"{self.path / name} is not a file; not used")
-            _check(status, self.path / name)
-            if status.st_size == 0:
-                return b""
-            return mmap.mmap(fd, status.st_size, mmap.MAP_PRIVATE, mmap.PROT_READ)
-        finally:
-            os.close(fd)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        file = PrivateFile(os.open(name, flags, dir_fd=self._fd))
+        status = os.fstat(file.fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotPrivateError(f"{self.path / name} is not a file; not used")
+        _check(status, self.path / name)
+        file.size = status.st_size
+        return file
 
     def write(self, name: str, *contents: bytes | memoryview) -> None:
         """The file has these contents, for anyone who looks from now on. OSError otherwise."""
@@ -119,7 +140,7 @@ class PrivateDirectory:
             os.close(fd)
 
     def remove(self, name: str) -> None:
-        """The file is not there any more; whoever has mapped it may go on reading."""
+        """The file is not there any more; whoever has it open may go on reading."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._fd)
 

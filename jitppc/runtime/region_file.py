@@ -10,10 +10,10 @@ file reads only the rows; a content is checked when it is wanted.
 from __future__ import annotations
 
 import hashlib
-import mmap
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -31,7 +31,7 @@ ROW = np.dtype([
     ("instructions", "<u4"),    # of a region: guest instructions
     ("offset", "<u8"),          # of the content, from the start of the file
     ("size", "<u4"),
-    ("stamp", "<u4"),           # minutes since 1970 when the page was last used
+    ("stamp", "<u4"),           # seconds since 1970 when the page was last used
     ("check", "V16"),           # hash of the content and of what the row says of it
     ("spare", "<u8"),
 ])
@@ -91,21 +91,31 @@ def _digest(count: int, size: int, rows: bytes | memoryview) -> bytes:
     return digest.digest()
 
 
+class Source(Protocol):
+    """What a segment is read from."""
+
+    size: int
+
+    def read(self, at: int, size: int) -> bytes:
+        """That many bytes, or fewer where it ends."""
+
+
 class Segment:
     """The rows of one file; contents are read when they are asked for."""
 
-    def __init__(self, data: mmap.mmap | bytes) -> None:
+    def __init__(self, source: Source) -> None:
         """DamagedError when the rows are not as they were written."""
-        self._data = data
-        if len(data) < _HEADER.size:
+        self._source = source
+        header = source.read(0, _HEADER.size)
+        if len(header) < _HEADER.size:
             raise DamagedError("it is too short")
-        magic, count, size, digest = _HEADER.unpack_from(data)
+        magic, count, size, digest = _HEADER.unpack(header)
         if magic != MAGIC:
             raise DamagedError("it is no such file, or of another version")
         end = _HEADER.size + count * ROW.itemsize
-        if size != len(data) or end > size:
+        if size != source.size or end > size:
             raise DamagedError("it is truncated, or longer than it was")
-        rows = data[_HEADER.size:end]
+        rows = source.read(_HEADER.size, end - _HEADER.size)
         if _digest(count, size, rows) != digest:
             raise DamagedError("its index is damaged")
         self.rows = np.frombuffer(rows, ROW)
@@ -113,16 +123,18 @@ class Segment:
     @property
     def size(self) -> int:
         """Bytes of the file."""
-        return len(self._data)
+        return self._source.size
 
     def content(self, number: int) -> bytes:
         """What belongs to a row; DamagedError when it is not as it was written."""
         row = self.rows[number]
-        at, size = int(row["offset"]), int(row["size"])
-        content = self._data[at:at + size]
+        try:
+            content = self._source.read(int(row["offset"]), int(row["size"]))
+        except OSError as error:
+            raise DamagedError(f"entry {number} cannot be read: {error.strerror}") from error
         page, kind = row["page"].tobytes(), int(row["kind"])
         check = _check(page, kind, int(row["index"]), int(row["instructions"]), content)
-        if len(content) != size or check != row["check"].tobytes():
+        if len(content) != row["size"] or check != row["check"].tobytes():
             raise DamagedError(f"entry {number} is damaged")
         return content
 

@@ -8,6 +8,7 @@ pages that have not been used for longest. A store that cannot be read or writte
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -27,7 +28,7 @@ LIMIT_BYTES = 256 << 20
 MANY_SEGMENTS = 12
 STALE_SECONDS = 7 * 86_400
 #: a page's last use is written again when what is known is older than this
-USE_MINUTES = 60
+USE_SECONDS = 3600
 #: kept in memory at most, until it is written
 PENDING_BYTES = 16 << 20
 
@@ -118,7 +119,7 @@ class RegionStore:
         """What is new is on disk. Failing costs only the next start's time."""
         now = _now()
         known = [(page, self._pages[page]) for page in self._used if page in self._pages]
-        old = [page for page, what in known if 0 < what.stamp < now - USE_MINUTES]
+        old = [page for page, what in known if 0 < what.stamp < now - USE_SECONDS]
         rows = self._pending + [Row(page, USE, 0, 0, now, b"") for page in old]
         self._pending, self._pending_bytes = [], 0
         if not rows or self._root is None:
@@ -128,7 +129,7 @@ class RegionStore:
         try:
             with PrivateDirectory(self._root, PART, self._key, create=True) as directory:
                 directory.write(name, *encode(rows))
-                self._index(Segment(directory.map(name)))
+                self._index(Segment(directory.open(name)))
                 merge(directory, self._limit)
                 drop_stale(self._root, self._key, self._limit)
         except (OSError, DamagedError) as error:
@@ -172,7 +173,7 @@ class RegionStore:
 
 
 def _now() -> int:
-    return int(time.time() // 60)
+    return int(time.time())
 
 
 def segment_names(directory: PrivateDirectory) -> list[str]:
@@ -181,10 +182,13 @@ def segment_names(directory: PrivateDirectory) -> list[str]:
 
 
 def _open(directory: PrivateDirectory, name: str) -> Segment | None:
-    """A segment, or None when it is gone; one that is damaged is removed."""
+    """A segment, or None when it is gone, or not ours; one that is damaged is removed."""
     try:
-        return Segment(directory.map(name))
+        return Segment(directory.open(name))
     except FileNotFoundError:        # merged meanwhile
+        return None
+    except NotPrivateError as error:
+        log.warning("%s", error)
         return None
     except DamagedError as error:
         log.warning("%s: %s; removed", directory.path / name, error)
@@ -223,13 +227,13 @@ def _sizes(directory: PrivateDirectory, names: list[str]) -> Iterator[int]:
 def _newest(segments: list[Segment], room: int) -> Iterator[Row]:
     """The rows that stay: of each page the latest, of all pages the last used."""
     pages: dict[bytes, dict[tuple[int, int], tuple[Segment, int, int]]] = {}
-    stamps: dict[bytes, int] = {}
-    for segment in segments:
+    stamps: dict[bytes, tuple[int, int]] = {}            # last use, and the segment that says so
+    for order, segment in enumerate(segments):
         for number, page, kind, index, instructions, stamp in segment.entries():
-            stamps[page] = max(stamps.get(page, 0), stamp)
+            stamps[page] = max(stamps.get(page, (0, 0)), (stamp, order))
             if kind != USE:
                 pages.setdefault(page, {})[kind, index] = segment, number, instructions
-    for page in sorted(pages, key=lambda one: -stamps[one]):
+    for page in sorted(pages, key=lambda one: stamps[one], reverse=True):
         for (kind, index), (segment, number, instructions) in pages[page].items():
             try:
                 content = segment.content(number)
@@ -238,7 +242,7 @@ def _newest(segments: list[Segment], room: int) -> Iterator[Row]:
             room -= len(content) + 64
             if room < 0:
                 return
-            yield Row(page, kind, index, instructions, stamps[page], content)
+            yield Row(page, kind, index, instructions, stamps[page][0], content)
 
 
 def drop_stale(root: Path, key: str, limit: int) -> None:
@@ -269,4 +273,5 @@ def _remove_store(root: Path, name: str) -> None:
     with PrivateDirectory(root, PART, name) as directory:
         for file in directory.names():
             directory.remove(file)
-    (root / PART / name).rmdir()
+    with contextlib.suppress(OSError):       # somebody has just written there
+        (root / PART / name).rmdir()

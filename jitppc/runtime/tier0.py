@@ -10,7 +10,7 @@ import concurrent.futures
 import contextlib
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,11 +27,11 @@ from jitppc.ir.block import Block
 from jitppc.ir.builder import ANY, LE64, Builder, Mode
 
 from .native_source import native_key, native_object
+from .tier0_cache import Progress
 from .workers import WorkerPool
 
 MODES = (LE64, ANY)
 HANDLERS_PER_MODULE = 60
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,56 +1,32 @@
-"""The object cache of tier 0: compiled once per source, LLVM and host CPU, and kept on disk."""
+"""The object cache of tier 0: compiled once per source, LLVM and host CPU, and kept on disk.
+
+`tier0/KEY.objects` holds all images; `tier0/parts` those of single modules, so that a change of the
+sources compiles little. A cache that cannot be used costs only time.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import functools
 import hashlib
-import importlib.metadata
 import logging
-import os
 import struct
-import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jitppc.config import cache_directory
 
-from .tier0 import Progress, build
+from .private_directory import NotPrivateError, PrivateDirectory
+from .toolchain import source_key, tools
 
 log = logging.getLogger(__name__)
+PART, PARTS, SUFFIX = "tier0", "parts", ".objects"
 MAGIC = b"jitppc-objects-1\n"
-ROOMS = ("ir", "frontend", "backend", "runtime/native")
-
-
-@functools.cache
-def _tools() -> str:
-    """What compiles, and for what."""
-    import llvmlite
-
-    from jitppc.backend.objects import host_signature
-
-    return f"{llvmlite.__version__} {importlib.metadata.version('numba')} {host_signature()}"
-
-
-@functools.cache
-def source_key(exact: bool) -> str:
-    """Hash of everything the objects depend on: our sources, LLVM, Numba, the host CPU."""
-    digest = hashlib.sha256(f"{_tools()} exact={exact}".encode())
-    package = Path(__file__).parent.parent
-    for room in ROOMS:
-        for path in sorted((package / room).rglob("*.py")):
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    for name in ("tier0.py", "native_source.py"):
-        digest.update((package / "runtime" / name).read_bytes())
-    return digest.hexdigest()
-
-
-def region_key(options: str) -> str:
-    """Hash of everything regions depend on, beside the guest's code."""
-    worker = (Path(__file__).parent / "worker.py").read_bytes()
-    digest = hashlib.sha256(f"{source_key(exact=False)} {options}".encode() + worker)
-    return digest.hexdigest()[:40]
+#: of the modules kept; those not used for longest go first
+PARTS_LIMIT_BYTES = 64 << 20
+STALE_SECONDS = 7 * 86_400
+#: told what is being compiled, how much of it is done, and of how much
+Progress = Callable[[str, int, int], None]
 
 
 class NoParts:
@@ -64,92 +40,119 @@ class NoParts:
 
 
 class KeptParts:
-    """Objects by the hash of what they were made of, in a directory: what a change of the sources
-    did not touch is not compiled again.
-    """
+    """Objects by the hash of what they were made of, in `root/tier0/parts`."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._salt = hashlib.sha256(_tools().encode()).hexdigest()[:16]
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._salt = hashlib.sha256(tools().encode()).hexdigest()[:16]
 
-    def _path(self, key: str) -> Path:
-        return self._directory / f"{key}-{self._salt}.objects"
+    def _name(self, key: str) -> str:
+        return f"{key}-{self._salt}{SUFFIX}"
 
     def read(self, key: str) -> bytes | None:
-        found = _read(self._path(key))
+        found = _read(self._root, (PART, PARTS), self._name(key))
         return found[0] if found else None
 
     def write(self, key: str, content: bytes) -> None:
-        _write(self._path(key), [content])
+        _write(self._root, (PART, PARTS), self._name(key), [content])
 
 
 def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> list[bytes]:
-    """The objects, from the cache if a sound copy is there.
-
-    A cache that cannot be used costs only time.
-    """
+    """The images, from the cache if a sound copy is there."""
     if not use_cache:
-        return build(exact, progress, NoParts())
-    path = cache_directory() / "tier0" / f"{source_key(exact)}.objects"
-    found = _read(path)
+        return _build(exact, progress, NoParts())
+    root, name = cache_directory(), f"{source_key(exact)}{SUFFIX}"
+    found = _read(root, (PART,), name)
     if found is None:
-        with _alone(path.with_suffix(".lock")):
-            found = _read(path)              # another process may have been compiling just this
+        with _alone(root, f"{source_key(exact)}.lock"):
+            found = _read(root, (PART,), name)       # another process may have compiled just this
             if found is None:
-                found = build(exact, progress, KeptParts(path.parent / "parts"))
-                _write(path, found)
+                found = _build(exact, progress, KeptParts(root))
+                _write(root, (PART,), name, found)
+                _tidy(root, name)
     return found
 
 
+def _build(exact: bool, progress: Progress | None, parts: NoParts | KeptParts) -> list[bytes]:
+    from .tier0 import build  # with it come all rows, and LLVM
+
+    return build(exact, progress, parts)
+
+
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(root: Path, name: str) -> Iterator[None]:
     """No other process is in here at the same time, if the directory can be written at all."""
     with contextlib.ExitStack() as stack:
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fcntl.flock(stack.enter_context(path.open("w")), fcntl.LOCK_EX)
+            directory = stack.enter_context(PrivateDirectory(root, PART, create=True))
+            stack.enter_context(directory.alone(name))
         except OSError:
-            log.debug("no lock at %s", path)
+            log.debug("no lock in %s", root)
         yield
 
 
-def _read(path: Path) -> list[bytes] | None:
+def _read(root: Path, parts: tuple[str, ...], name: str) -> list[bytes] | None:
     try:
-        if path.stat().st_uid != os.getuid() or path.parent.stat().st_mode & 0o022:
-            log.warning("%s can be written by others; not used", path.parent)
-            return None
-        data = path.read_bytes()
+        with PrivateDirectory(root, *parts) as directory:
+            file = directory.open(name)
+            data = file.read(0, file.size)
+            directory.touch(name)
+    except NotPrivateError as error:
+        log.warning("%s", error)
+        return None
     except OSError:
         return None
-    digest, body = data[len(MAGIC):len(MAGIC) + 32], data[len(MAGIC) + 32:]
-    if not data.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
-        log.warning("%s is damaged; compiling again", path)
+    try:
+        return decode(data)
+    except ValueError:
+        log.warning("%s is damaged; compiling again", root.joinpath(*parts, name))
         return None
+
+
+def encode(objects: list[bytes]) -> bytes:
+    """A file with these objects."""
+    body = struct.pack(f"<I{len(objects)}Q", len(objects), *map(len, objects)) + b"".join(objects)
+    return MAGIC + hashlib.sha256(body).digest() + body
+
+
+def decode(data: bytes) -> list[bytes]:
+    """The objects of a file; ValueError when it is not as it was written."""
+    start = len(MAGIC) + 32
+    body = memoryview(data)[start:]
+    if data[:len(MAGIC)] != MAGIC or hashlib.sha256(body).digest() != data[len(MAGIC):start]:
+        raise ValueError("the digest does not fit")
     (count,) = struct.unpack_from("<I", body)
     sizes = struct.unpack_from(f"<{count}Q", body, 4)
     objects, at = [], 4 + 8 * count
     for size in sizes:
-        objects.append(body[at:at + size])
+        objects.append(bytes(body[at:at + size]))
         at += size
     return objects
 
 
-def _write(path: Path, objects: list[bytes]) -> None:
-    body = struct.pack(f"<I{len(objects)}Q", len(objects), *map(len, objects)) + b"".join(objects)
-    unfinished: Path | None = None
+def _write(root: Path, parts: tuple[str, ...], name: str, objects: list[bytes]) -> None:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            unfinished = Path(file.name)
-            file.write(MAGIC + hashlib.sha256(body).digest() + body)
-        unfinished.replace(path)
+        with PrivateDirectory(root, *parts, create=True) as directory:
+            directory.write(name, encode(objects))
     except OSError as error:
-        if unfinished is not None:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
-        log.warning("the object cache cannot be written (%s); going on without", error.strerror)
-        return
-    # sources changed: what was compiled from the old ones is waste
-    for other in path.parent.glob("*.objects"):
-        if other != path and other.stat().st_mtime < path.stat().st_mtime - 7 * 86400:
-            other.unlink(missing_ok=True)
+        says = error.strerror or error
+        log.warning("the object cache cannot be written (%s); going on without", says)
+
+
+def _tidy(root: Path, keep: str) -> None:
+    """What was compiled from old sources and not used lately is waste."""
+    with contextlib.suppress(OSError):
+        with PrivateDirectory(root, PART) as directory:
+            _drop(directory, keep, None)
+        with PrivateDirectory(root, PART, PARTS) as directory:
+            _drop(directory, "", PARTS_LIMIT_BYTES)
+
+
+def _drop(directory: PrivateDirectory, keep: str, limit: int | None) -> None:
+    files = [(directory.status(name), name) for name in directory.names()]
+    total, now = 0, time.time()
+    for status, name in sorted(files, key=lambda item: -item[0].st_mtime):
+        total += status.st_size
+        is_old = now - status.st_mtime > STALE_SECONDS
+        if name.endswith(SUFFIX) and name != keep and (is_old or (limit and total > limit)):
+            directory.remove(name)

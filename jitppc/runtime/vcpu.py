@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from jitppc.frontend.decode import nearest
 from jitppc.ir import layout
 from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, LPCR, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
 
@@ -182,6 +181,8 @@ class Vcpu:
         """Say once that a word has no row; the guest got its illegal-instruction interrupt."""
         if self.is_silent:
             return
+        from jitppc.frontend.decode import nearest  # with it come all rows
+
         word = int(self.state["unknown_words"][int(self.state["unknown_known"]) - 1])
         row = nearest(word)
         hint = f"; nearest row: {row.key} ({row.ref})" if row is not None else ""

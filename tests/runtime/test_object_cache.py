@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from jitppc.backend.image import FIXUP, Image
-from jitppc.runtime import native_source, tier0, tier0_cache
+from jitppc.runtime import native_source, tier0, toolchain
 from jitppc.runtime.tier0 import generate
-from jitppc.runtime.tier0_cache import KeptParts, source_key, tier0_objects
+from jitppc.runtime.tier0_cache import KeptParts, tier0_objects
+from jitppc.runtime.toolchain import source_key
 
 OBJECTS = [b"one object", b"", b"another" * 100]
 
@@ -29,7 +30,7 @@ def cache(tmp_path, monkeypatch):
         built.append(exact)
         return OBJECTS
 
-    monkeypatch.setattr(tier0_cache, "build", build)
+    monkeypatch.setattr(tier0, "build", build)
     return tmp_path / "jitppc" / "tier0", built
 
 
@@ -125,10 +126,10 @@ def test_a_file_that_is_a_directory_costs_only_time(cache):
 def test_a_full_disk_leaves_nothing_behind(cache, monkeypatch, caplog):
     directory, _ = cache
 
-    def refuse(*_args):
+    def refuse(*_args, **_places):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
     with caplog.at_level(logging.WARNING, logger="jitppc"):
         assert OBJECTS == get()
     assert "No space left" in caplog.text
@@ -141,7 +142,7 @@ def test_any_change_of_a_source_changes_the_key(tmp_path, monkeypatch):
     (package / "runtime" / "native").mkdir(parents=True)
     for name in ("tier0.py", "native_source.py"):
         (package / "runtime" / name).write_text("")
-    monkeypatch.setattr(tier0_cache, "__file__", str(package / "runtime" / "tier0_cache.py"))
+    monkeypatch.setattr(toolchain, "__file__", str(package / "runtime" / "toolchain.py"))
     source_key.cache_clear()
     empty = source_key(False)
     (package / "runtime" / "native" / "new.py").write_text("1")
@@ -169,7 +170,7 @@ def test_what_is_kept_is_not_compiled_again(tmp_path, monkeypatch):
             return done
 
     text = generate()
-    kept = KeptParts(tmp_path / "parts")
+    kept = KeptParts(tmp_path)
     monkeypatch.setattr(tier0, "WorkerPool", Pool)
     monkeypatch.setattr(tier0, "generate", lambda _exact: text)
     for part in (*text.modules[1:], text.glue):

@@ -1,0 +1,73 @@
+"""What native code depends on beside the guest: our sources, LLVM, Numba, the host's CPU.
+
+Found out without loading LLVM, which a warm start does not need.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+
+ROOMS = ("ir", "frontend", "backend", "runtime/native")
+#: lines of /proc/cpuinfo that LLVM's choice of instructions follows from
+_CPU_LINES = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags")
+
+
+@functools.cache
+def tools() -> str:
+    """What compiles, and for what."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("llvmlite", "numba")]
+    return " ".join([*versions, _llvm(), _cpu()])
+
+
+def _llvm() -> str:
+    """Identity of the LLVM library: a distribution may link llvmlite to another one."""
+    spec = importlib.util.find_spec("llvmlite")
+    for place in (spec.submodule_search_locations if spec is not None else None) or ():
+        for path in sorted(Path(place, "binding").glob("libllvmlite*")):
+            status = path.stat()
+            return f"{path.name} {status.st_size} {status.st_mtime_ns}"
+    return ""
+
+
+def _cpu() -> str:
+    """The first processor as Linux describes it, or as LLVM does."""
+    found: dict[str, str] = {}
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+            for line in file:
+                name, _colon, value = line.partition(":")
+                if not name.strip():
+                    break
+                found[name.strip()] = value.strip()
+    except OSError:
+        pass
+    if "flags" in found:
+        return " ".join(found.get(name, "") for name in _CPU_LINES)
+    from jitppc.backend.objects import host_signature
+
+    return host_signature()
+
+
+@functools.cache
+def source_key(exact: bool) -> str:
+    """Hash of everything that tier 0 depends on."""
+    digest = hashlib.sha256(f"{tools()} exact={exact}".encode())
+    package = Path(__file__).parent.parent
+    for room in ROOMS:
+        for path in sorted((package / room).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    for name in ("tier0.py", "native_source.py"):
+        digest.update((package / "runtime" / name).read_bytes())
+    return digest.hexdigest()
+
+
+def region_key(options: str) -> str:
+    """Hash of everything that regions depend on, beside the guest's code."""
+    package = Path(__file__).parent
+    parts = [source_key(exact=False).encode(), options.encode()]
+    parts += [(package / name).read_bytes() for name in ("worker.py", "region_file.py")]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:40]
