@@ -33,6 +33,12 @@ Each workload says its checksum, which must be the same everywhere. What fails i
 table's end, and exit status 1; the rest goes on. More: docs/bench.md."""
 
 
+CACHE_NOTES = """\
+`verify` compares every entry with its digest, says what is damaged, belongs to somebody else or
+can be written by others, and ends with status 1 if there is such a thing. `clear` removes
+everything, or the parts named: packages, regions, tier0."""
+
+
 def _not_for_boot(_text: str) -> str:
     raise ValueError("`jitppc boot` brings its own; for yours there is `jitppc run`")
 
@@ -91,9 +97,10 @@ COMMANDS = (
     ),
     Command(
         "cache",
-        "Show or remove what jitppc keeps on disk.",
+        "Show, check or remove what jitppc keeps on disk.",
         _lazily("cache", "cache_command"),
         (),
-        "info|clear",
+        "info|verify|clear [PART...]",
+        CACHE_NOTES,
     ),
 )
