@@ -1,5 +1,5 @@
 """The arithmetic model agrees with vectors made by Berkeley TestFloat
-(tests/data/ieee754_vectors.md).
+(jitppc/fuzz/data/README.md).
 """
 
 import lzma
@@ -11,7 +11,7 @@ from jitppc.ir import ieee
 from jitppc.ir.fpscr import FPSCR
 from jitppc.ir.ieee import DOUBLE, HALF, QUAD, SINGLE, Rounding
 
-VECTORS = Path(__file__).parent.parent / "data" / "ieee754_vectors.txt.xz"
+VECTORS = Path(__file__).parents[2] / "jitppc/fuzz/data/ieee754_vectors.txt.xz"
 MODES = {"rne": 0, "rtz": 1, "rup": 2, "rdn": 3}
 FORMATS = {"f16": HALF, "f32": SINGLE, "f64": DOUBLE, "f128": QUAD}
 INTEGERS = {

@@ -1,25 +1,12 @@
-"""Readers of the POWER9 vectors in tests/data, and the user-level registers they name.
+"""The user-level registers of a CPU_STATE record by name, as recorded results name them.
 
-Any engine can be judged by them: a case or program gives the state to start from (`new_state`,
-`set_registers`), and what `registers` must say afterwards.
+Any engine can be judged by recorded results: `new_state` and `set_registers` make the state to
+start from, and `registers` says what it holds afterwards.
 """
-
-import json
-import lzma
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from jitppc.ir.layout import CPU_STATE, MSR, NO_TAG
-
-DATA = Path(__file__).parents[1] / "data"
-
-CODE = 0x10000
-MEMORY_BYTES = 0x10000
-#: `trap`, the last word of each program
-END = 0x7FE00008
 
 #: XER bits that have a field of their own in CPU_STATE
 XER_BITS = {"so": 1 << 31, "ov": 1 << 30, "ca": 1 << 29, "ov32": 1 << 19, "ca32": 1 << 18}
@@ -67,58 +54,3 @@ def registers(state: np.ndarray) -> Registers:
     values["xer"] |= int(record["xer_low"]) | int(record["xer_mid"])
     values["lr"], values["ctr"] = int(record["spr"][8]), int(record["spr"][9])
     return values
-
-
-@dataclass(frozen=True, slots=True)
-class FixedCase:
-    """One instruction. What the book leaves open is named, and holds POWER9's own result."""
-
-    word: int
-    asm: str
-    before: Registers
-    after: Registers
-    undefined: str
-
-
-def fixed_cases() -> Iterator[FixedCase]:
-    """The lines of power9_fixed_vectors.txt.xz."""
-    names = ("r3", "r4", "r5", "r6", "cr", "xer", "lr", "ctr")
-
-    def read(column: str) -> Registers:
-        numbers = (int(text, 16) for text in column.split())
-        return dict(zip(names, numbers, strict=True))
-
-    with lzma.open(DATA / "power9_fixed_vectors.txt.xz", "rt", encoding="ascii") as lines:
-        for line in lines:
-            if line.startswith("#"):
-                continue
-            word, asm, before, after, undefined = line.rstrip("\n").split("|")
-            yield FixedCase(int(word, 16), asm, read(before), read(after), undefined)
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A program at CODE, ending in END, and the registers POWER9 ended with; r31 is scratch."""
-
-    number: int
-    words: tuple[int, ...]
-    after: Registers
-
-    def memory(self) -> bytearray:
-        """The 64 KiB at CODE: the words, little-endian, and zeros."""
-        code = b"".join(word.to_bytes(4, "little") for word in self.words)
-        return bytearray(code.ljust(MEMORY_BYTES, b"\0"))
-
-
-def programs() -> Iterator[Program]:
-    """The programs of power9_random_programs.jsonl.xz."""
-    with lzma.open(DATA / "power9_random_programs.jsonl.xz", "rt", encoding="ascii") as lines:
-        for line in lines:
-            record = json.loads(line)
-            code = bytes.fromhex(record["code"])
-            words = (code[at : at + 4] for at in range(0, len(code), 4))
-            after = {
-                name.lower().replace("gpr", "r"): int(text, 16)
-                for name, text in record["regs"].items()
-            }
-            yield Program(record["id"], tuple(int.from_bytes(w, "big") for w in words), after)

@@ -1,23 +1,13 @@
-"""POWER9's own results, natively: single instructions and whole random programs."""
+"""POWER9's own results, natively: whole random programs. Single instructions: tests/fuzz."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench import CODE as HERE
 from bench import STAY, Bench, bench
-from isa.vectors import (
-    CODE,
-    END,
-    FSCR,
-    MEMORY_BYTES,
-    fixed_cases,
-    new_state,
-    programs,
-    registers,
-    set_registers,
-)
+from isa.vectors import FSCR, new_state, registers
 
+from jitppc.fuzz.references.power9 import PROGRAM_AT, PROGRAM_BYTES, PROGRAM_END, programs
 from jitppc.ir.layout import MSR
 
 
@@ -28,63 +18,39 @@ def start_state() -> np.ndarray:
     return state
 
 
-def run_case(native: Bench, word: int, state: np.ndarray) -> None:
-    native.place(HERE, [word, STAY])
-    native.load_state(state)
-    native.run(HERE, 1)
-
-
-@pytest.mark.parametrize("strategy", ["interp", "exact"])
-def test_single_instructions_do_natively_what_POWER9_does(strategy):
-    native = bench(strategy)
-    wrong: dict[str, str] = {}
-    count = 0
-    for case in fixed_cases():
-        state = start_state()
-        set_registers(state, case.before)
-        expected = registers(state) | case.after
-        run_case(native, case.word, state)
-        found = registers(native.vcpu._record)
-        count += 1
-        if found != expected or native.vcpu.nia != HERE + 4:
-            changed = {n: f"{found[n]:x} not {v:x}" for n, v in expected.items() if found[n] != v}
-            wrong[case.asm.split()[0]] = f"{case.asm} from {case.before}: {changed}"
-    assert {} == wrong
-    assert count == 9202
-
-
 def run_program(native: Bench, words: list[int], data: bytes, with_regions: bool) -> dict:
-    """The registers at the end; with regions, at every place that jumps lead to."""
-    native.memory.write(CODE, data)
+    """The registers at the end; with regions, at places that the program runs through."""
+    native.memory.write(PROGRAM_AT, data)
     native.load_state(start_state())
-    native.run(CODE, 20 * len(words))
+    native.run(PROGRAM_AT, 20 * len(words))
     if with_regions:
-        native.memory.write(CODE + 4 * len(words), data[4 * len(words) :])
-        for index in (0, len(words) // 3, 2 * len(words) // 3):
-            native.install_region(CODE + 4 * index)
+        native.memory.write(PROGRAM_AT + 4 * len(words), data[4 * len(words) :])
+        for index in (0, len(words) // 2):
+            native.install_region(PROGRAM_AT + 4 * index)
         before = int(native.vcpu.state["region_insns"])
         native.load_state(start_state())
-        native.run(CODE, 20 * len(words))
+        native.run(PROGRAM_AT, 20 * len(words))
         assert int(native.vcpu.state["region_insns"]) > before
     return registers(native.vcpu._record)
 
 
-@pytest.mark.parametrize("with_regions", [False, True], ids=["tier0", "regions"])
-def test_random_programs_end_natively_as_on_POWER9(with_regions):
-    native = bench("interp")
+@pytest.mark.parametrize("tier", ["interp", "exact", "regions"])
+def test_random_programs_end_natively_as_on_POWER9(tier):
+    native = bench("exact" if tier == "exact" else "interp")
     native.place_vectors(little=False)
+    judged = 0
     for program in programs():
         words = list(program.words)
-        if with_regions and program.number % 5:
-            continue
-        end = words.index(END)
+        end = words.index(PROGRAM_END)
         data = program.memory()
         data[4 * end : 4 * end + 4] = STAY.to_bytes(4, "little")
-        found = run_program(native, words, bytes(data), with_regions)
-        assert native.vcpu.nia == CODE + 4 * end, f"program {program.number}"
+        found = run_program(native, words, bytes(data), with_regions=tier == "regions")
+        assert native.vcpu.nia == PROGRAM_AT + 4 * end, f"program {program.number}"
         expected = {name: found[name] for name in program.after}
         assert program.after == expected, f"program {program.number}"
+        judged += 1
+    assert judged == 100
 
 
 def test_the_programs_do_not_overlap_the_vectors():
-    assert CODE + MEMORY_BYTES <= bench("interp").memory.size
+    assert PROGRAM_AT + PROGRAM_BYTES <= bench("interp").memory.size
