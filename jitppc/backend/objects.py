@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -22,6 +23,29 @@ def host_signature() -> str:
     """What compiled code depends on: LLVM, the CPU and its features."""
     version = ".".join(map(str, llvm.llvm_version_info))
     return f"llvm {version} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+
+
+#: What a region with cycles gets at level 1. LLVM's pipeline of that level takes several times
+#: as long, and its code is no faster (docs/regions.md).
+SHORT_LIST = ("sroa", "instruction_combine")
+
+
+def compile_function(text: str, level: int, passes: Sequence[str]) -> bytes:
+    """As `compile_text`, with nothing but these passes of functions."""
+    machine = target_machine(level)
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(machine.target_data)
+    if passes:
+        manager = llvm.create_new_function_pass_manager()
+        for name in passes:
+            getattr(manager, f"add_{name}_pass")()
+        builder = llvm.create_pass_builder(
+            machine, llvm.create_pipeline_tuning_options(speed_level=level))
+        for function in module.functions:
+            if not function.is_declaration:
+                manager.run(function, builder)
+    return machine.emit_object(module)
 
 
 def compile_text(text: str, level: int = 1, extra: tuple[str, ...] = ()) -> bytes:

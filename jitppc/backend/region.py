@@ -36,11 +36,14 @@ from .lower.effects import (
     probe,
     register_align,
 )
+from .objects import SHORT_LIST, compile_function, compile_text
 from .region_graph import WORDS, Graph, RegionBlock, branch_target
 from .region_memory import Group, group_accesses
 
 EXITS = ("side_exit", "near_arrive", "far_jump", "slice_end")
 NAME = "region"
+#: stands in the text of regions that keep registers in variables
+HAS_VARIABLES = "; variables"
 CONTENTS_AT = PAGE_INFO_OFFSET + offset("contents", PAGE_INFO)
 
 
@@ -214,7 +217,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
 
     def _prologue(self, pages: list[int]) -> None:
         first = self._blocks[0]
-        self.line("%ic = alloca i64")
+        self.line("%ic = alloca i64" + (f" {HAS_VARIABLES}" if self._graph.places else ""))
         for number in range(len(self._graph.places)):
             self.line(f"{self._variable(number)} = alloca {self._type(number)}")
         for page in pages:
@@ -415,3 +418,14 @@ def region_text(
     """
     emitter = RegionEmitter(entry, blocks, contents, chaining=chaining, keep_dead=keep_dead)
     return emitter.emit_all()
+
+
+def compile_region_text(text: str, level: int) -> bytes:
+    """A region's module to an object.
+
+    At level 0 no pass runs; at level 1 those that pay (none where no register became a variable);
+    above, LLVM's own pipeline.
+    """
+    if level > 1:
+        return compile_text(text, level)
+    return compile_function(text, level, SHORT_LIST if level and HAS_VARIABLES in text else ())

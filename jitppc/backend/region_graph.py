@@ -1,8 +1,9 @@
 """The control-flow graph of a region, and which guest registers live in host registers across it.
 
-A *place* (see ir/passes/places.py) that no other accessed register overlaps becomes a variable of
-the function. A block may keep a variable *lazily*: its writes go to the variable alone, and
-whatever leaves stores it. Elsewhere each write goes to the state too.
+A *place* (see ir/passes/places.py) that is accessed in a cycle, and that no other accessed register
+overlaps, becomes a variable of the function. Blocks of cycles keep variables *lazily*: writes go to
+the variable alone, and whatever leaves stores it. Elsewhere each write goes to the state too. So a
+region without cycles has no variables, and costs least to compile.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class RegionBlock:
     successors: tuple[int, ...] = ()
     writes: int = 0
     needs: int = 0
+    is_cyclic: bool = False
     lazy: int = 0
     dirty_in: int = 0
     dirty_out: int = 0
@@ -76,6 +78,7 @@ class Graph:
         graph = cls({b.index: b for b in blocks})
         for block in blocks:
             block.successors = tuple(graph._successors(block))
+        graph._find_cycles()
         graph._choose_places()
         graph._find_accesses()
         if lazy:
@@ -96,8 +99,29 @@ class Graph:
             found += block.returns if target is None else (target,)
         return [index for index in found if index in self.blocks]
 
+    @property
+    def is_cyclic(self) -> bool:
+        """Some block may run twice in a stay."""
+        return any(block.is_cyclic for block in self.blocks.values())
+
+    def _find_cycles(self) -> None:
+        bits = {index: 1 << n for n, index in enumerate(self.blocks)}
+        reach = {i: sum(bits[s] for s in b.successors) for i, b in self.blocks.items()}
+        changed = True
+        while changed:
+            changed = False
+            for index, block in self.blocks.items():
+                wider = reach[index]
+                for after in block.successors:
+                    wider |= reach[after]
+                if wider != reach[index]:
+                    reach[index], changed = wider, True
+        for index, block in self.blocks.items():
+            block.is_cyclic = bool(reach[index] & bits[index])
+
     def _choose_places(self) -> None:
         accessed: dict[Place, None] = {}
+        wanted: set[Place] = set()
         barred = set(reservation())
         for block in self.blocks.values():
             for value in block.block.values:
@@ -107,9 +131,11 @@ class Graph:
                         barred |= file_places(value.attr)
                     else:
                         accessed[here] = None
+                        if block.is_cyclic:
+                            wanted.add(here)
+        taken = barred.union(accessed)
         self.places = [
-            p for p in accessed
-            if p not in barred and not any(o in accessed or o in barred for o in overlapping(p))
+            p for p in accessed if p in wanted - barred and taken.isdisjoint(overlapping(p))
         ]
         self.number = {p: n for n, p in enumerate(self.places)}
 
@@ -132,7 +158,8 @@ class Graph:
 
     def _choose_lazy(self) -> None:
         for block in self.blocks.values():
-            block.lazy = (1 << len(self.places)) - 1
+            if block.is_cyclic:
+                block.lazy = (1 << len(self.places)) - 1
 
     def _find_dirty(self) -> None:
         work = list(self.blocks.values())
@@ -155,7 +182,7 @@ class Graph:
                 before[index].append(block)
             stored = block.dirty_in if block.may_leave else 0
             block.live_in = block.needs | stored
-            block.live_out = self.flushed(block)
+            block.live_out = block.dirty_out
         work = list(self.blocks.values())
         for block in work:
             block.live_in |= block.live_out & ~block.writes
@@ -166,14 +193,3 @@ class Graph:
                     earlier.live_out |= block.live_in
                     earlier.live_in |= earlier.live_out & ~earlier.writes
                     work.append(earlier)
-
-    def flushed(self, block: RegionBlock) -> int:
-        """Variables that are stored, or may be, somewhere behind the end of the block."""
-        leaves = block.dirty_out if self._may_end(block) else 0
-        for index in block.successors:
-            leaves |= block.dirty_out & ~self.blocks[index].lazy
-        return leaves
-
-    def _may_end(self, block: RegionBlock) -> bool:
-        """Some way on from the block's end is out of the region (or may be: a used-up slice)."""
-        return True

@@ -11,6 +11,7 @@ word -1 the last of the page before. docs/regions.md tells the whole story.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -79,8 +80,9 @@ class Region:
         return tuple(sorted({b.index // WORDS for b in self.blocks} - {0}))
 
 
-def _piece(word: int, index: int, mode: Mode) -> Piece | None:
-    """The instruction, or None when a region cannot hold it."""
+@functools.lru_cache(1 << 15)
+def _template(word: int, mode: Mode) -> Piece | None:
+    """The instruction as if at word 0, or None when a region cannot hold it."""
     block = translate_word(word, mode)
     values = block.values
     for value in values:
@@ -94,11 +96,30 @@ def _piece(word: int, index: int, mode: Mode) -> Piece | None:
     if last.op.name.startswith("jump_rel"):
         displacement = last.args[-1].constant
         assert displacement is not None
-        piece.taken = index + signed(displacement, 64) // 4
+        piece.taken = signed(displacement, 64) // 4
     else:
         piece.is_return = _reads_link(last.args[-1])
     piece.is_call = any(v.op.name == "set" and v.attr == "lr" for v in values)
     return piece
+
+
+def _piece(word: int, index: int, mode: Mode) -> Piece | None:
+    """The instruction at a word, with values of its own; None when a region cannot hold it."""
+    found = _template(word, mode)
+    if found is None:
+        return None
+    taken = None if found.taken is None else index + found.taken
+    block = Block(copied(found.block.values))
+    return Piece(block, taken, found.falls, found.is_call, found.is_return)
+
+
+def copied(values: list[Value]) -> list[Value]:
+    """The same ops as new values; constants, which are in no list, are shared."""
+    new: dict[Value, Value] = {}
+    for value in values:
+        args = tuple([new.get(arg, arg) for arg in value.args]) if value.args else ()
+        new[value] = Value(value.op, value.type, args, value.attr, value.is_static)
+    return list(new.values())
 
 
 def _reads_link(target: Value) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Type:
-    """An integer type; `bits` is its width in bits."""
+    """An integer type; `bits` is its width in bits. There is one object for each width."""
 
     bits: int
 

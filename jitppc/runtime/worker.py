@@ -54,8 +54,7 @@ def compile_region(
     image depends on the arguments and on nothing else.
     """
     from jitppc.backend.image import image_of
-    from jitppc.backend.objects import compile_text
-    from jitppc.backend.region import region_text
+    from jitppc.backend.region import compile_region_text, region_text
     from jitppc.backend.region_graph import RegionBlock
     from jitppc.frontend.regions import Page, form_region
     from jitppc.ir.passes import run_passes
@@ -71,7 +70,7 @@ def compile_region(
     ]
     contents = {n: page_contents(page_hash(pages[n][0])) for n in region.pages}
     text = region_text(entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead)
-    image = image_of(compile_text(text, options.level))
+    image = image_of(compile_region_text(text, options.level))
     return image.to_bytes(), region.instructions
 
 
