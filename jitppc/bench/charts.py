@@ -89,25 +89,36 @@ def _ratio_chart(rows: list[Row], summary: Summary, colour: Any) -> Any:
     x = alt.X(
         "speed:Q", scale=alt.Scale(type="log"), title=f"times as fast as {summary.reference}"
     )
-    one = alt.Chart().mark_rule(color="#888", strokeDash=[4, 3]).encode(x=alt.datum(1))
-    marks = alt.Chart().encode(
-        x=x,
-        y=alt.Y("workload:N", sort=list(summary.workloads), title=None),
-        color=colour,
-        tooltip=["workload:N", "engine:N", "run:N", "speed:Q", "seconds:Q"],
-    )
-    first = marks.mark_point(size=55, strokeWidth=1.4).transform_filter("datum.run == 'first'")
-    later = marks.mark_circle(size=85, opacity=0.9).transform_filter("datum.run == 'later'")
-    return (
-        alt.layer(one, first, later)
-        .properties(width=WIDTH, height=alt.Step(22))
-        .facet(
-            data=alt.Data(values=rows),
-            row=alt.Row("group:N", sort=summary.groups, title=None, header=_HEADER),
-            spacing=8,
+    one = alt.Chart(alt.Data(values=[{}])).mark_rule(color="#888", strokeDash=[4, 3])
+    groups = []
+    for group in summary.groups:
+        names = [name for name, of in summary.workloads.items() if of == group]
+        mine = alt.Data(values=[row for row in rows if row["group"] == group])
+        marks = alt.Chart(mine).encode(
+            x=x,
+            y=alt.Y("workload:N", sort=names, title=None),
+            color=colour,
+            tooltip=["workload:N", "engine:N", "run:N", "speed:Q", "seconds:Q"],
         )
-        .resolve_scale(y="independent")
-    )
+        first = marks.mark_point(size=55, strokeWidth=1.4).transform_filter("datum.run == 'first'")
+        later = marks.mark_circle(size=85, opacity=0.9).transform_filter("datum.run == 'later'")
+        layers = alt.layer(one.encode(x=alt.datum(1)), first, later)
+        groups.append(
+            layers.properties(width=WIDTH, height=22 * len(names), title=_title(group))
+        )
+    return alt.vconcat(*groups, spacing=8).resolve_scale(x="shared")
+
+
+def _title(text: str) -> Any:
+    return alt.Title(text, anchor="start", fontSize=12)
+
+
+def _by(rows: list[Row], key: str) -> dict[str, list[Row]]:
+    """The rows of each value of a key, in the order of their first."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[key], []).append(row)
+    return found
 
 
 def _tiers(summary: Summary) -> Iterator[Row]:
@@ -131,8 +142,8 @@ def _tiers(summary: Summary) -> Iterator[Row]:
 
 
 def _tier_chart(rows: list[Row], colour: Any) -> Any:
-    return (
-        alt.Chart(alt.Data(values=rows))
+    parts = [
+        alt.Chart(alt.Data(values=mine))
         .mark_line(interpolate="monotone", strokeWidth=1.5)
         .encode(
             x=alt.X("seconds:Q", title="seconds since the guest was started"),
@@ -140,13 +151,10 @@ def _tier_chart(rows: list[Row], colour: Any) -> Any:
             color=colour,
             tooltip=["engine:N", "seconds:Q", "share:Q", "regions:Q"],
         )
-        .properties(width=WIDTH, height=130)
-        .facet(row=alt.Row("part:N", title=None, sort=None, header=_HEADER))
-        .resolve_scale(x="independent")
-    )
-
-
-_HEADER = alt.Header(labelOrient="top", labelAnchor="start", labelFontWeight="bold")
+        .properties(width=WIDTH, height=130, title=_title(part))
+        for part, mine in _by(rows, "part").items()
+    ]
+    return alt.vconcat(*parts)
 
 
 def _costs(summary: Summary) -> Iterator[Row]:
@@ -205,25 +213,23 @@ def _profile(summary: Summary) -> Iterator[Row]:
 def _profile_chart(rows: list[Row], engines: list[str]) -> Any:
     present = [kind for kind in CATEGORIES if any(row["kind"] == kind for row in rows)]
     colours = [_KIND_COLOURS[CATEGORIES.index(kind) % len(_KIND_COLOURS)] for kind in present]
-    return (
-        alt.Chart(alt.Data(values=rows))
+    kind = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=present, range=colours),
+        title=None,
+        legend=alt.Legend(orient="top", columns=3, labelLimit=260),
+    )
+    bars = [
+        alt.Chart(alt.Data(values=mine))
         .mark_bar()
         .encode(
             x=alt.X("seconds:Q", title="CPU seconds"),
             y=alt.Y("engine:N", title=None, sort=engines),
-            color=alt.Color(
-                "kind:N",
-                scale=alt.Scale(domain=present, range=colours),
-                title=None,
-                legend=alt.Legend(orient="top", columns=3, labelLimit=260),
-            ),
+            color=kind,
             order=alt.Order("place:Q"),
             tooltip=["workload:N", "engine:N", "kind:N", "seconds:Q"],
         )
-        .properties(width=WIDTH // 2 - 70, height=alt.Step(15))
-        .facet(
-            facet=alt.Facet("workload:N", title=None, sort=None, header=_HEADER),
-            columns=2,
-        )
-        .resolve_scale(x="independent")
-    )
+        .properties(width=WIDTH // 2 - 70, height=alt.Step(15), title=_title(name))
+        for name, mine in _by(rows, "workload").items()
+    ]
+    return alt.concat(*bars, columns=2)

@@ -16,7 +16,7 @@ from jitppc.bench.measure import FILLING, Record, Tell, host_record, measure_par
 from jitppc.bench.plan import Plan
 from jitppc.errors import OptionError, UserError
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 5
 
 
 def measure_on(address: str, plan: Plan, tell: Tell) -> Iterator[Record]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ class Native:
                         yield event
             finally:
                 status = child.close()
-            yield End(name, status)
+            yield End(name, -signal.SIGALRM if child.timed_out else status)
         yield All()
         yield Facts()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -165,7 +166,7 @@ def _of(engine: Engine, repeat: int) -> Record:
 
 
 def _ending(status: int, limit_seconds: int) -> str:
-    if status == -14:
+    if status == -signal.SIGALRM:
         return f"not done after {limit_seconds} s (-limit)"
     if status < 0:
         return f"ended by signal {-status}"

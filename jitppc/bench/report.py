@@ -19,11 +19,11 @@ h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin: 2.2
 p { margin: .3rem 0 .8rem; color: #444; max-width: 46rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 table { font-size: .88rem; }
-th, td { padding: .12rem .5rem; text-align: right; white-space: nowrap; }
+th, td { padding: .12rem .35rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #1a1a1a; } tr.gap td { border-top: 1px solid #bbb; }
 tr.mean { font-weight: 600; }
-td span { display: inline-block; min-width: 4.1em; margin-left: .25em; }
+td span { display: inline-block; min-width: 3.7em; margin-left: .2em; }
 .green { color: #00734f; } .red { color: #b3261e; } .dim { color: #999; }
 .wide { overflow-x: auto; } ul.problems { color: #b3261e; } details { margin: .4rem 0; }
 code { font-size: .92em; }

@@ -104,7 +104,8 @@ class Sampler:
         """No more samples are taken."""
         if self._timer is not None:
             _libc.timer_delete(self._timer)
-            signal.signal(signal.SIGPROF, signal.SIG_IGN)
+            ignore = _Sigaction(int(signal.SIG_IGN))
+            _must(_libc.sigaction(int(signal.SIGPROF), ctypes.byref(ignore), None))
             self._timer = None
 
 

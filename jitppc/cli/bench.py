@@ -22,8 +22,8 @@ def bench_command(settings: dict[str, Any], arguments: list[str]) -> int:
         _list(known)
         return 0
     if "reread" in settings:
-        _show(_reread(settings["reread"]), settings, settings["reread"][0].with_suffix(""))
-        return 0
+        out = settings.get("out") or settings["reread"][0].with_suffix("")
+        return _status(_show(_reread(settings["reread"]), settings, out))
     names = [name for word in arguments or [DEFAULT_SUITE] for name in word.split(",") if name]
     parts = plan.make_parts(
         plan.choose_workloads(names, known), settings.get("runs", 4), settings.get("limit", 60)
@@ -71,6 +71,10 @@ def _measure(made: Any, settings: dict[str, Any], out: Path) -> int:
                 Path(file.name).unlink()
             else:
                 summary = _show(records, settings, out)
+    return _status(summary)
+
+
+def _status(summary: Any) -> int:
     return 1 if summary.problems else 0
 
 
