@@ -7,6 +7,7 @@ statistics, tier shares over time, and where the time went, for each workload.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -52,7 +53,9 @@ class Guest:
             memory=order["memory"],
             strategy=strategy_of(order["strategy"]),
             no_reboot=True,
+            progress=_note,
         )
+        signal.signal(signal.SIGTERM, lambda *_: self._machine.quit())
         self._machine.on_console = self._on_console
         self._ready = time.monotonic()
         self._sampler = Sampler()
@@ -122,6 +125,11 @@ class Guest:
             samples = self._sampler.addresses[from_sample:to_sample]
             found[name] = cost | {"profile": places.profile(samples)}
         return found
+
+
+def _note(what: str, done: int, total: int) -> None:
+    """Tell how far the interpreter is compiled, when it is not kept from an earlier run."""
+    print(f"@note {what}, {100 * done // total if total else 0} %", flush=True)
 
 
 def children_cpu_seconds() -> float:

@@ -16,6 +16,7 @@ _RUN = re.compile(rb"@run (\S+) (\d+) (\d+) ([0-9a-f]{16})")
 _BEGIN = re.compile(rb"@begin (\S+)")
 _END = re.compile(rb"@end (\S+) (-?\d+)")
 _ALL = re.compile(rb"@all")
+_NOTE = re.compile(rb"^@note (.*)")
 _KEPT = 2000
 
 
@@ -55,7 +56,14 @@ class All:
     """The guest has done everything."""
 
 
-Event = Run | Begin | End | All
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is being done before the guest starts."""
+
+    text: str
+
+
+Event = Run | Begin | End | All | Note
 
 
 def read_line(line: bytes) -> Event | None:
@@ -67,6 +75,8 @@ def read_line(line: bytes) -> Event | None:
         return Begin(found[1].decode())
     if found := _END.search(line):
         return End(found[1].decode(), int(found[2]))
+    if found := _NOTE.search(line):
+        return Note(found[1].decode("utf-8", "replace").strip())
     return All() if _ALL.search(line) else None
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from jitppc import __version__
 from jitppc.bench.engines import Engine, Facts, Job
-from jitppc.bench.lines import Begin, End, Run
+from jitppc.bench.lines import Begin, End, Note, Run
 from jitppc.bench.plan import Plan
 from jitppc.bench.workloads import Workload
 from jitppc.errors import UserError
@@ -128,6 +128,8 @@ class _Attempt:
         say(f"{self._engine.name}: starting")
         for event in self._engine.run(job):
             match event:
+                case Note(text):
+                    say(f"{self._engine.name}: {text}")
                 case Begin(name):
                     self.begun += 1
                     self.current = name

@@ -39,10 +39,13 @@ def _mean(summary: Summary, engine: str, group: str) -> tuple[str, str]:
 
 
 def _time(seconds: float) -> str:
-    """Seconds in six columns: three digits that count."""
-    if seconds >= 1:
-        return f"{seconds:6.2f}"
-    return f"{seconds * 1000:5.3g}m"
+    """Seconds in six columns: three digits that count, with the unit's letter below a second."""
+    for unit, letter in ((1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")):
+        if seconds >= 0.9995 * unit:
+            value = seconds / unit
+            digits = 2 - (value >= 9.995) - (value >= 99.95)
+            return f"{value:{6 - len(letter)}.{digits}f}{letter}"
+    return f"{0:6.2f}"
 
 
 def _times(ratio: float | None) -> str:

@@ -89,18 +89,25 @@ def _read_until_last(
 
 
 def _end(process: subprocess.Popen[bytes], master: int, patience: float) -> None:
-    """Ctrl-A X is the way out of both programs; what does not go is killed."""
+    """Ctrl-A X is the way out of QEMU and `jitppc run`; what stays is asked to go, and killed."""
     with contextlib.suppress(OSError):
         os.write(master, b"\x01x")
-    deadline = time.monotonic() + patience
+    _drain(process, master, patience)
+    if process.poll() is None:
+        process.terminate()
+        _drain(process, master, patience)
+        process.kill()
+    process.wait()
+    os.close(master)
+
+
+def _drain(process: subprocess.Popen[bytes], master: int, seconds: float) -> None:
+    """Read on until the process is gone, or for so long."""
+    deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             if select.select([master], [], [], 0.1)[0]:
                 os.read(master, 1 << 16)
-    if process.poll() is None:
-        process.kill()
-    process.wait()
-    os.close(master)
 
 
 def tree_bytes(pid: int) -> int:

@@ -7,6 +7,7 @@ from jitppc.bench.engines import Job
 from jitppc.bench.measure import FILLING, measure, order
 from jitppc.bench.plan import PART, Plan, choose_workloads, find_workloads, make_parts
 from jitppc.bench.summary import summarise
+from jitppc.bench.table import _time
 
 
 def records_of(engines, *names, repeats=1):
@@ -109,6 +110,18 @@ def test_cpu_time_is_another_view_of_the_same_records():
     records = [run_record("a", "x", 0, 4.0, cpu_seconds=1.0), run_record("b", "x", 0, 2.0)]
     assert 2.0 == summarise(records).speed("x", "b")
     assert 0.5 == summarise(records, "cpu").speed("x", "b")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (123.4, "   123"), (12.34, "  12.3"), (1.0, "  1.00"), (0.9999, "  1.00"), (0.5, "  500m"),
+        (0.0999, " 99.9m"), (0.00123, " 1.23m"), (4.5e-5, " 45.0µ"), (1e-7, "  100n"),
+        (0, "  0.00"),
+    ],
+)  # fmt: skip
+def test_times_have_three_digits_that_count(seconds, text):
+    assert text == _time(seconds)
 
 
 def test_parts_hold_whole_groups_and_boots_are_alone():
