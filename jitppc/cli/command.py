@@ -18,6 +18,10 @@ GROUPS = {
     "console": "Console and devices",
     "running": "Running",
     "translation": "Translation",
+    "cases": "Cases",
+    "sides": "Sides",
+    "length": "Length",
+    "results": "Results",
     "general": "General",
 }
 

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from jitppc.cli.command import Command
+from jitppc.cli.fuzz_options import FUZZ_NOTES, FUZZ_OPTIONS
 from jitppc.config import BENCH_OPTIONS, DIS_OPTIONS, RUN_OPTIONS, Option
 
 RUN_NOTES = """\
@@ -89,6 +90,14 @@ COMMANDS = (
         BENCH_OPTIONS,
         "[SUITE|WORKLOAD...]",
         BENCH_NOTES,
+    ),
+    Command(
+        "fuzz",
+        "Run random instructions on jitppc and on a reference, and find what differs.",
+        _lazily("fuzz", "fuzz_command"),
+        FUZZ_OPTIONS,
+        "[replay FILE|export|record|recorder]",
+        FUZZ_NOTES,
     ),
     Command(
         "doctor",

@@ -62,7 +62,8 @@ def test_every_option_says_what_it_does_and_has_names_of_its_own():
     for command in COMMANDS:
         names = [name for option in command.all_options for name in option.names]
         assert len(names) == len(set(names))
-        assert not NOT_YET & set(names)
+        if command.name in {"run", "boot"}:  # those that read QEMU's lines
+            assert not NOT_YET & set(names)
         for option in command.all_options:
             assert option.says
             assert option.names[0] in command.help() or not option.shown

@@ -246,8 +246,19 @@ def _is_deadly(cases: np.ndarray, little: np.ndarray) -> np.ndarray:
 def _run_part(harness: Harness, cases: np.ndarray) -> np.ndarray:
     """Up to SLOTS cases of one byte order."""
     slots = harness.slots[: len(cases)]
+    fill_slots(slots, cases, harness.order)
+    lost = harness.run(len(cases))
+    outcomes = outcomes_of(slots, cases, harness.order)
+    for number, kind in lost:
+        outcomes[number] = unanswered(cases[number : number + 1])[0]
+        outcomes["kind"][number] = kind
+    return outcomes
+
+
+def fill_slots(slots: np.ndarray, cases: np.ndarray, order: str) -> None:
+    """Put cases into slots."""
     high_first, states = slots["state"], cases["state"]
-    word = 0 if harness.order == "little" else 1
+    word = 0 if order == "little" else 1
     for name in ("gpr", "cr", "xer", "lr", "ctr", "fpscr", "tar", "vrsave"):
         high_first[name] = states[name]
     high_first["vsr"] = states["vsr"][:, :, ::-1]
@@ -256,7 +267,12 @@ def _run_part(harness: Harness, cases: np.ndarray) -> np.ndarray:
     slots["nia"] = states["nia"]
     for name in ("words", "count", "flags", "memory"):
         slots[name] = cases[name]
-    lost = harness.run(len(cases))
+
+
+def outcomes_of(slots: np.ndarray, cases: np.ndarray, order: str) -> np.ndarray:
+    """What the harness has left in the slots of these cases."""
+    high_first, states = slots["state"], cases["state"]
+    word = 0 if order == "little" else 1
     outcomes = np.zeros(len(cases), OUTCOME)
     outcomes["state"], found = states, outcomes["state"]
     for name in ("gpr", "cr", "xer", "lr", "ctr", "fpscr", "vrsave"):
@@ -266,9 +282,6 @@ def _run_part(harness: Harness, cases: np.ndarray) -> np.ndarray:
     found["nia"] = slots["nia"]
     outcomes["memory"] = slots["memory"]
     outcomes["kind"] = _kinds(slots, outcomes)
-    for number, kind in lost:
-        outcomes[number] = unanswered(cases[number : number + 1])[0]
-        outcomes["kind"][number] = kind
     return outcomes
 
 

@@ -85,8 +85,12 @@ static void place(const struct slot *slot)
     uint32_t *words = (uint32_t *)slot->nia;
     memcpy(words, slot->words, 4 * slot->count);
     words[slot->count] = 0x48000000 | ((LEAVE - (slot->nia + 4 * slot->count)) & 0x3fffffc);
-    if (placed_at != slot->nia)
+    /* emulators need no flush; processors do, when this is a recorder (jitppc/fuzz/recorder.py) */
+    __builtin___clear_cache((char *)words, (char *)(words + slot->count + 1));
+    if (placed_at != slot->nia) {
         *(uint32_t *)JUMP = 0x48000000 | ((slot->nia - JUMP) & 0x3fffffc);
+        __builtin___clear_cache((char *)JUMP, (char *)JUMP + 4);
+    }
     memcpy(placed, slot->words, 4 * slot->count);
     placed_count = slot->count;
     placed_at = slot->nia;
