@@ -212,6 +212,27 @@ DIS_OPTIONS = (
     ),
 )
 
+ISA_OPTIONS = (
+    Option(("level",), "LEVEL", "only what this level brought, as 2.07 or 3.1", "level"),
+    Option(
+        ("state",),
+        "implemented|refused|missing",
+        "only what is in this state",
+        "state",
+        values.one_of("implemented", "refused", "missing"),
+    ),
+    Option(("unjudged",), "", "only what has a row that nobody has judged", "unjudged"),
+    Option(("json",), "", "as JSON", "json"),
+    Option(
+        ("judge",),
+        "N",
+        "judge every row by N cases of each reference that is installed, and write the ledger",
+        "judge",
+        values.count,
+    ),
+    Option(("ledger",), "FILE", "another ledger than the package's own", "ledger"),
+)
+
 BENCH_OPTIONS = (
     Option(
         ("strategies",),

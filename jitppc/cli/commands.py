@@ -7,7 +7,7 @@ from typing import Any
 
 from jitppc.cli.command import Command
 from jitppc.cli.fuzz_options import FUZZ_NOTES, FUZZ_OPTIONS
-from jitppc.config import BENCH_OPTIONS, DIS_OPTIONS, RUN_OPTIONS, Option
+from jitppc.config import BENCH_OPTIONS, DIS_OPTIONS, ISA_OPTIONS, RUN_OPTIONS, Option
 
 RUN_NOTES = """\
 Exit status: 0 the guest powered off, --until matched, or Ctrl-A X; 1 the guest panicked;
@@ -98,6 +98,13 @@ COMMANDS = (
         FUZZ_OPTIONS,
         "[replay FILE|export|record|recorder]",
         FUZZ_NOTES,
+    ),
+    Command(
+        "isa",
+        "List the instructions of the book: what jitppc has, and who has judged it.",
+        _lazily("isa", "isa_command"),
+        ISA_OPTIONS,
+        "[MNEMONIC...]",
     ),
     Command(
         "doctor",

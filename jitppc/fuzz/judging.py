@@ -1,0 +1,91 @@
+"""Judging every row by every independent reference: the counts behind `jitppc isa`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from jitppc.frontend.decode import rows
+from jitppc.frontend.rows import Row
+from jitppc.ir.layout import MSR
+
+from . import differences
+from .cases import USER_LE64, Batch, Kind
+from .generate import ROWS_PER_BATCH, Generator
+from .reference import Recording, Reference
+from .references import open_reference
+from .references.ieee754 import Ieee754Recording
+from .references.power9 import FixedRecording
+
+#: how a case may end without saying anything about the instruction's meaning
+SILENT = (*differences.UNJUDGED, Kind.ILLEGAL, Kind.PRIVILEGED)
+SEED = 20_261_121
+STEP = 8192
+Judged = dict[str, Counter[str]]
+Say = Callable[[str], None]
+
+
+def agreed(
+    batch: Batch, ours: np.ndarray, theirs: np.ndarray, undefined: np.ndarray | None,
+    side: Reference | Recording,
+) -> np.ndarray:
+    """The cases that the reference has judged, and in our favour."""
+    differs = differences.differing(batch, ours, theirs, undefined, side)
+    speaks = ~(np.isin(ours["kind"], SILENT) | np.isin(theirs["kind"], SILENT))
+    same_end = (ours["kind"] == theirs["kind"]) & (ours["state"]["nia"] == theirs["state"]["nia"])
+    return ~differs & speaks & same_end
+
+
+def by_recording(
+    side: Recording, tier: Reference, judged: Judged, limit: int | None = None
+) -> None:
+    """All cases of a recording, or so many of each step."""
+    for start in range(0, len(side), STEP):
+        stop = min(start + STEP, len(side)) if limit is None else min(start + limit, len(side))
+        batch, theirs, undefined = side.part(start, stop)
+        good = agreed(batch, tier.run(batch), theirs, undefined, side)
+        for place in np.flatnonzero(good):
+            row = differences.row_of(batch.cases[place], batch.model)
+            if row is not None:
+                judged.setdefault(row.key, Counter())[side.name] += 1
+
+
+def by_reference(
+    side: Reference, model: str, tier: Reference, judged: Judged, *, cases: int,
+    msr: int = USER_LE64, only: Iterable[Row] | None = None,
+) -> None:
+    """About `cases` cases of each row that both sides can judge on this model."""
+    chosen = [
+        row for row in (rows().values() if only is None else only)
+        if side.can_judge(row, model) and tier.can_judge(row, model)
+    ]  # fmt: skip
+    label = f"{side.name}/{model}"
+    for first in range(0, len(chosen), ROWS_PER_BATCH):
+        some = chosen[first : first + ROWS_PER_BATCH]
+        made = Generator(some, model, (msr,)).batch("single", cases * len(some), SEED, 0)
+        theirs = side.run(made.batch)
+        ours = tier.run(made.batch)
+        undefined = side.undefined(made.batch, theirs)
+        good = agreed(made.batch, ours, theirs, undefined, side)
+        for number, count in Counter(made.numbers[good, 0].tolist()).items():
+            judged.setdefault(some[number].key, Counter())[label] += count
+
+
+def judge_all(cases: int, say: Say) -> Judged:
+    """The judgements of every row by everything independent that is installed."""
+    judged: Judged = {}
+    tier = open_reference("interp", "power9")
+    for recording in (FixedRecording("power9"), Ieee754Recording("power9")):
+        say(f"{recording.name}: {len(recording)} cases")
+        by_recording(recording, tier, judged)
+    side = open_reference("qemu-user", "power9")
+    for model in side.models:
+        if model in tier.models:
+            say(f"{side.name} {model}: {cases} cases of each row in each byte order")
+            for msr in (USER_LE64, USER_LE64 & ~MSR.LE):
+                by_reference(side, model, tier, judged, cases=cases, msr=msr)
+    side.close()
+    tier.close()
+    return judged
