@@ -68,7 +68,7 @@ class GuestMemory:
         self._check(gra, n)
         return self._bytes[gra:gra + n].tobytes()
 
-    def write(self, gra: int, data: bytes) -> None:
+    def write(self, gra: int, data: bytes | memoryview) -> None:
         """RAM holds data at gra, and nothing decoded from that range is left.
 
         IndexError when a byte is outside RAM.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import importlib.util
 from pathlib import Path
 
@@ -19,18 +18,18 @@ _CPU_LINES = ("vendor_id", "cpu family", "model", "model name", "stepping", "fla
 @functools.cache
 def tools() -> str:
     """What compiles, and for what."""
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("llvmlite", "numba")]
-    return " ".join([*versions, _llvm(), _cpu()])
+    return " ".join([_package("numba"), _package("llvmlite"), _cpu()])
 
 
-def _llvm() -> str:
-    """Identity of the LLVM library: a distribution may link llvmlite to another one."""
-    spec = importlib.util.find_spec("llvmlite")
+def _package(name: str) -> str:
+    """Its version, and the identity of its libraries: a distribution may link another LLVM."""
+    spec, found = importlib.util.find_spec(name), [name]
     for place in (spec.submodule_search_locations if spec is not None else None) or ():
-        for path in sorted(Path(place, "binding").glob("libllvmlite*")):
+        found.append(Path(place, "_version.py").read_text(encoding="utf-8"))
+        for path in sorted(Path(place, "binding").glob("*.so")):
             status = path.stat()
-            return f"{path.name} {status.st_size} {status.st_mtime_ns}"
-    return ""
+            found.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
+    return " ".join(found)
 
 
 def _cpu() -> str:

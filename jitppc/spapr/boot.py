@@ -4,15 +4,11 @@ Ref: 64-bit ELF V2 ABI; Linux booting-without-of (r3, r4, r5 at entry); referenc
 """
 
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-
-from elftools.common.exceptions import ELFError
-from elftools.construct import ConstructError
-from elftools.elf.elffile import ELFFile
 
 from jitppc.errors import KernelError
 from jitppc.ir.layout import MSR
+from jitppc.spapr.elf_header import DamagedElfError, ElfHeader
 from jitppc.spapr.memory_map import (
     FIRMWARE_END,
     KERNEL_GRA,
@@ -30,21 +26,13 @@ from jitppc.spapr.ports import GuestMemory, Vcpu
 VADDR_MASK = 0x0FFF_FFFF
 STACK_FRAME = 0x70
 INITRD_ALIGN = 0x10000
-BOOTABLE_TYPES = ("ET_EXEC", "ET_DYN")
+BOOTABLE_TYPES = (2, 3)
+"""ET_EXEC, ET_DYN."""
 PSERIES_MARK = b"ibm,client-architecture-support"
-ZIMAGE_SECTION = ".kernel:vmlinux.strip"
-ARCHITECTURES = {
-    "EM_X86_64": "x86-64",
-    "EM_386": "x86",
-    "EM_AARCH64": "64-bit ARM",
-    "EM_PPC": "32-bit PowerPC",
-}
-
-DAMAGE = (
-    *(ELFError, ConstructError, LookupError, ValueError, TypeError, AttributeError),
-    *(ArithmeticError, MemoryError, AssertionError),
-)
-"""What the ELF library raises on headers that make no sense."""
+ZIMAGE_SECTION = b".kernel:vmlinux.strip"
+PPC64 = 21
+ARCHITECTURES = {62: "x86-64", 3: "x86", 183: "64-bit ARM", 20: "32-bit PowerPC"}
+"""By e_machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +40,7 @@ class Segment:
     """`data`, then zeroes up to `size` bytes, at guest real address `gra`."""
 
     gra: int
-    data: bytes
+    data: memoryview
     size: int
 
 
@@ -108,27 +96,24 @@ def _refuse_non_elf(path: Path, data: bytes) -> None:
         raise KernelError(f"kernel {path} is not an ELF file; pass the ppc64el vmlinux")
 
 
-def _refuse_other_machines(path: Path, elf: ELFFile) -> None:
-    machine = elf["e_machine"]
-    if machine != "EM_PPC64" or elf.elfclass != 64:
-        name = ARCHITECTURES.get(machine, str(machine))
+def _refuse_other_machines(path: Path, elf: ElfHeader) -> None:
+    if elf.machine != PPC64 or elf.elf_class != 2:
+        name = ARCHITECTURES.get(elf.machine, f"machine {elf.machine}")
         raise KernelError(f"kernel {path} is for {name}, not for 64-bit PowerPC")
     # The only place that knows of byte order: drop it when big-endian kernels are supported.
-    if not elf.little_endian:
+    if not elf.is_little_endian:
         raise KernelError(f"kernel {path} is big endian; this release boots ppc64le kernels only")
-    if elf["e_type"] not in BOOTABLE_TYPES:
-        raise KernelError(f"kernel {path} is no executable image (ELF type {elf['e_type']})")
+    if elf.type not in BOOTABLE_TYPES:
+        raise KernelError(f"kernel {path} is no executable image (ELF type {elf.type})")
 
 
-def _segments(path: Path, elf: ELFFile, data: bytes) -> tuple[Segment, ...]:
-    found = []
-    for header in elf.iter_segments():
-        if header["p_type"] != "PT_LOAD" or header["p_memsz"] == 0:
-            continue
-        start, n = header["p_offset"], header["p_filesz"]
-        if start + n > len(data) or n > header["p_memsz"]:
+def _segments(path: Path, elf: ElfHeader, data: bytes) -> tuple[Segment, ...]:
+    found, whole = [], memoryview(data)
+    for header in elf.loaded():
+        end = header.offset + header.filesz
+        if end > len(data) or header.filesz > header.memsz:
             raise KernelError(f"kernel {path} is truncated: it ends inside a segment")
-        found.append(Segment(to_gra(header["p_vaddr"]), data[start : start + n], header["p_memsz"]))
+        found.append(Segment(to_gra(header.vaddr), whole[header.offset : end], header.memsz))
     if not found:
         raise KernelError(f"kernel {path} has nothing to load")
     return tuple(found)
@@ -139,17 +124,17 @@ def read_kernel(path: Path) -> KernelImage:
     data = read_file(path, "kernel")
     _refuse_non_elf(path, data)
     try:
-        elf = ELFFile(BytesIO(data))
+        elf = ElfHeader(data)
         _refuse_other_machines(path, elf)
-        if elf["e_shoff"] + elf["e_shnum"] * elf["e_shentsize"] > len(data):
+        if elf.end_of_sections > len(data):
             raise KernelError(f"kernel {path} is truncated: its section table is missing")
         segments = _segments(path, elf, data)
-        is_wrapped = elf.get_section_by_name(ZIMAGE_SECTION) is not None
-    except DAMAGE as error:
+        is_wrapped = elf.has_section(ZIMAGE_SECTION)
+    except DamagedElfError as error:
         raise KernelError(f"kernel {path} is a truncated or damaged ELF file") from error
-    if not is_wrapped and not any(PSERIES_MARK in segment.data for segment in segments):
+    if not is_wrapped and PSERIES_MARK not in data:
         raise KernelError(f"kernel {path} is not built for pseries machines")
-    return KernelImage(path, to_gra(elf["e_entry"]), segments)
+    return KernelImage(path, to_gra(elf.entry), segments)
 
 
 def place(kernel: KernelImage, initrd_path: Path | None, ram_size: int) -> BootImages:

@@ -75,7 +75,7 @@ class GuestMemory(Protocol):
     def read(self, gra: int, n: int) -> bytes:
         """The n bytes at gra; IndexError when one of them is outside RAM."""
 
-    def write(self, gra: int, data: bytes) -> None:
+    def write(self, gra: int, data: bytes | memoryview) -> None:
         """RAM holds data at gra and translations of that range are gone; IndexError outside RAM."""
 
     def contains(self, gra: int, n: int) -> bool: ...
