@@ -278,6 +278,7 @@ BENCH_OPTIONS = (
     ),
     Option(("out",), "NAME", "write NAME.jsonl and NAME.html", "out", Path),
     Option(("no-report",), "", "no HTML report", "no_report"),
+    Option(("profile",), "", "say also where the time went, by workload", "profile"),
     Option(
         ("reread",),
         "FILE,...",

@@ -6,11 +6,13 @@ statistics, tier shares over time, and where the time went, for each workload.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from jitppc.errors import UserError
 from jitppc.strategies import RegionOptions, Strategy
 
 SAMPLE_SECONDS = 0.05
+BEAT_SECONDS, PREPARING_SECONDS = 10, 900
 TICKS_PER_SECOND = 100
 
 
@@ -46,15 +49,16 @@ class Guest:
         from jitppc.spapr.machine import Machine
 
         self._started = time.monotonic()
-        self._machine = Machine(
-            kernel=order["kernel"],
-            initrd=order["initrd"],
-            append=order["append"],
-            memory=order["memory"],
-            strategy=strategy_of(order["strategy"]),
-            no_reboot=True,
-            progress=_note,
-        )
+        with _heartbeat():
+            self._machine = Machine(
+                kernel=order["kernel"],
+                initrd=order["initrd"],
+                append=order["append"],
+                memory=order["memory"],
+                strategy=strategy_of(order["strategy"]),
+                no_reboot=True,
+                progress=_note,
+            )
         signal.signal(signal.SIGTERM, lambda *_: self._machine.quit())
         self._machine.on_console = self._on_console
         self._ready = time.monotonic()
@@ -130,6 +134,24 @@ class Guest:
 def _note(what: str, done: int, total: int) -> None:
     """Tell how far the interpreter is compiled, when it is not kept from an earlier run."""
     print(f"@note {what}, {100 * done // total if total else 0} %", flush=True)
+
+
+@contextlib.contextmanager
+def _heartbeat() -> Iterator[None]:
+    """Whoever watches us for silence knows that we are still preparing."""
+    is_over = threading.Event()
+
+    def beat() -> None:
+        for _ in range(PREPARING_SECONDS // BEAT_SECONDS):
+            if is_over.wait(BEAT_SECONDS):
+                return
+            print("@note preparing", flush=True)
+
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 def children_cpu_seconds() -> float:

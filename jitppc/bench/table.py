@@ -99,3 +99,21 @@ def _show_plain(summary: Summary, what: str) -> None:
     print(what)
     for problem in summary.problems:
         print(problem)
+
+
+def show_profile(summary: Summary) -> None:
+    """Of each workload on each strategy: CPU seconds by kind, and the hottest names."""
+    for guest in summary.guests:
+        for name, cost in guest.get("workload_costs", {}).items():
+            kinds, names = cost["profile"]["kinds"], cost["profile"]["names"]
+            total = sum(kinds.values()) or 1.0
+            share = cost["in_regions"] / max(1, cost["instructions"])
+            print(
+                f"\n{guest['engine']}, {name}: {total:.2f} s, {cost['regions']} regions made in "
+                f"{cost['compile_seconds']:.2f} s, {share:.0%} of {cost['instructions']:.3g} "
+                "instructions in regions"
+            )
+            for kind, seconds in sorted(kinds.items(), key=lambda item: -item[1]):
+                print(f"  {seconds / total:6.1%}  {kind}")
+            hottest = [f"{n} {s / total:.0%}" for n, s in list(names.items())[:6]]
+            print(f"          {', '.join(hottest)}")

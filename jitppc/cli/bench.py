@@ -95,10 +95,12 @@ def _reread(files: Iterable[Path]) -> list[dict[str, Any]]:
 def _show(records: list[dict[str, Any]], settings: dict[str, Any], out: Path) -> Any:
     """The table, and the report beside the records."""
     from jitppc.bench.summary import summarise
-    from jitppc.bench.table import show
+    from jitppc.bench.table import show, show_profile
 
     summary = summarise(records, settings.get("time", "wall"))
     show(summary)
+    if settings.get("profile"):
+        show_profile(summary)
     if settings.get("no_report"):
         return summary
     try:

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from fake_engines import run_record
+from fake_engines import guest_record, run_record
 
 DOCS = Path(__file__).parents[2] / "docs/bench.md"
 
@@ -175,3 +177,35 @@ def test_a_cluster_of_two_processes_measures_the_same(bench, tmp_path, require_t
     runs = sorted((r["workload"], r["repeat"]) for r in records if r["what"] == "run")
     assert [(name, n) for name in ("fib", "matmul") for n in range(3)] == runs
     assert all(r["where"] for r in records if r["what"] == "run")
+
+
+def test_ctrl_c_keeps_what_there_is_and_leaves_no_process(tmp_path, require_tool):
+    require_tool("gcc")
+    text = '#include "workload.h"\nWORKLOAD(zz_hangs, "integer", "never ends")\n{ for (;;) ; }\n'
+    (tmp_path / "hangs.c").write_text(text)
+    command = [sys.executable, "-m", "jitppc", "bench", "fib,zz_hangs", "-strategies", ""]
+    command += ["-peers", "native", "-runs", "1", "-workload-file", "hangs.c", "-out", "x"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stderr:
+        if "native: zz_hangs" in line:
+            break
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not (child := children.read_text().strip()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (130, "jitppc: interrupted\n") == (process.returncode, errors)
+    assert re.search(r"fib .*\d", output)
+    assert ["host", "run"] == [json.loads(line)["what"] for line in (tmp_path / "x.jsonl").open()]
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_where_the_time_went_can_be_said_in_words(bench, tmp_path):
+    records = [run_record("cold", "fib", 0, 1.0), guest_record("cold", ["fib"])]
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (tmp_path / "x.jsonl").write_text(text)
+    _, output, _ = bench("-reread", "x.jsonl", "-no-report", "-profile")
+    assert "cold, fib: 0.82 s, 59 regions made in 0.40 s, 58% of 5.9e+07 instructions" in output
+    assert "   61.0%  regions\n   36.6%  interpreter\n    2.4%  decoding\n" in output
