@@ -321,11 +321,11 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         if index is not None:
             self._go(index, left)
             return
-        self._return(self.of(target), left)
+        self._jump(self.of(target), left)
 
-    def _return(self, target: str, left: str) -> None:
-        """Go on at an address: where the region's calls come back to, or out."""
-        known = [index for index in self._block.returns if index in self._graph.blocks]
+    def _jump(self, target: str, left: str) -> None:
+        """Go on at an address: one of the words it is known to go to, or out."""
+        known = [index for index in self._block.ways if index in self._graph.blocks]
         if known:
             out = self.fresh("out")
             distance = self.tmp(f"sub i64 {target}, %head")

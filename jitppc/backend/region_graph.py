@@ -25,15 +25,15 @@ _MAY_LEAVE = frozenset(n for n, row in OPS.items() if row.effects & Effect.MAY_I
 class RegionBlock:
     """A basic block: `count` instructions from word `index` on.
 
-    `returns` are the words a return at its end may go to. The rest is what `Graph` finds: which
-    variables it writes and keeps lazily, and which are lazily written on arrival; bits are numbers
+    `ways` are the words a return or indirect jump at its end may go to. The rest is
+    what `Graph` finds: variables it writes, keeps lazily, finds lazily written; bits are numbers
     of variables.
     """
 
     index: int
     count: int
     block: Block
-    returns: tuple[int, ...] = ()
+    ways: tuple[int, ...] = ()
     successors: tuple[int, ...] = ()
     writes: int = 0
     needs: int = 0
@@ -96,7 +96,7 @@ class Graph:
             if terminator.op.name.endswith("_if"):
                 found.append(block.last + 1)
             target = branch_target(terminator, block.last)
-            found += block.returns if target is None else (target,)
+            found += block.ways if target is None else (target,)
         return [index for index in found if index in self.blocks]
 
     @property

@@ -1,9 +1,10 @@
 """Which instructions belong together: from a hot entry, the control flow through code that has run.
 
 A region follows direct branches both ways, and direct calls: what a call reaches belongs to the
-region like anything else, and the return goes back to the calls that it is known to answer. It
-stops at indirect jumps, at instructions that need a native routine, at instructions that have never
-run, and at pages it was not given.
+region like anything else, and the return goes back to the calls that it is known to answer. An
+indirect jump goes on to words near it that are often jumped to, though nothing in sight leads
+there; such are the cases of a switch. A region stops at instructions that need a native routine, at
+instructions that have never run, at branches that were rarely taken, and at pages it was not given.
 
 Words are numbered from the first word of the entry's page: word 1024 is the first of the next page,
 word -1 the last of the page before. docs/regions.md tells the whole story.
@@ -26,13 +27,21 @@ from .translate import translate_word
 WORDS = 1024
 #: instructions of a region at most, unless the caller says otherwise
 LIMIT = 240
-#: calls that one return may answer
-RETURNS = 16
+#: words that one return or indirect jump may be known to go to
+WAYS = 16
+#: how far from an indirect jump its targets are looked for, in words
+NEAR = 400
+#: what is known of a word
+RUN, OFTEN, RARELY = 1, 2, 4
 _LEAVING = ("helper", "timebase", "random")     # ops that only tier 0 has
 
 
 class Page(NamedTuple):
-    """A page of code: its 4096 bytes, and one byte for each word, nonzero if it has run."""
+    """A page of code: its 4096 bytes, and one byte for each word.
+
+    The byte has RUN if the word was executed. With OFTEN, many jumps have arrived there; with
+    RARELY, next to none have.
+    """
 
     code: bytes
     has_run: bytes
@@ -47,19 +56,20 @@ class Piece:
     falls: bool = True        # control may reach the next instruction
     is_call: bool = False
     is_return: bool = False
+    is_indirect: bool = False
 
 
 @dataclass(slots=True)
 class GuestBlock:
     """A basic block: instructions from `index` on, as one IR block.
 
-    `returns` are the words that a return at its end is known to go to.
+    `ways` are the words that a return or indirect jump at its end is known to go to.
     """
 
     index: int
     count: int = 0
     block: Block = field(default_factory=Block)
-    returns: tuple[int, ...] = ()
+    ways: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -99,6 +109,7 @@ def _template(word: int, mode: Mode) -> Piece | None:
         piece.taken = signed(displacement, 64) // 4
     else:
         piece.is_return = _reads_link(last.args[-1])
+        piece.is_indirect = not piece.is_return and last.args[-1].constant is None
     piece.is_call = any(v.op.name == "set" and v.attr == "lr" for v in values)
     return piece
 
@@ -110,7 +121,8 @@ def _piece(word: int, index: int, mode: Mode) -> Piece | None:
         return None
     taken = None if found.taken is None else index + found.taken
     block = Block(copied(found.block.values))
-    return Piece(block, taken, found.falls, found.is_call, found.is_return)
+    return Piece(
+        block, taken, found.falls, found.is_call, found.is_return, found.is_indirect)
 
 
 def copied(values: list[Value]) -> list[Value]:
@@ -136,42 +148,74 @@ class _Former:
         self._order: Literal["little", "big"] = "little" if mode.little else "big"
         self.pieces: dict[int, Piece] = {}
         self.calls: dict[int, set[int]] = {}     # called word -> words behind its calls
+        self.ways: dict[int, set[int]] = {}      # return or indirect jump -> where it may go
+        self._flows: deque[int] = deque()
+        self._calls: deque[tuple[int, int]] = deque()
+        self._indirect: deque[int] = deque()
 
     def follow(self, entry: int) -> None:
         """Take in what can be reached; calls last, so that a loop is whole before its callees."""
-        flows: deque[int] = deque([entry])
-        calls: deque[tuple[int, int]] = deque()
+        self._flows.append(entry)
         while len(self.pieces) < self._limit:
-            if flows:
-                self._run_from(flows.popleft(), flows, calls)
-            elif calls:
-                callee, behind = calls.popleft()
-                self._run_from(callee, flows, calls)
-                if callee in self.pieces:
-                    self.calls.setdefault(callee, set()).add(behind)
-                    flows.append(behind)
+            if self._flows:
+                self._run_from(self._flows.popleft())
+            elif self._calls:
+                self._call(*self._calls.popleft())
+            elif self._indirect:
+                self._look_around(self._indirect.popleft())
             else:
                 return
 
-    def _run_from(self, index: int, flows: deque[int], calls: deque[tuple[int, int]]) -> None:
+    def _known(self, index: int) -> int:
+        page = self._pages.get(index // WORDS)
+        return 0 if page is None else page.has_run[index % WORDS]
+
+    def _word(self, index: int) -> int:
+        at = 4 * (index % WORDS)
+        return int.from_bytes(self._pages[index // WORDS].code[at:at + 4], self._order)
+
+    def _call(self, callee: int, behind: int) -> None:
+        self._run_from(callee)
+        if callee in self.pieces:
+            self.calls.setdefault(callee, set()).add(behind)
+            self._flows.append(behind)
+
+    def _run_from(self, index: int) -> None:
         while index not in self.pieces and len(self.pieces) < self._limit:
-            page = self._pages.get(index // WORDS)
-            at = index % WORDS
-            if page is None or not page.has_run[at]:
+            if not self._known(index):
                 return
-            word = int.from_bytes(page.code[4 * at:4 * at + 4], self._order)
-            piece = _piece(word, index, self._mode)
+            piece = _piece(self._word(index), index, self._mode)
             if piece is None:
                 return
             self.pieces[index] = piece
-            if piece.taken is not None:
+            if piece.is_indirect:
+                self._indirect.append(index)
+            elif piece.taken is not None and not self._known(piece.taken) & RARELY:
                 if piece.is_call:
-                    calls.append((piece.taken, index + 1))
+                    self._calls.append((piece.taken, index + 1))
                 else:
-                    flows.append(piece.taken)
+                    self._flows.append(piece.taken)
             if not piece.falls:
                 return
             index += 1
+
+    def _look_around(self, index: int) -> None:
+        """Guess where an indirect jump or call goes: to what is often reached, nobody knows how."""
+        around = sorted(range(index - NEAR, index + NEAR), key=lambda i: abs(i - index))
+        ways = [i for i in around if self._known(i) & OFTEN and self._is_reached_by_jumps(i)]
+        for target in ways[:WAYS]:
+            if self.pieces[index].is_call:
+                self._calls.append((target, index + 1))
+            else:
+                self._flows.append(target)
+            self.ways.setdefault(index, set()).add(target)
+
+    def _is_reached_by_jumps(self, index: int) -> bool:
+        """Control does not fall into the word, nor return to it."""
+        if not self._known(index - 1):
+            return True
+        before = _template(self._word(index - 1), self._mode)
+        return before is not None and not before.falls and not before.is_call
 
     def successors(self, index: int) -> Iterator[int]:
         """Where control goes within a function: over a call, not into it."""
@@ -181,20 +225,18 @@ class _Former:
         if piece.taken is not None and not piece.is_call:
             yield piece.taken
 
-    def returns(self) -> dict[int, set[int]]:
-        """For each return, the words behind the calls that it may answer."""
-        found: dict[int, set[int]] = {}
+    def find_returns(self) -> None:
+        """To the ways belong, for each return, the words behind the calls that it may answer."""
         for callee, behind in self.calls.items():
             seen, work = {callee}, [callee]
             while work:
                 index = work.pop()
                 if self.pieces[index].is_return:
-                    found.setdefault(index, set()).update(b for b in behind if b in self.pieces)
+                    self.ways.setdefault(index, set()).update(behind)
                 for after in self.successors(index):
                     if after in self.pieces and after not in seen:
                         seen.add(after)
                         work.append(after)
-        return found
 
 
 def form_region(
@@ -215,6 +257,7 @@ def form_region(
     """
     former = _Former(pages, limit, mode)
     former.follow(entry)
+    former.find_returns()
     if entry not in former.pieces:
         return None
     blocks = _basic_blocks(former, entry)
@@ -222,8 +265,8 @@ def form_region(
 
 
 def _basic_blocks(former: _Former, entry: int) -> list[GuestBlock]:
-    pieces, returns = former.pieces, former.returns()
-    leaders = {entry}.union(*former.calls.values())
+    pieces, ways = former.pieces, former.ways
+    leaders = {entry}.union(*former.calls.values(), *ways.values())
     leaders.update(p.taken for p in pieces.values() if p.taken is not None)
     blocks: list[GuestBlock] = []
     for index in sorted(pieces):
@@ -235,6 +278,6 @@ def _basic_blocks(former: _Former, entry: int) -> list[GuestBlock]:
         merged.starts.append((len(merged.values), 4 * current.count))
         merged.values += pieces[index].block.values
         current.count += 1
-        current.returns = tuple(sorted(returns.get(index, ()))[:RETURNS])
+        current.ways = tuple(sorted(ways.get(index, set()) & pieces.keys())[:WAYS])
     blocks.sort(key=lambda b: b.index != entry)
     return blocks

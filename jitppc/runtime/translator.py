@@ -25,12 +25,14 @@ import numpy as np
 from jitppc.backend.arena import ArenaFullError
 from jitppc.backend.image import Image, LoadError
 from jitppc.backend.segments import Segments
+from jitppc.frontend.regions import OFTEN, RARELY, RUN
 from jitppc.ir.layout import (
     CELL,
     CELL_BYTES,
     CELLS_PER_PAGE,
     HOT,
     HOT_RING,
+    HOT_THRESHOLD,
     PAGE_INFO,
     PAGE_INFO_OFFSET,
     SEEN,
@@ -54,6 +56,8 @@ SAVE_SECONDS = 30.0
 REACH = 8
 #: what addresses of the linear map begin with
 LINEAR_MAP = 0xC000
+#: jumps to a word from which on it counts as often jumped to, and below which as rarely
+OFTEN_TIMES, RARE_TIMES = 400, 12
 PACE = 40
 #: regions that wait for room in the arena; more are forgotten
 WAITING = 1000
@@ -307,9 +311,13 @@ class Translator:
 
     @staticmethod
     def _has_run(page: int) -> np.ndarray:
-        """One byte for each word: 1 when it was decoded, and so executed."""
-        cells = _at(page - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES)
-        return (np.frombuffer(cells, CELL)["handler"] != 0).astype(np.uint8)
+        """One byte for each word, as of frontend.regions.Page."""
+        cells = np.frombuffer(_at(page - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES), CELL)
+        heat = cells["heat"]                         # what is left of HOT_THRESHOLD or HOT_AGAIN
+        often = (heat < HOT_THRESHOLD - OFTEN_TIMES) | (heat > HOT_THRESHOLD)
+        rarely = ~often & (heat > HOT_THRESHOLD - RARE_TIMES)
+        flags = RUN | OFTEN * often.astype(np.uint8) | RARELY * rarely.astype(np.uint8)
+        return np.where(cells["handler"] != 0, flags, 0).astype(np.uint8)
 
     def _finished(self, place: Place, done: Future[Any]) -> None:
         self._under_way.discard(place.key)

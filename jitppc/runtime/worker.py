@@ -65,7 +65,7 @@ def compile_region(
         return None
     keep_dead = not options.flag_elimination
     blocks = [
-        RegionBlock(b.index, b.count, run_passes(b.block, keep_dead=keep_dead), b.returns)
+        RegionBlock(b.index, b.count, run_passes(b.block, keep_dead=keep_dead), b.ways)
         for b in region.blocks
     ]
     contents = {n: page_contents(page_hash(pages[n][0])) for n in region.pages}

@@ -10,6 +10,7 @@ from bench import CODE, WINDOW, Judge, bench, differences, program_state
 from hypothesis import given, settings
 from strategies import U32
 
+from jitppc.frontend.regions import OFTEN
 from jitppc.ir.layout import CODE_MASK, CODE_SHIFT
 from jitppc.runtime.region_file import page_contents, page_hash
 from jitppc.runtime.worker import compile_region
@@ -42,6 +43,8 @@ def ld(rt: int, distance: int, ra: int) -> int:
     return 58 << 26 | rt << 21 | ra << 16 | distance & 0xFFFC
 
 
+NOP, BCTR, MTCTR_8, ANDI_8_3_3, SLDI_8_4, ADDIC_4 = (
+    0x60000000, 0x4E800420, 0x7D0903A6, 0x70680003, 0x790826E4, 0x3484FFFF)  # fmt: skip
 MFLR_0, MTLR_0, MTCTR_4 = 0x7C0802A6, 0x7C0803A6, 0x7C8903A6
 BDNZ = 0x42000000
 #: fields of r1's frame
@@ -103,7 +106,9 @@ def state_of(seed: int) -> np.ndarray:
     return state
 
 
-def install(native, entry: int, pages: tuple[int, ...] = (0, 1)) -> None:
+def install(
+    native, entry: int, pages: tuple[int, ...] = (0, 1), often: tuple[int, ...] = ()
+) -> None:
     """A region of an entry and of the pages beside it, as the translator makes and places it.
 
     Nothing happens when the entry has not run.
@@ -117,7 +122,11 @@ def install(native, entry: int, pages: tuple[int, ...] = (0, 1)) -> None:
         symbols = native.engine.arena.symbols
         undecoded = [symbols["decode_me_le64"], symbols["decode_me_any"]]
         has_run = ~np.isin(cells["entry"], np.array(undecoded, np.uint64))
-        found[page] = native.memory.read(gra, PAGE), has_run.astype(np.uint8).tobytes()
+        flags = has_run.astype(np.uint8)
+        for address in often:
+            if address & -PAGE == gra:
+                flags[address % PAGE // 4] |= OFTEN
+        found[page] = native.memory.read(gra, PAGE), flags.tobytes()
         native.page_info(gra)["contents"] = page_contents(page_hash(found[page][0]))
     answer = compile_region(found, (entry & 4095) >> 2, RegionOptions())
     if answer is None:
@@ -153,6 +162,32 @@ def test_calls_and_returns_in_regions_agree_with_the_evaluator(seed):
             install(native, entry)
     assert agrees(native, seed + 1) > 0
     agrees(native, seed + 2, limit=random.Random(seed).randrange(1, 60))
+
+
+@settings(max_examples=20)
+@given(U32)
+def test_switches_in_regions_agree_with_the_evaluator(seed):
+    """A loop jumps to one of four cases by what r3 holds; the region knows some of them."""
+    source, native = random.Random(seed), bench("interp")
+    native.place_vectors(little=True)
+    native.memory.write(CODE, bytes(3 * PAGE))
+    table, loop = CODE + 0x100, CODE + 16
+    # r7 <- the table, r4 counts; the loop goes to r7 + 16 * (r3 & 3)
+    native.place(CODE, [15 << 26 | 7 << 21 | table >> 16, 0x60E70000 | table & 0xFFFF,
+                        addi(4, 0, source.randrange(5, 60)), NOP])  # fmt: skip
+    native.place(loop, [ANDI_8_3_3, SLDI_8_4, add(8, 8, 7), MTCTR_8, BCTR])
+    behind = CODE + 0x200
+    for number in range(4):
+        case = table + 16 * number
+        work = source.choice((addi(3, 3, source.randrange(1, 99)), add(3, 3, 4), 0x7C6300D0))
+        native.place(case, [work, addi(5, 5, number), 0x48000000 | behind - case - 8])
+    back = loop - behind - 8
+    native.place(behind, [ADDIC_4, 0x41820008, 0x48000000 | back & 0x03FFFFFC, STAY])
+    agrees(native, seed)
+    cases = tuple(table + 16 * n for n in range(4) if source.randrange(4))
+    install(native, loop, (0,), cases)
+    assert agrees(native, seed + 1) > 0
+    agrees(native, seed + 2, limit=source.randrange(1, 90))
 
 
 #: instructions of the loop with its calls, and of what stands before it
