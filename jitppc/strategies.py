@@ -43,6 +43,7 @@ class Strategy:
     Fields:
         says: one sentence for the table.
         regions: how hot code is compiled; None leaves all to the interpreter.
+        units: the interpreter runs warm code as stencils copied one behind the other.
         keeps_regions: regions come from earlier runs, and are kept for later ones.
         exact: the interpreter counts and stops at exact instructions, as -lockstep needs it.
     """
@@ -50,6 +51,7 @@ class Strategy:
     name: str
     says: str
     regions: RegionOptions | None = RegionOptions()
+    units: bool = True
     exact: bool = False
     keeps_regions: bool = True
 
@@ -58,15 +60,25 @@ class Strategy:
             raise ValueError(f"{self.name!r} is not a name: letters, digits and dashes")
         if self.exact and self.regions is not None:
             raise ValueError("an exact strategy has no regions")
+        if self.exact and self.units:
+            raise ValueError("an exact strategy has no units")
 
 
 _ALL = {
     row.name: row
     for row in (
-        Strategy("interp", "the threaded interpreter alone", None),
-        Strategy("regions", "the interpreter, and LLVM regions for hot code"),
+        Strategy("interp", "the threaded interpreter alone", None, units=False),
+        Strategy("units", "the interpreter, and copied stencils for warm code", None),
+        Strategy("regions", "the interpreter, stencils, and LLVM regions for hot code"),
+        Strategy("no-units", "regions without stencils", units=False),
         Strategy("cold", "regions, none of them from earlier runs", keeps_regions=False),
-        Strategy("exact", "an interpreter that can stop anywhere, for -lockstep", None, exact=True),
+        Strategy(
+            "exact",
+            "an interpreter that can stop anywhere, for -lockstep",
+            None,
+            units=False,
+            exact=True,
+        ),
         Strategy("blocks", "regions of one basic block", RegionOptions(single_blocks=True)),
         Strategy("regions-o0", "regions at LLVM level 0", RegionOptions(level=0)),
         Strategy("regions-o2", "regions at LLVM level 2", RegionOptions(level=2)),

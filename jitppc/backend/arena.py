@@ -81,6 +81,11 @@ class Arena:
             self.end = min(self.end, (self.next + kept + 4095) & -4096)
             return self.end
 
+    def room(self, size: int) -> int:
+        """The address of `size` bytes that somebody else writes code to."""
+        with self.lock:
+            return self._take(size, 64)
+
     def load(self, objects: Sequence[bytes | Image], export: bool = False) -> list[Placed]:
         """Place objects for good.
 

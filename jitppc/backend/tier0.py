@@ -39,15 +39,10 @@ class HandlerEmitter(EffectEmitter):
         if not self.slots.has_room(value, None, upper_bound(value) < 1 << 16):
             result = self._from_word(value)
         elif upper_bound(value) < 1 << 16:
-            raw = self._load_slot(self.slots.small_slot(value, None))
-            bits = value.type.bits
-            resize = "trunc" if bits < 16 else "zext"
-            result = raw if bits == 16 else self.tmp(f"{resize} i16 {raw} to i{bits}")
+            result = self.slot_value(self.slots.small_slot(value, None), value.type.bits)
         else:
             self.slots.wide_slot(value)
-            raw = self.tmp(f"load i64, ptr {self._cell_pointer(IMM_AT)}")
-            bits = value.type.bits
-            result = raw if bits == 64 else self.tmp(f"trunc i64 {raw} to i{bits}")
+            result = self.wide_value(value.type.bits)
         self._slot_values[value] = result
         return result
 
@@ -67,6 +62,22 @@ class HandlerEmitter(EffectEmitter):
         assert result is not None
         return result
 
+    def slot_value(self, number: int, bits: int) -> str:
+        """A small static value, as an integer of so many bits."""
+        raw = self._load_slot(number)
+        resize = "trunc" if bits < 16 else "zext"
+        return raw if bits == 16 else self.tmp(f"{resize} i16 {raw} to i{bits}")
+
+    def slot_pointer(self, number: int) -> str:
+        """The register that a slot names."""
+        at = self.tmp(f"zext i16 {self._load_slot(number)} to i64")
+        return self.tmp(f"getelementptr i8, ptr %cpu, i64 {at}")
+
+    def wide_value(self, bits: int) -> str:
+        """The wide static value, as an integer of so many bits."""
+        raw = self.tmp(f"load i64, ptr {self._cell_pointer(IMM_AT)}")
+        return raw if bits == 64 else self.tmp(f"trunc i64 {raw} to i{bits}")
+
     def _cell_pointer(self, at: int) -> str:
         return self.tmp(f"getelementptr i8, ptr %cell, i64 {at}")
 
@@ -83,9 +94,7 @@ class HandlerEmitter(EffectEmitter):
             return self.tmp(f"getelementptr i8, ptr {base}, i64 {scaled}")
         key = (index, register)
         if key not in self._slot_values:
-            raw = self._load_slot(self.slots.small_slot(index, register))
-            at = self.tmp(f"zext i16 {raw} to i64")
-            self._slot_values[key] = self.tmp(f"getelementptr i8, ptr %cpu, i64 {at}")
+            self._slot_values[key] = self.slot_pointer(self.slots.small_slot(index, register))
         return self._slot_values[key]
 
     def cia(self) -> str:
@@ -267,19 +276,19 @@ class Handler:
     text: str
     needs: dict[str, str]
     numbers: int  # handler numbers taken: 2 when it has a far form
+    slots: Slots  # where its cells keep the static values
 
 
-def _relative(block: Block) -> Value | None:
+def relative_jump(block: Block) -> Value | None:
+    """The jump to a displacement that the word holds, if the block ends in one."""
     last = block.values[-1] if block.values else None
     if last is None or last.op.name not in ("jump_rel", "jump_rel_if"):
         return None
     return last if last.args[-1].constant is None else None
 
 
-def _function(
-    name: str, block: Block, slots: Slots, cold: str | None, exact: bool, near: bool
-) -> HandlerEmitter:
-    e = HandlerEmitter(slots, cold, exact)
+def emit_body(e: HandlerEmitter, block: Block, near: bool) -> None:
+    """The work of a handler, and its ways out."""
     live = _live(block)
     for value in block.values:
         if value.is_static or (value.op.evaluate is not None and value not in live):
@@ -290,7 +299,6 @@ def _function(
             e.lower(value)
     if not block.ends:
         e.next()
-    return e
 
 
 def _live(block: Block) -> set[Value]:
@@ -333,15 +341,17 @@ def make_handler(
     Raises DoesNotFit when a cell cannot hold its static values.
     """
     slots = Slots()
-    relative = _relative(block)
+    relative = relative_jump(block)
     texts, needs = [], {}
     forms = [(name, True)] + ([(f"{name}_far", False)] if relative is not None else [])
     for form, near in forms:
-        fast = _function(form, block, slots, f"{name}_cold", exact, near)
+        fast = HandlerEmitter(slots, f"{name}_cold", exact)
+        emit_body(fast, block, near)
         texts.append(fast.definition(f"preserve_nonecc void @{form}({ARGS}) nounwind"))
         needs.update(fast.declarations)
         if fast.leaves and near:
-            cold = _function(f"{name}_cold", block, slots, None, exact, near)
+            cold = HandlerEmitter(slots, None, exact)
+            emit_body(cold, block, near)
             head = f"internal preserve_nonecc void @{name}_cold({ARGS}) cold nounwind"
             texts.append(cold.definition(head))
             needs.update(cold.declarations)
@@ -349,4 +359,4 @@ def make_handler(
     needs.update(decoding.declarations)
     head = f"void @p_{name}(ptr %cell, i32 %word, i64 %index, i16 %number) nounwind"
     texts.append(decoding.definition(head))
-    return Handler(name, mask, value, "".join(texts), needs, len(forms))
+    return Handler(name, mask, value, "".join(texts), needs, len(forms), slots)

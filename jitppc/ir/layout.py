@@ -84,7 +84,8 @@ CPU_STATE = np.dtype([
 ], align=True)
 
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
-            "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns")
+            "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
+            "units", "unit_insns", "unit_flushes")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -189,6 +190,8 @@ MACHINE_STATE = np.dtype([
     ("write_slots", U64),       # host address of u64[ram_size >> 16][2]: TLB entries that may write the granule
     ("pool", U64), ("pool_next", U64), ("pool_end", U64),   # where cells of new pages come from
     ("install_head", U64), ("install_tail", U64), ("install_ring", U64),  # finished regions, see INSTALL
+    ("stencils", U64), ("stencil_holes", U64), ("stencil_code", U64), ("stencil_targets", U64),  # tables, or 0
+    ("units", U64), ("units_next", U64), ("units_end", U64),  # where units of stencils are made
 ], align=True)
 
 #: Per-vCPU tables behind the TLBs: `*_keys` say which context owns which table.
@@ -228,7 +231,23 @@ PAGE_INFO = np.dtype([
 PAGE_INFO_OFFSET = (CELLS_PER_PAGE + 1) * CELL_BYTES
 CELL_PAGE_BYTES = PAGE_INFO_OFFSET + 64
 
-#: Jumps to a cell before it asks to be translated.
+#: A stencil of a handler: its code (offset into all stencils' code, bytes), its holes (number of the
+#: first; how many, and 1 << 16 if it goes on at the next stencil). Row 0 is the one between units,
+#: row n + 1 that of handler n.
+STENCIL = np.dtype([("code", U32), ("size", U32), ("first", U32), ("holes", U32)], align=True)
+#: A hole: byte offset in the stencil, kind, slot or number of the target, addend.
+HOLE = np.dtype([("at", U16), ("kind", U8), ("which", U8), ("addend", np.int32)], align=True)
+#: 32 bits from a slot; from the immediate (32 bits, 64 bits); instructions before this one in the
+#: unit; bytes of cells before this one; relative: the next stencil, a symbol.
+HOLE_KINDS = ("SLOT", "NARROW", "WIDE", "DONE", "AT", "NEXT", "TARGET")
+assert (STENCIL.itemsize, HOLE.itemsize) == (16, 8)
+UNIT_LIMIT = 200                # instructions of a unit at most
+UNIT_BUFFER = 16 << 20          # bytes for units; used up, all of them are forgotten
+UNIT_ROOM = 64 << 10            # more than one unit can need
+
+#: Jumps to a cell before it becomes the head of a unit of stencils,
+UNIT_THRESHOLD = 30
+#: and until it asks to be translated.
 HOT_THRESHOLD = 2000
 #: ... and until it asks again, which is how requests are ranked.
 HOT_AGAIN = 16_000

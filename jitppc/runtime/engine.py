@@ -6,7 +6,9 @@ import ctypes
 from collections.abc import Callable
 
 from jitppc.backend.arena import Arena
+from jitppc.ir.layout import UNIT_BUFFER
 
+from .memory import GuestMemory
 from .tier0_cache import Progress, tier0_objects
 
 
@@ -25,6 +27,15 @@ class Engine:
         word = ctypes.c_uint64
         self._one, self._two = (ctypes.CFUNCTYPE(word, *[word] * n) for n in (1, 2))
         self._functions: dict[str, Callable[..., int]] = {}
+
+    def give_units(self, memory: GuestMemory) -> None:
+        """Let the vCPUs of a machine copy stencils (runtime/native/stitch.py)."""
+        state, symbols = memory.state[0], self.arena.symbols
+        for field in ("stencil_holes", "stencil_code", "stencil_targets"):
+            state[field] = symbols[field]
+        state["units"] = state["units_next"] = self.arena.room(UNIT_BUFFER)
+        state["units_end"] = int(state["units"]) + UNIT_BUFFER
+        state["stencils"] = symbols["stencils"]
 
     def call(self, name: str, *arguments: int) -> int:
         """Call a native routine by name; the GIL is free while it runs."""

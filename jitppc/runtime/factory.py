@@ -55,6 +55,8 @@ def make_vcpu(
     vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
     if perf is not None:
         perf.tier0(engine.arena)
+    if strategy.units:
+        engine.give_units(memory)
     options = strategy.regions
     if options is not None:
         pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))

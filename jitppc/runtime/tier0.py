@@ -18,6 +18,8 @@ from jitppc.backend import glue
 from jitppc.backend.image import as_image
 from jitppc.backend.lower.effects import METADATA
 from jitppc.backend.lower.floating_slow import slow_module
+from jitppc.backend.stencil_tables import stencils_of, table_module
+from jitppc.backend.stencils import go_on_text, stencil_module, stencil_text
 from jitppc.backend.tier0 import Handler, make_handler
 from jitppc.frontend.decode import rows
 from jitppc.frontend.routines import ROUTINES
@@ -36,10 +38,15 @@ HANDLERS_PER_MODULE = 60
 
 @dataclass(frozen=True, slots=True)
 class Tier0Text:
-    """LLVM text of all handlers: modules to compile, and the glue."""
+    """LLVM text of all handlers: modules to compile, the glue, and modules of stencils.
+
+    `names` are those of the handlers in the order of their numbers.
+    """
 
     modules: list[str]
     glue: str
+    stencils: list[str]
+    names: list[str]
 
 
 class Parts(Protocol):
@@ -52,7 +59,7 @@ class Parts(Protocol):
         """Keep an object."""
 
 
-def _handlers(mode: Mode, exact: bool) -> list[tuple[str, Handler]]:
+def _handlers(mode: Mode, exact: bool) -> list[tuple[str, Handler, Block]]:
     """All handlers of a mode in order of precedence, each with the file of its row."""
     handlers = []
     ordered = sorted(rows().values(), key=lambda r: (-r.picture.mask.bit_count(), r.key))
@@ -65,9 +72,9 @@ def _handlers(mode: Mode, exact: bool) -> list[tuple[str, Handler]]:
                 value |= flag << shift
             symbol, block = _symbol(row, flags, mode), translate_row(row, flags, mode)
             handler = make_handler(symbol, block, mask, value, exact)
-            handlers.append((row.body.__module__, handler))
-    unknown = make_handler(f"unknown_{mode.name}", _unknown(mode), 0, 0, exact)
-    return [*handlers, (__name__, unknown)]
+            handlers.append((row.body.__module__, handler, block))
+    block = _unknown(mode)
+    return [*handlers, (__name__, make_handler(f"unknown_{mode.name}", block, 0, 0, exact), block)]
 
 
 def _unknown(mode: Mode) -> Block:
@@ -82,17 +89,20 @@ def _symbol(row: Row, flags: dict[str, int], mode: Mode) -> str:
 
 
 def generate(exact: bool = False) -> Tier0Text:
-    """Text of all handlers of all modes."""
+    """Text of all handlers of all modes, and of stencils of the ordinary mode."""
     files: dict[str, list[Handler]] = defaultdict(list)
+    copies: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
     matches: dict[str, Sequence[glue.Match]] = {}
     names = [glue.UNDECODED]
     for mode in MODES:
         chain = matches[mode.name] = list[glue.Match]()
-        for file, handler in _handlers(mode, exact):
+        for file, handler, block in _handlers(mode, exact):
             number = len(names)
             chain.append(glue.Match(handler.mask, handler.value, handler.name, number))
             names += [handler.name, f"{handler.name}_far"][:handler.numbers]
             files[file].append(handler)
+            if mode is LE64 and not exact:
+                copies[file].append(stencil_text(handler, block))
     everything = [handler for handlers in files.values() for handler in handlers]
     modules = [
         _module(handlers[start:start + HANDLERS_PER_MODULE])
@@ -100,7 +110,16 @@ def generate(exact: bool = False) -> Tier0Text:
         for start in range(0, len(handlers), HANDLERS_PER_MODULE)
     ]
     modules.append(slow_module(name for handler in everything for name in handler.needs))
-    return Tier0Text(modules, glue.glue_module(matches, ROUTINES, names))
+    if not exact:
+        copies[__name__].append((go_on_text(), {}))
+    stencils = [_stencils(texts) for texts in copies.values() if any(text for text, _ in texts)]
+    return Tier0Text(modules, glue.glue_module(matches, ROUTINES, names), stencils, names)
+
+
+def _stencils(texts: list[tuple[str, dict[str, str]]]) -> str:
+    needs = {name: text for _, declared in texts for name, text in declared.items()}
+    joined = "".join(text for text, _ in texts)
+    return stencil_module(joined, needs, glue.declarations(ROUTINES))
 
 
 def _module(handlers: list[Handler]) -> str:
@@ -119,19 +138,29 @@ def build(exact: bool, progress: Progress | None, parts: Parts) -> list[bytes]:
         native_key(): (native_object.__name__,),
         _key(text.glue): ("compile_module", text.glue, 2),
     }
-    for module in sorted(text.modules, key=len, reverse=True):
+    for module in sorted(text.modules + text.stencils, key=len, reverse=True):
         tasks[_key(module)] = ("compile_module", module, 1)
-    found = {key: parts.read(key) for key in tasks}
     with contextlib.closing(WorkerPool(2, niceness=0)) as pool:
-        futures = {
-            pool.submit(*task): key for key, task in tasks.items() if found[key] is None
-        }
-        for done, future in enumerate(concurrent.futures.as_completed(futures)):
-            if progress is not None:
-                progress("compiling the interpreter", done, len(futures))
-            content = found[futures[future]] = future.result()
-            parts.write(futures[future], content)
-    return [as_image(content).to_bytes() for content in found.values() if content is not None]
+        found = _compile(pool, tasks, progress, parts)
+        stencils = [found.pop(_key(module)) for module in text.stencils]
+        if stencils:
+            tables = table_module(text.names, stencils_of(stencils))
+            found |= _compile(pool, {_key(tables): ("compile_module", tables, 0)}, None, parts)
+    return [as_image(content).to_bytes() for content in found.values()]
+
+
+def _compile(
+    pool: WorkerPool, tasks: dict[str, tuple[Any, ...]], progress: Progress | None, parts: Parts
+) -> dict[str, bytes]:
+    """What the tasks make, by their keys; those that `parts` has are not run."""
+    found = {key: content for key in tasks if (content := parts.read(key)) is not None}
+    futures = {pool.submit(*task): key for key, task in tasks.items() if key not in found}
+    for done, future in enumerate(concurrent.futures.as_completed(futures)):
+        if progress is not None:
+            progress("compiling the interpreter", done, len(futures))
+        content = found[futures[future]] = future.result()
+        parts.write(futures[future], content)
+    return {key: found[key] for key in tasks}
 
 
 def _key(text: str) -> str:

@@ -22,6 +22,7 @@ from jitppc.ir.layout import (
     NO_TAG,
     PAGE_INFO_OFFSET,
     SEEN_RING,
+    UNIT_THRESHOLD,
 )
 
 from .contexts import DATA_CONTEXTS, log_code_fill, switch_context
@@ -41,6 +42,7 @@ from .host import (
 )
 from .interrupts import fetch_interrupt
 from .radix import FETCH, NOT_RAM, PR, REAL_MASK, walk
+from .stitch import is_unit, stitch
 
 NONE = U(NO_TAG)
 IR = U(MSR.IR)
@@ -107,7 +109,7 @@ def cells_of(cpu: Any, real: Any) -> Any:
         info.generation += U(1)
         info.contents = U(0)
         info.active = U(1)
-        _fill(cells, mode)
+        _fill(cpu, cells, mode)
         protect(cpu, real)
         _seen(cpu, cells + INFO, info.generation)
     return cells
@@ -145,14 +147,15 @@ def _allocate(cpu: Any) -> Any:
 
 
 @njit
-def _fill(cells: Any, mode: Any) -> None:
+def _fill(cpu: Any, cells: Any, mode: Any) -> None:
     """Every cell undecoded, the page-end cell behind them."""
+    heat = UNIT_THRESHOLD if machine_of(cpu).stencils != U(0) else HOT_THRESHOLD
     first = anchor(U(0) if mode == U(0) else U(1))
     for n in range(CELLS_PER_PAGE):
         cell = cell_at(cells + U(n * CELL_BYTES))
         cell.entry = first
         cell.handler = 0
-        cell.heat = HOT_THRESHOLD
+        cell.heat = heat
     end = cell_at(cells + U(CELLS_PER_PAGE * CELL_BYTES))
     end.entry = anchor(U(2))
     end.heat = 0
@@ -211,21 +214,28 @@ def note_store(cpu: Any, real: Any) -> None:
         info.active = U(0)
         info.generation += U(1)
         info.contents = U(0)
-        _fill(cells, info.mode)
+        _fill(cpu, cells, info.mode)
         cpu.counters[REVIVED] += U(1)
 
 
 @njit
 def hot(cpu: Any, address: Any) -> None:
-    """A cell was jumped to often: ask for its translation, if the ring has room."""
-    cpu.counters[HOT_COUNT] += U(1)
+    """A cell was jumped to often: make it a unit's head; later ask for its translation, if the ring
+    has room.
+    """
     cell = cell_at(address)
-    cell.heat = HOT_AGAIN
-    if cell.entry != load64(cpu.table + U(cell.handler) * U(8)):
+    index = (cpu.nia & U(4095)) >> U(2)
+    if cell.entry == load64(cpu.table + U(cell.handler) * U(8)):
+        if stitch(cpu, address, index):
+            cell.heat = HOT_THRESHOLD
+            return
+    elif not is_unit(cpu, cell.entry):
+        cell.heat = HOT_AGAIN
         return                                       # undecoded, or translated already
+    cell.heat = HOT_AGAIN
+    cpu.counters[HOT_COUNT] += U(1)
     if cpu.hot_ring == U(0) or cpu.hot_head - cpu.hot_tail >= U(HOT_RING):
         return
-    index = (cpu.nia & U(4095)) >> U(2)
     page = address - index * U(CELL_BYTES) + INFO
     info = page_info(page)
     if info.active == U(0):
