@@ -20,7 +20,9 @@ from jitppc.ir.builder import ANY, LE64, Mode
 from jitppc.ir.interp import Evaluator, Outcome, StorageInterrupt
 from jitppc.ir.layout import (
     CELL,
+    CELL_BYTES,
     CELLS_PER_PAGE,
+    COUNTER,
     INTERRUPTS,
     LPCR,
     MSR,
@@ -118,12 +120,14 @@ class Result:
 
 
 class Bench:
-    """A vCPU of one strategy ("interp" or "exact") over its own memory, in real mode."""
+    """A vCPU over its own memory, in real mode, of a strategy: "interp", "units" or "exact"."""
 
     def __init__(self, strategy: str, ram: int = RAM) -> None:
         self.engine = engine(exact=strategy == "exact")
         self.memory = GuestMemory(ram)
         self.vcpu = Vcpu(self.engine, self.memory, 0, PVR, clock="insns")
+        if strategy == "units":
+            self.engine.give_units(self.memory)
         self.regions = 0
 
     def load_state(self, state: np.ndarray) -> None:
@@ -157,6 +161,21 @@ class Bench:
         if self.memory.read(0, 4096) != page:
             self.memory.write(0, page)
             self.memory.write(0x17000, page)
+
+    # --- units
+    def make_unit(self, gra: int) -> int:
+        """Make the cell at an address that has run a unit's head; returns how long the unit is."""
+        address = int(self.memory.code_pages[gra >> 12])
+        if not address:
+            return 0
+        before = self.counter("unit_insns")
+        self.vcpu.nia = gra
+        self.engine.call("rt_hot", self.vcpu.address, address + ((gra & 4095) >> 2) * CELL_BYTES)
+        return self.counter("unit_insns") - before
+
+    def counter(self, name: str) -> int:
+        """A statistic of the vCPU."""
+        return int(self.vcpu.state["counters"][COUNTER[name]])
 
     # --- regions
     def cells(self, gra: int) -> np.ndarray:
