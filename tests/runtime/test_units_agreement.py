@@ -127,12 +127,12 @@ def test_a_full_buffer_is_emptied_and_heads_get_their_handlers_back():
     native, words = bench("units"), [NOP, NOP, NOP, STAY]
     prepare(native, CODE, words, "le64", 1)
     compare(native, CODE, words, "le64", 1, 3)
-    assert native.make_unit(CODE) == 3
+    assert native.make_unit(CODE) == 4
     machine, flushes = native.memory.state[0], native.counter("unit_flushes")
     first = int(native.cells(CODE)["entry"][0])
     assert machine["units"] <= first < machine["units_end"]
     machine["units_next"] = int(machine["units"]) + UNIT_BUFFER - UNIT_ROOM + 1
-    assert native.make_unit(CODE + 4) == 2
+    assert native.make_unit(CODE + 4) == 3
     assert native.counter("unit_flushes") == flushes + 1
     entries = native.cells(CODE)["entry"]
     assert not machine["units"] <= int(entries[0]) < machine["units_end"]
