@@ -75,7 +75,7 @@ def handler() -> Handler:
     assert insn is not None
     picture = insn.row.picture
     block = translate_row(insn.row, insn.flags)
-    return make_handler("h_ld_le64", block, picture.mask, picture.value, 1)
+    return make_handler("h_ld_le64", block, picture.mask, picture.value)
 
 
 def function_text(name: str) -> str:
@@ -114,8 +114,9 @@ def cell() -> str:
     """What the predecoder, run natively, puts into the word's cell."""
     _, placed = placed_handler()
     raw = (ctypes.c_char * CELL_BYTES)()
-    predecode = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64)
-    predecode(placed.symbols["p_h_ld_le64"])(ctypes.addressof(raw), WORD, 0)
+    kinds = (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_uint16)
+    predecode = ctypes.CFUNCTYPE(None, *kinds)
+    predecode(placed.symbols["p_h_ld_le64"])(ctypes.addressof(raw), WORD, 0, 1)
     made = memoryview(raw.raw)
     names = {address: name for name, address in placed.symbols.items()}
     lines = []
