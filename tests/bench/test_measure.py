@@ -3,6 +3,7 @@
 import pytest
 from fake_engines import Scripted, run_record, workloads
 
+from benchmarks.bars import bars
 from jitppc.bench.engines import Job
 from jitppc.bench.measure import FILLING, measure, order
 from jitppc.bench.plan import PART, Plan, choose_workloads, find_workloads, make_parts
@@ -133,3 +134,29 @@ def test_parts_hold_whole_groups_and_boots_are_alone():
         groups = {row.group for row in part.workloads.values()}
         assert len(groups) == 1 or len(part.workloads) <= PART
     assert 1 == len(make_parts(choose_workloads(["quick"], known), 4, 60))
+
+
+def test_goals_are_judged_by_the_right_strategy():
+    def times(engine, workload, group, first, later):
+        pairs = enumerate((first, later))
+        return [run_record(engine, workload, n, s, group=group) for n, s in pairs]
+
+    records = [
+        *times("qemu", "fib", "integer", 4.0, 4.0),
+        *times("native", "fib", "integer", 0.5, 0.5),
+        *times("regions", "fib", "integer", 1.0, 1.0),
+        *times("cold", "fib", "integer", 5.0, 1.0),
+        *times("qemu", "matmul", "float", 10.0, 10.0),
+        *times("native", "matmul", "float", 0.2, 0.2),
+        *times("regions", "matmul", "float", 1.0, 0.9),
+        *times("cold", "matmul", "float", 9.0, 0.9),
+    ]
+    expected = [
+        ("integer, mean: 3 times as fast as QEMU", "4.00×", True),
+        ("integer, mean: of native's time, at most 3×", "2.00×", True),
+        ("matmul: 10 times as fast as QEMU", "11.11×", True),
+        ("matmul: of native's time, at most 4×", "4.50×", False),
+        ("fib: first run, cold, not slower than QEMU", "0.80×", False),
+        ("matmul: first run, cold, not slower than QEMU", "1.11×", True),
+    ]
+    assert expected == list(bars(summarise(records), "regions", "cold"))

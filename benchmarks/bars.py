@@ -1,0 +1,84 @@
+"""Which of the goals for speed a run of `jitppc bench` reaches.
+
+    jitppc bench programs boot -strategies cold,regions -peers qemu,native -out NAME
+    python -m benchmarks.bars NAME.jsonl [--time cpu]
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from jitppc.bench.summary import Summary, summarise
+
+#: group -> how many times faster than QEMU each workload is to be, and of native's time at most
+EACH = {"float": (10.0, 4.0), "memory": (3.0, None), "kernel": (1.0, None)}
+INTEGER_MEAN, INTEGER_OF_NATIVE = 3.0, 3.0
+BOOT_WARM = 1 / 0.7
+
+Line = tuple[str, str, bool]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bars", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, help="written by jitppc bench")
+    parser.add_argument("--warm", default="regions", help="strategy with kept translations")
+    parser.add_argument("--cold", default="cold", help="strategy without any")
+    parser.add_argument("--time", choices=["wall", "cpu"], default="wall")
+    options = parser.parse_args()
+    records = [
+        json.loads(line)
+        for path in options.files
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    found = list(bars(summarise(records, options.time), options.warm, options.cold))
+    print("| goal | measured | reached |\n|---|---|---|")
+    for goal, measured, is_reached in found:
+        print(f"| {goal} | {measured} | {'yes' if is_reached else 'no'} |")
+    return 0 if all(is_reached for _, _, is_reached in found) else 1
+
+
+def bars(summary: Summary, warm: str, cold: str) -> Iterator[Line]:
+    """Each goal, what was measured, and whether that is enough."""
+    yield from _integer(summary, warm)
+    for group, (speed, of_native) in EACH.items():
+        names = [name for name, of in summary.workloads.items() if of == group]
+        for name in names:
+            goal = f"{name}: {speed:g} times as fast as QEMU"
+            yield _at_least(goal, summary.speed(name, warm), speed)
+            if of_native:
+                yield _at_most(f"{name}: of native's time", _ratio(summary, name, warm), of_native)
+    names = [name for name, of in summary.workloads.items() if of != "boot"]
+    for name in names:
+        first = summary.speed(name, cold, first=True)
+        yield _at_least(f"{name}: first run, cold, not slower than QEMU", first, 1.0)
+    for name in (name for name, of in summary.workloads.items() if of == "boot"):
+        yield _at_least(f"{name}: cold, not slower than QEMU", summary.speed(name, cold), 1.0)
+        yield _at_least(f"{name}: warm, 0.7 of QEMU's time", summary.speed(name, warm), BOOT_WARM)
+
+
+def _integer(summary: Summary, engine: str) -> Iterator[Line]:
+    mean = summary.mean_speed(engine, "integer")
+    native = summary.mean_speed("native", "integer")
+    yield _at_least("integer, mean: 3 times as fast as QEMU", mean, INTEGER_MEAN)
+    of_native = native / mean if native and mean else None
+    yield _at_most("integer, mean: of native's time", of_native, INTEGER_OF_NATIVE)
+
+
+def _ratio(summary: Summary, name: str, engine: str) -> float | None:
+    mine, native = summary.cell(name, engine).later, summary.cell(name, "native").later
+    return mine / native if mine and native else None
+
+
+def _at_least(goal: str, speed: float | None, wanted: float) -> Line:
+    return (goal, "–", False) if speed is None else (goal, f"{speed:.2f}×", speed >= wanted)
+
+
+def _at_most(goal: str, ratio: float | None, allowed: float) -> Line:
+    goal = f"{goal}, at most {allowed:g}×"
+    return (goal, "–", False) if ratio is None else (goal, f"{ratio:.2f}×", ratio <= allowed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
