@@ -54,6 +54,7 @@ $(BIN)/python:
 
 $(VENV)/.installed-cli: pyproject.toml $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[cli]'
+	$(BIN)/jitppc prepare
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(BIN)/python

@@ -107,6 +107,11 @@ COMMANDS = (
         "[MNEMONIC...]",
     ),
     Command(
+        "prepare",
+        "Compile the interpreter into the installation, so that no first start has to.",
+        _lazily("prepare", "prepare_command"),
+    ),
+    Command(
         "doctor",
         "Print versions, CPU, cache and helper programs.",
         _lazily("doctor", "doctor_command"),

@@ -1,7 +1,7 @@
 """A directory that only its owner can write, and files in it that appear whole or not at all.
 
 What is loaded from the cache directory is executed, so nothing is read from a directory or a file
-that somebody else owns or may write, and no symbolic link is followed.
+that somebody else (but root) owns or may write, and no symbolic link is followed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class NotPrivateError(OSError):
 
 
 def _check(status: os.stat_result, path: str | Path, *, mode: bool = True) -> None:
-    if status.st_uid != os.geteuid():
+    if status.st_uid not in (os.geteuid(), 0):       # root can replace anything anyway
         raise NotPrivateError(f"{path} belongs to somebody else; not used")
     if mode and status.st_mode & _OTHERS_WRITE:
         raise NotPrivateError(f"{path} can be written by others; not used")

@@ -1,7 +1,8 @@
 """The object cache of tier 0: compiled once per source, LLVM and host CPU, and kept on disk.
 
 `tier0/KEY.objects` holds all images; `tier0/parts` those of single modules, so that a change of the
-sources compiles little. A cache that cannot be used costs only time.
+sources compiles little. A cache that cannot be used costs only time. An installation can have its
+own copy (`prepare`), so that nobody has to compile at a first start.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .toolchain import source_key, tools
 log = logging.getLogger(__name__)
 PART, PARTS, SUFFIX = "tier0", "parts", ".objects"
 MAGIC = b"jitppc-objects-1\n"
+PACKAGE, PREPARED = Path(__file__).parent.parent, "prepared"
 #: of the modules kept; those not used for longest go first
 PARTS_LIMIT_BYTES = 64 << 20
 STALE_SECONDS = 7 * 86_400
@@ -62,6 +64,11 @@ def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> li
     if not use_cache:
         return _build(exact, progress, NoParts())
     root, name = cache_directory(), f"{source_key(exact)}{SUFFIX}"
+    with contextlib.suppress(OSError):
+        (PACKAGE / PREPARED / name).stat()
+        found = _read(PACKAGE, (PREPARED,), name)
+        if found is not None:
+            return found
     found = _read(root, (PART,), name)
     if found is None:
         with _alone(root, f"{source_key(exact)}.lock"):
@@ -71,6 +78,24 @@ def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> li
                 _write(root, (PART,), name, found)
                 _tidy(root, name)
     return found
+
+
+def prepare(progress: Progress | None) -> Path:
+    """The interpreter lies in the installation, for all who may use it; returns the file.
+
+    OSError when the installation cannot be written.
+    """
+    name = f"{source_key(exact=False)}{SUFFIX}"
+    objects = tier0_objects(exact=False, use_cache=True, progress=progress)
+    with PrivateDirectory(PACKAGE, PREPARED, create=True) as directory:
+        directory.write(name, encode(objects))
+        for other in directory.names():
+            if other != name:
+                directory.remove(other)
+    file = PACKAGE / PREPARED / name
+    file.parent.chmod(0o755)
+    file.chmod(0o644)
+    return file
 
 
 def _build(exact: bool, progress: Progress | None, parts: NoParts | KeptParts) -> list[bytes]:

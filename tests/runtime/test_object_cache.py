@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jitppc.backend.image import FIXUP, Image
-from jitppc.runtime import native_source, tier0, toolchain
+from jitppc.runtime import native_source, tier0, tier0_cache, toolchain
 from jitppc.runtime.tier0 import generate
-from jitppc.runtime.tier0_cache import KeptParts, tier0_objects
+from jitppc.runtime.tier0_cache import KeptParts, prepare, tier0_objects
 from jitppc.runtime.toolchain import source_key
 
 OBJECTS = [b"one object", b"", b"another" * 100]
@@ -169,7 +171,7 @@ def test_what_is_kept_is_not_compiled_again(tmp_path, monkeypatch):
             done.set_result(image(b"compiled"))
             return done
 
-    text = generate()
+    text = replace(generate(), stencils=[])     # objects are not read
     kept = KeptParts(tmp_path)
     monkeypatch.setattr(tier0, "WorkerPool", Pool)
     monkeypatch.setattr(tier0, "generate", lambda _exact: text)
@@ -191,3 +193,38 @@ def test_the_routines_depend_on_the_layout_and_not_on_rows():
     assert "jitppc.ir.layout" in seen
     assert "jitppc.runtime.native.radix" in seen
     assert not [name for name in seen if name.startswith("jitppc.frontend.isa")]
+
+
+@pytest.fixture
+def installation(tmp_path, monkeypatch):
+    """A package directory of our own."""
+    place = tmp_path / "installed" / "jitppc"
+    place.mkdir(parents=True)
+    monkeypatch.setattr(tier0_cache, "PACKAGE", place)
+    return place
+
+
+def test_a_prepared_installation_compiles_nothing_at_a_first_start(cache, installation):
+    directory, built = cache
+    file = prepare(None)
+    assert [False] == built
+    shutil.rmtree(directory)
+    assert OBJECTS == get()
+    assert [False] == built
+    assert not directory.exists()
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_an_older_version_prepared_is_removed(cache, installation):
+    (installation / "prepared").mkdir()
+    (installation / "prepared" / "old.objects").write_text("old")
+    assert [prepare(None)] == list((installation / "prepared").iterdir())
+
+
+def test_a_damaged_prepared_file_is_not_used(cache, installation, caplog):
+    _, built = cache
+    prepare(None).write_bytes(b"damaged")
+    with caplog.at_level(logging.WARNING, logger="jitppc"):
+        assert OBJECTS == get()
+    assert "damaged" in caplog.text
+    assert len(built) == 1           # the cache had it
