@@ -45,7 +45,7 @@ class Segments:
         self.arena = arena
         start = arena.reserve(KEPT_BYTES)
         room = arena.base + arena.size - start
-        size = (min(room, limit or room) // count) & -4096
+        size = (min(room, limit or room) // count) & -64
         if size <= 0:
             raise ArenaFullError("the code arena has no room for regions")
         everything = [Segment(start + n * size, size) for n in range(count)]

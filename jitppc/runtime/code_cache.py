@@ -42,9 +42,8 @@ class CodeCache:
         self._keys: dict[Segment, list[Key]] = {}
         #: cells that lead into a segment: (cell, entry)
         self._hooks: dict[Segment, set[tuple[int, int]]] = {}
-        #: INSTALL records that the ring has no room for yet, and how many there were in all
+        #: INSTALL records that the ring has no room for yet
         self._outbox: deque[tuple[int, int, int, int]] = deque()
-        self._sent = int(self._state["install_head"])
         #: the segment being emptied, and the number of its last record
         self._draining: tuple[Segment, int] | None = None
 

@@ -31,6 +31,8 @@ STALE_SECONDS = 7 * 86_400
 USE_SECONDS = 3600
 #: kept in memory at most, until it is written
 PENDING_BYTES = 16 << 20
+#: pages known at a time; more, and those known for longest are forgotten (not on disk)
+KNOWN_PAGES = 60_000
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class RegionStore:
         self._pending: list[Row] = []
         self._pending_bytes = 0
         self._used: set[bytes] = set()
+        self._segments = 0
         self.loaded = 0
         if root is not None:
             self._read_all()
@@ -114,6 +117,10 @@ class RegionStore:
         self._pending_bytes += len(row.content)
         if self._pending_bytes > PENDING_BYTES:
             self.save()
+        while len(self._pages) > KNOWN_PAGES:
+            oldest = next(iter(self._pages))
+            del self._pages[oldest]
+            self._used.discard(oldest)
 
     def save(self) -> None:
         """What is new is on disk. Failing costs only the next start's time."""
@@ -132,6 +139,10 @@ class RegionStore:
                 self._index(Segment(directory.open(name)))
                 merge(directory, self._limit)
                 drop_stale(self._root, self._key, self._limit)
+            if self._segments > 2 * MANY_SEGMENTS:       # merged by now: let go of the old files
+                self._pages.clear()
+                self._segments = 0
+                self._read_all()
         except (OSError, DamagedError) as error:
             says = getattr(error, "strerror", None) or error
             log.warning("translations cannot be kept (%s); going on without", says)
@@ -162,6 +173,7 @@ class RegionStore:
                 self._root = None
 
     def _index(self, segment: Segment) -> None:
+        self._segments += 1
         for number, name, kind, index, instructions, stamp in segment.entries():
             page = self._pages.setdefault(name, Page())
             page.stamp = max(page.stamp, stamp)

@@ -61,6 +61,8 @@ OFTEN_TIMES, RARE_TIMES = 400, 12
 PACE = 40
 #: regions that wait for room in the arena; more are forgotten
 WAITING = 1000
+#: places that cannot be translated; more, and they may be asked for again
+REFUSED = 100_000
 #: told of every region that is placed: its address, its bytes, the guest's effective address
 Watcher = Callable[[int, int, int], None]
 
@@ -98,12 +100,17 @@ class Translator:
         paced: bool = False,
         open_store: Callable[[], RegionStore] | None = None,
         watcher: Watcher | None = None,
+        room: int | None = None,
     ) -> None:
-        """Regions come from and go to the store that `open_store` opens, on the thread of ours."""
+        """Regions come from and go to the store that `open_store` opens, on the thread of ours.
+
+        Args:
+            room: bytes of code at most; None for what the arena has.
+        """
         self._memory, self._vcpu, self._pool, self._watcher = memory, vcpu, pool, watcher
         self._options, self._open_store = options, open_store
         self._store = RegionStore(None, "")
-        self._cache = CodeCache(Segments(engine.arena), memory)
+        self._cache = CodeCache(Segments(engine.arena, limit=room), memory)
         self._hot = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
         self._seen = aligned_zeros(SEEN.itemsize * SEEN_RING).view(SEEN)
         #: (page, index) -> times asked, last request
@@ -326,7 +333,7 @@ class Translator:
         try:
             answer = done.result()
             if answer is None:
-                self._refused.add(place.key)
+                self._note_refused(place)
                 return
             data, instructions = answer
             image = Image.from_bytes(data)
@@ -339,9 +346,14 @@ class Translator:
             self._waiting.append((place, instructions, image))
             self._retry()
 
+    def _note_refused(self, place: Place) -> None:
+        if len(self._refused) >= REFUSED:
+            self._refused.clear()
+        self._refused.add(place.key)
+
     def _refuse(self, place: Place, error: Exception) -> None:
         self.failed += 1
-        self._refused.add(place.key)
+        self._note_refused(place)
         log.warning("region at %#x: %s", place.cia, error)
 
     def _retry(self) -> None:
