@@ -1,13 +1,14 @@
 """Options of `jitppc fuzz`."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from jitppc.config import Option
 
 #: what may stand in -reference beside a file
 REFERENCES = ("qemu-user", "qemu-system", "evaluator", "vectors", "interp", "exact", "regions")
-TIERS = ("interp", "exact", "regions")
+TIERS = ("interp", "exact", "regions", "evaluator")
 MODELS = ("power8", "power9", "power10")
 STRATEGIES = ("single", "block", "loop", "pages", "changing", "interrupted")
 MODES = (
@@ -43,11 +44,12 @@ def seed(text: str) -> int:
     return value
 
 
-def some_of(*names: str):
-    """A list with commas, of these names; `all` is every one."""
+def some_of(*names: str, but: str = "") -> Callable[[str], tuple[str, ...]]:
+    """A list with commas, of these names; `all` is every one (but one)."""
 
     def parse(text: str) -> tuple[str, ...]:
-        chosen = names if text == "all" else tuple(dict.fromkeys(text.split(",")))
+        everything = tuple(name for name in names if name != but)
+        chosen = everything if text == "all" else tuple(dict.fromkeys(text.split(",")))
         for name in chosen:
             if name not in names:
                 raise ValueError(f"no {name!r}; there are {', '.join(names)}, and `all`")
@@ -66,7 +68,7 @@ def model(text: str) -> str:
 FUZZ_OPTIONS = (
     # what is run
     Option(("strategy",), "A,B", f"how cases are made: {', '.join(STRATEGIES)}, or all (single)",
-           "strategies", some_of(*STRATEGIES), "cases"),
+           "strategies", some_of(*STRATEGIES, but="interrupted"), "cases"),
     Option(("rows",), "GLOB", "instructions by name, as in 'add*,vsx*' (*)", "rows", group="cases"),
     Option(("mode",), "A,B", f"MSR at the start: {', '.join(MODES)} (le64)", "modes",
            some_of(*MODES), "cases"),
@@ -74,10 +76,11 @@ FUZZ_OPTIONS = (
     Option(("batch",), "N", "cases made, run and compared at once (2048)", "batch", number,
            "cases"),
     # who judges
-    Option(("reference",), "R", f"{', '.join(REFERENCES)}, or a trace file (qemu-user)",
-           "reference", group="sides"),
+    Option(("reference",), "R",
+           f"{', '.join(REFERENCES)}, a trace file, or MODULE:CLASS (qemu-user)", "reference",
+           group="sides"),
     Option(("tiers",), "A,B", f"what is judged: {', '.join(TIERS)} (interp)", "tiers",
-           some_of(*TIERS), "sides"),
+           some_of(*TIERS, but="evaluator"), "sides"),
     Option(("model",), "MODEL", f"processor: {', '.join(MODELS)} (power9)", "model", model,
            "sides"),
     # how long, and where

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from jitppc.errors import ReferenceFailure
+from jitppc.errors import ReferenceFailure, UserError
 
 from . import replay
 from .events import Done, Event, Failed, Found, Lost, Ready, Smaller
@@ -224,5 +224,7 @@ class Campaign:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             path.write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}") from error
         finally:
             self._listener.found(number, found, kind)

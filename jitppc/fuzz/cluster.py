@@ -73,7 +73,7 @@ class ClusterWorkers:
         yield event
         if not isinstance(event, Ready):
             return
-        running = as_completed()
+        running = as_completed(loop=self._client.loop)
         tasks: dict[Any, int] = {}
         while True:
             while len(tasks) < AHEAD * self._room():

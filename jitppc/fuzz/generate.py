@@ -11,7 +11,7 @@ import numpy as np
 
 from jitppc.frontend.rows import Row
 
-from . import generate_blocks, generate_changing
+from . import generate_blocks, generate_changing, generate_interrupted
 from .cases import MAX_WORDS, USER_LE64, WORDS, Batch, Flag, new_cases
 from .generate_memory import Aimer
 from .generate_values import Values, fpscr
@@ -186,5 +186,8 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "changing": Strategy(
         _from_words(generate_changing.changing), "code that changes an instruction of its own"
+    ),
+    "interrupted": Strategy(
+        _from_words(generate_interrupted.interrupted), "an interrupt in the middle (privileged)"
     ),
 }

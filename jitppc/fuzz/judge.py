@@ -19,8 +19,8 @@ from .plan import Plan
 from .program import keys_of
 from .recordings import open_recording
 from .reference import Recording, Reference
-from .references import open_reference
 from .shrink import SECONDS, shrink
+from .sides import open_side
 from .sign import Sign
 
 #: in one batch, so many findings of one tier are made small; the others are counted
@@ -40,9 +40,9 @@ class Judge:
             was = self._recording.model
             raise UserError(f"{plan.reference} was recorded on {was}: give -model {was}")
         self._reference: Reference | None = None
-        self._tiers = {name: open_reference(name, plan.model) for name in plan.tiers}
+        self._tiers = {name: open_side(name, plan.model) for name in plan.tiers}
         if self._recording is None:
-            self._reference = open_reference(plan.reference, plan.model)
+            self._reference = open_side(plan.reference, plan.model)
             self._generator = self._make_generator(self._reference)
             self._keys = np.array([row.key for row in self._generator.rows], object)
 

@@ -6,12 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from jitppc.errors import UserError
 from jitppc.frontend.decode import rows
 from jitppc.frontend.levels import in_model
 from jitppc.frontend.rows import Row
+from jitppc.option_values import suggestion
+
+from .references import NAMES
+
+VECTORS = "vectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,15 @@ class Plan:
         """UserError when the pieces do not fit together."""
         if "interrupted" in self.strategies and self.reference == "qemu-user":
             raise UserError("qemu-user runs user programs: it cannot judge -strategy interrupted")
+        is_known = self.reference in {*NAMES, VECTORS} or ":" in self.reference
+        path = Path(self.reference)
+        if not is_known and path.suffix != ".parquet" and not path.is_file():
+            names = ", ".join((*NAMES, VECTORS))
+            guess = suggestion(self.reference, NAMES) or ""
+            raise UserError(
+                f"unknown reference {self.reference!r}{guess}; there are {names}, trace files, "
+                "and MODULE:CLASS"
+            )
         self.chosen_rows()
 
     def chosen_rows(self) -> list[Row]:

@@ -11,7 +11,7 @@ from . import differences
 from .generate import Generator
 from .modes import msr_values
 from .plan import Plan
-from .references import open_reference
+from .sides import open_side
 from .traces import TraceWriter, provenance
 
 Progress = Callable[[str, float | None], None]
@@ -22,7 +22,7 @@ def record(plan: Plan, cases: int, path: Path, progress: Progress) -> int:
 
     When it ends early, the file holds what was recorded until then.
     """
-    reference = open_reference(plan.reference, plan.model)
+    reference = open_side(plan.reference, plan.model)
     try:
         rows = [row for row in plan.chosen_rows() if reference.can_judge(row, plan.model)]
         if not rows:

@@ -11,9 +11,9 @@ from jitppc.errors import UserError
 from . import differences
 from .cases import OUTCOME, Kind
 from .reference import Reference
-from .references import open_reference
 from .replay import Replay
 from .report import report
+from .sides import open_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def rerun(found: Replay, *, verbose: bool = False) -> Verdict:
     """Run the case and compare with the reference's answer: a new one if it can be asked here,
     otherwise the recorded one.
     """
-    tier = open_reference(found.tier, found.model)
+    tier = open_side(found.tier, found.model)
     reference = _ask(found)
     try:
         ours = tier.run(found.batch)
@@ -64,7 +64,7 @@ class _Recorded:
 def _ask(found: Replay) -> Reference | None:
     """The replay's reference, if it can be opened and is the program that answered then."""
     try:
-        reference = open_reference(found.reference, found.model)
+        reference = open_side(found.reference, found.model)
         if dict(reference.identity()) == dict(found.identity):
             return reference
         reference.close()

@@ -4,6 +4,7 @@ and sends events. One that dies or stays silent is replaced, and the case that d
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import time
@@ -50,7 +51,8 @@ def serve(plan: Plan, pipe: Connection) -> None:
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
     except JitppcError as error:
-        pipe.send(Failed(str(error)))
+        with contextlib.suppress(OSError):  # another worker may have ended the campaign already
+            pipe.send(Failed(str(error)))
     finally:
         if judge is not None:
             judge.close()
