@@ -21,6 +21,7 @@ from jitppc.ir.layout import (
 )
 
 from .cells import ARGS, HANDLER_AT, TYPES, arrive, tail
+from .lower import vector_host
 from .lower.effects import METADATA
 from .lower.emitter import Emitter
 
@@ -378,6 +379,27 @@ declare i32 @llvm.bswap.i32(i32)
 """
 
 
+def _float_mode() -> str:
+    """`jit_float_mode(mode)`: how the host rounds from now on; returns how it did (0 where there is
+    no MXCSR).
+    """
+    if not vector_host.features():
+        return "define i64 @jit_float_mode(i64 %mode) nounwind {\n ret i64 0\n}\n"
+    return """declare void @llvm.x86.sse.stmxcsr(ptr)
+declare void @llvm.x86.sse.ldmxcsr(ptr)
+define i64 @jit_float_mode(i64 %mode) nounwind {
+ %word = alloca i32
+ call void @llvm.x86.sse.stmxcsr(ptr %word)
+ %old = load i32, ptr %word
+ %new = trunc i64 %mode to i32
+ store i32 %new, ptr %word
+ call void @llvm.x86.sse.ldmxcsr(ptr %word)
+ %old64 = zext i32 %old to i64
+ ret i64 %old64
+}
+"""
+
+
 def glue_module(
     matches: dict[str, Sequence[Match]], helpers: Sequence[str], handlers: Sequence[str]
 ) -> str:
@@ -400,6 +422,6 @@ def glue_module(
     text += [_decode_me(f"decode_me_{mode}", mode) for mode in matches]
     text.append(_decode_me(UNDECODED, "le64", keeps_region=True))
     text += [_predecode(mode) for mode in matches]
-    text.append(_step())
+    text += [_step(), _float_mode()]
     text.append(METADATA)
     return "\n".join(text)

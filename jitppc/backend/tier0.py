@@ -16,7 +16,8 @@ from jitppc.ir.ops import Effect
 
 from .binding import DoesNotFit, Slots, field_of_word, upper_bound
 from .cells import ARGS, IMM_AT, SLOT_AT, WORD_AT, arrive, probe_code, tail
-from .lower.effects import UNLIKELY, EffectEmitter
+from .lower import floating_settle
+from .lower.effects import EFFECTS, UNLIKELY, EffectEmitter
 from .lower.emitter import LOWER
 from .predecoder import predecoder
 
@@ -163,6 +164,15 @@ class HandlerEmitter(EffectEmitter):
         result = own(value)
         if result is not None:
             self.names[value] = result
+
+    def _get(self, value: Value) -> str | None:
+        """The FPSCR is settled first, on the slow path."""
+        if value.attr == "fpscr" and self.cold is not None:
+            self.leave_if(self.tmp(f"icmp ne i64 {self.get_field('fp_kind')}, 0"))
+        elif value.attr == "fpscr":
+            self.need(floating_settle.NAME, floating_settle.DECLARATION)
+            self.line(f"call void @{floating_settle.NAME}(ptr %cpu)")
+        return EFFECTS["get"](self, value)
 
     def _interrupt_if(self, value: Value) -> None:
         condition = value.args[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 
 def _bit(number: int) -> int:
     return 1 << (63 - number)
@@ -36,6 +38,33 @@ class FPSCR:
 #: Not a bit of the register: set in the word an arithmetic op returns when an enabled exception
 #: forbids the result.
 NO_RESULT = _bit(0)
+
+
+class Pending:
+    """What fp_kind says of the pending record; 0 when nothing is pending.
+
+    See ir/ops/floating_ordinary.py. Its low byte is the operation that FR and FI follow from (0:
+    they stand in the FPSCR).
+    """
+
+    OPERATION = 0xFF
+    #: FPRF is the class of the number in fp_class
+    CLASS = 0x100
+    #: FPCC is what stands from CODE_SHIFT on
+    CODE, CODE_SHIFT, CODE_MASK = 0x200, 12, 0xF000
+
+    #: nothing was rounded; fp_x was rounded to the integer fp_y; to the number fp_y
+    EXACT, INTEGER, WHOLE = 1, 2, 3
+    #: number -> op and attribute, with fp_x, fp_y and fp_z as operands
+    OPERATIONS: Final[dict[int, tuple[str, Any]]] = dict(enumerate((
+        ("f_add", 64), ("f_sub", 64), ("f_mul", 64), ("f_div", 64), ("f_sqrt", 64),
+        ("f_fma", ("madd", 64)), ("f_fma", ("msub", 64)),
+        ("f_add", 32), ("f_sub", 32), ("f_mul", 32), ("f_div", 32), ("f_sqrt", 32),
+        ("f_fma", ("madd", 32)), ("f_fma", ("msub", 32)),
+    ), 4))  # fmt: skip
+    NUMBER: Final[dict[tuple[str, Any], int]] = {op: n for n, op in OPERATIONS.items()}
+    OPERANDS: Final = {"f_add": 2, "f_sub": 2, "f_mul": 2, "f_div": 2, "f_sqrt": 1, "f_fma": 3}
+    SINGLES: Final = frozenset(range(11, 18))
 
 
 def with_summaries(fpscr: int) -> int:

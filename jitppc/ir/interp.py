@@ -34,7 +34,8 @@ class StorageInterrupt(Exception):
 class Outcome:
     """How a block ended.
 
-    `kind`: next (fell out), jump, interrupt, or helper; `detail` names the last two.
+    `kind`: next (fell out), jump, interrupt, helper, or leave (nothing of the instruction has
+    happened); `detail` names interrupt and helper.
     """
 
     kind: str
@@ -114,6 +115,9 @@ class Evaluator:
 
     def _interrupt_if(self, value: Value, condition: int, detail: int) -> Outcome | None:
         return Outcome("interrupt", self.cia, value.attr, detail) if condition else None
+
+    def _leave_if(self, _value: Value, condition: int) -> Outcome | None:
+        return Outcome("leave", self.cia) if condition else None
 
     def _helper(self, value: Value, *args: int) -> Outcome:
         return Outcome("helper", self.cia + 4, (value.attr, args))

@@ -81,6 +81,9 @@ CPU_STATE = np.dtype([
     ("seen_head", U64), ("seen_tail", U64), ("seen_ring", U64),  # ring of pages whose cells became active
     ("region_insns", U64),      # instructions retired inside regions
     ("table", U64),             # host address of the handler table
+    # what the last floating-point operation in a region leaves for later (ir/ops/floating_ordinary.py); fp_kind is 0
+    # outside native code
+    ("fp_kind", U64), ("fp_x", U64), ("fp_y", U64), ("fp_z", U64), ("fp_class", U64),
 ], align=True)
 
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
@@ -151,7 +154,7 @@ def _registers() -> dict[str, Register]:
     rows += [Register(n, I8, at(n)) for n in ("so", "ov", "ca", "ov32", "ca32", "xer_low", "little", "sixty_four")]
     rows += [Register(n, I64, at(n)) for n in (
         "msr", "fpscr", "vscr", "xer_mid", "ea_mask", "reserve_ea", "lpcr", "pvr", "zero", "nia", "dec_deadline",
-        "doorbell", "vcpu_id")]
+        "doorbell", "vcpu_id", "fp_kind", "fp_x", "fp_y", "fp_z", "fp_class")]
     return {row.name: row for row in rows}
 
 

@@ -57,16 +57,17 @@ def compile_region(
     from jitppc.backend.region import compile_region_text, region_text
     from jitppc.backend.region_graph import RegionBlock
     from jitppc.frontend.regions import Page, form_region
-    from jitppc.ir.passes import run_passes
+    from jitppc.ir.passes import one_view_each, run_passes_of_regions
 
     given = {n: Page(*page) for n, page in pages.items()}
     region = form_region(given, entry, options.limit, single_block=options.single_blocks)
     if region is None:
         return None
     keep_dead = not options.flag_elimination
+    done = [run_passes_of_regions(b.block, keep_dead=keep_dead) for b in region.blocks]
     blocks = [
-        RegionBlock(b.index, b.count, run_passes(b.block, keep_dead=keep_dead), b.ways)
-        for b in region.blocks
+        RegionBlock(b.index, b.count, block, b.ways)
+        for b, block in zip(region.blocks, one_view_each(done), strict=True)
     ]
     contents = {n: page_contents(page_hash(pages[n][0])) for n in region.pages}
     text = region_text(entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead)

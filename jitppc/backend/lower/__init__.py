@@ -3,13 +3,22 @@
 Pure ops here; state, memory and control in `effects`.
 """
 
-from . import floating, integer, vector, vector_crypto, vector_decimal, vector_float
+from . import (
+    floating,
+    floating_ordinary,
+    integer,
+    vector,
+    vector_crypto,
+    vector_decimal,
+    vector_float,
+)
 from .emitter import LOWER, Emitter, lowers
 
 __all__ = [
     "LOWER",
     "Emitter",
     "floating",
+    "floating_ordinary",
     "integer",
     "lowers",
     "vector",

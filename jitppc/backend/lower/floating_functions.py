@@ -28,8 +28,8 @@ PARAMETER = Op("parameter", (), "attr", "An operand of a function; the attribute
 
 SLOW = ".slow"
 B = OpsMixin
-#: op -> (attribute, builder, operands) -> ordinary case, None if there is none; all cases
-FAST: dict[str, Callable[..., fast.Fast | None]] = {
+#: op -> (attribute, builder, operands) -> ordinary case, None if there is none
+FAST: dict[str, Callable[..., fast.Ordinary | None]] = {
     "f_add": lambda a, b, *v: fast.add(b, a, *v),
     "f_sub": lambda a, b, *v: fast.add(b, a, *v, subtract=True),
     "f_mul": lambda a, b, *v: fast.multiply(b, a, *v),
@@ -43,6 +43,7 @@ FAST: dict[str, Callable[..., fast.Fast | None]] = {
     "f_compare": lambda a, b, *v: fast.compare(b, *v),
     "f_extremum": lambda a, b, *v: fast.extremum(b, a, *v),
 }
+#: op -> (attribute, builder, operands, FPSCR) -> pack(FPSCR, bits), in all cases
 SOFT: dict[str, Callable[..., Value]] = {
     "f_add": lambda a, b, *v: soft.add(b, FORMAT[a], *v),
     "f_sub": lambda a, b, *v: soft.add(b, FORMAT[a], *v, subtract=True),
@@ -119,10 +120,11 @@ def leave_if_exceptional(e: EffectEmitter, fpscr: str) -> None:
 def ordinary(e: EffectEmitter, v: Value) -> str | None:
     """The op in line, leaving in unusual cases; None when it has no such form."""
     b, parameters = OpsMixin(), parameters_of(v.op.name)
-    form = FAST[v.op.name](v.attr, b, *parameters) if v.op.name in FAST else None
+    *operands, fpscr = parameters
+    form = FAST[v.op.name](v.attr, b, *operands) if v.op.name in FAST else None
     if form is None:
         return None
-    bad, result = form
+    bad, result = fast.complete(b, fpscr, form)
     for parameter, argument in zip(parameters, v.args, strict=True):
         e.names[parameter] = e.of(argument)
     emit_body(e, b, (*bad, result))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import floating_functions, floating_quad, floating_vector
+from . import floating_functions, floating_quad, floating_settle, floating_vector
 
 
 def _of_symbol(text: str) -> tuple[str, Any]:
@@ -18,9 +18,11 @@ def _of_symbol(text: str) -> tuple[str, Any]:
 
 
 def slow_module(names: Iterable[str]) -> str:
-    """Definitions of the slow functions among the names that modules need."""
-    needs: dict[str, str] = {}
-    text: dict[str, str] = {}
+    """Definitions of the slow functions among the names that modules need, and `jit_settle`."""
+    settle, declarations = floating_settle.settle_function()
+    needs = dict(declarations)
+    text = {floating_settle.NAME: settle}
+    names = (*names, *declarations)
     slow = floating_functions.SLOW
     rooms = {name: room for room in (floating_quad, floating_vector) for name in room.NAMES}
     wanted = sorted(name for name in set(names) if name.endswith(slow))

@@ -14,9 +14,10 @@ SIGN, MAGNITUDE, WORD = 1 << 63, (1 << 63) - 1, 0xFFFFFFFF
 
 def finish(b: Builder, i: Fields, bits: Value) -> None:
     """Write FRT and, with Rc, CR1."""
+    fpscr = b.get("fpscr") if i.Rc else None
     set_fpr(b, i.FRT, bits)
-    if i.Rc:
-        record_cr1(b, b.get("fpscr"))
+    if fpscr is not None:
+        record_cr1(b, fpscr)
 
 
 @insn("X", "111111 FRT ///// FRB 0001001000 Rc", "FRT,FRB", ref=REF)

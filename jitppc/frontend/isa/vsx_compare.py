@@ -41,8 +41,9 @@ def xscmpodp(b: Builder, i: Fields) -> None:
 
 def set_condition(b: Builder, i: Fields, code: Value) -> None:
     """CR field BF, FPCC <- a code (doubleword)."""
+    fpscr = b.or_(b.and_(b.get("fpscr"), ~FPSCR.FPCC), b.shl(code, 12))
     b.set_crf(i.BF, b.trunc(code, 8))
-    b.set("fpscr", b.or_(b.and_(b.get("fpscr"), ~FPSCR.FPCC), b.shl(code, 12)))
+    b.set("fpscr", fpscr)
 
 
 @insn("XX3", COMPARES.format(59), "BF,XA,XB", since="3.0", ref=REF)

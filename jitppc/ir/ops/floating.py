@@ -19,7 +19,7 @@ from jitppc.ir.fpscr import FPSCR
 from jitppc.ir.ieee import DOUBLE, HALF, SINGLE, Result, Rounding
 from jitppc.ir.types import I1, I32, I64, I128, Type, signed
 
-from . import floating_quad, floating_vector
+from . import floating_ordinary, floating_quad, floating_vector
 from .floating_status import limits, settled, signalling, unrounded
 from .row import Effect, Op
 
@@ -190,7 +190,8 @@ _F_ROWS = (
 )
 
 ROWS: tuple[Op, ...] = (
-    *map(leaving, (*_F_ROWS, *floating_quad.ROWS, *floating_vector.ROWS)),
+    *map(leaving, (*_F_ROWS, *floating_ordinary.rows_from(_F_ROWS), *floating_quad.ROWS, *floating_vector.ROWS)),
+    floating_ordinary.LEAVE_IF,
     Op("double_of_single", (I32,), I64, "A single's bits in double format, signalling NaNs as they are.",
        lambda t, a, x: ieee.widened(SINGLE, DOUBLE, x)),
     Op("single_of_double", (I64,), I32, "A double's bits in single format, as stores convert: never rounded, "

@@ -13,7 +13,9 @@ from jitppc.ir.block import Block
 from .dce import eliminate_dead
 from .dead_state import drop_dead_sets
 from .fold import fold
+from .pending_status import keep_status_pending
 from .state_forwarding import forward_state
+from .vector_views import one_view_each
 
 Pass = Callable[[Block], Block]
 
@@ -34,6 +36,17 @@ def run_passes(block: Block, *, keep_dead: bool = False) -> Block:
     return block
 
 
+def run_passes_of_regions(block: Block, *, keep_dead: bool = False) -> Block:
+    """All passes, for code that can leave: also those that count on it."""
+    if keep_dead:
+        return run_passes(block, keep_dead=True)
+    straight = fold(forward_state(block))
+    pending = keep_status_pending(straight)
+    if pending is not straight:
+        straight = fold(forward_state(pending))
+    return eliminate_dead(drop_dead_sets(straight))
+
+
 __all__ = [
     "ORDER",
     "Pass",
@@ -41,5 +54,8 @@ __all__ = [
     "eliminate_dead",
     "fold",
     "forward_state",
+    "keep_status_pending",
+    "one_view_each",
     "run_passes",
+    "run_passes_of_regions",
 ]

@@ -119,7 +119,7 @@ def native_ir() -> Iterator[tuple[str, str]]:
     made internal, and LLVM drops it with all its references to the interpreter.
     """
     # Numba insists on linking; the real ones come with the glue
-    for name in ("jit_anchor", "jit_enter", "jit_step"):
+    for name in ("jit_anchor", "jit_enter", "jit_float_mode", "jit_settle", "jit_step"):
         llvm.add_symbol(name, 1)
     for symbol, (signature, function) in routines().items():
         compiled = cfunc(signature, nopython=True)(function)

@@ -17,6 +17,10 @@ from .interrupts import deliver
 from .trace import TRACING, step
 
 _enter = types.ExternalFunction("jit_enter", types.void(types.voidptr))
+_settle = types.ExternalFunction("jit_settle", types.void(types.voidptr))
+_float_mode = types.ExternalFunction("jit_float_mode", types.uint64(types.uint64))
+#: MXCSR: nearest even, denormals kept, all exceptions masked. What the process had comes back.
+ROUND_NEAREST = 0x1F80
 EE = U(MSR.EE)
 SLICE = I(20_000)
 SLICES = COUNTER["slices"]
@@ -73,7 +77,19 @@ def evict(cpu: Any, address: Any, entry: Any) -> None:
 
 @njit
 def run(cpu: Any, pointer: Any) -> None:
-    """Run until there is a reason for Python to look: cpu.exit_reason."""
+    """Run until there is a reason for Python to look: cpu.exit_reason.
+
+    The FPSCR is settled then.
+    """
+    before = _float_mode(U(ROUND_NEAREST))
+    run_slices(cpu, pointer)
+    _settle(pointer)
+    _float_mode(before)
+
+
+@njit
+def run_slices(cpu: Any, pointer: Any) -> None:
+    """Slice after slice."""
     cpu.exit_reason = NOTHING
     while cpu.exit_reason == NOTHING:
         if cpu.stop_request != U(0):

@@ -1,0 +1,134 @@
+"""Lowering of the o_ ops: the number of an ordinary case, in as few host instructions as will do.
+
+Arithmetic has two ways. On the short one XX is set, RN is nearest, and the result's exponent says
+that all is well: neither a zero nor near the ends of the range. Otherwise the long one looks at all
+that floating_fast.py knows, and goes on or leaves. The two conditions of the short way are one
+comparison: what is added to the exponent is out of range unless the FPSCR is as it should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jitppc.ir.block import Value
+from jitppc.ir.builder import OpsMixin
+from jitppc.ir.fpscr import FPSCR
+from jitppc.ir.ops.floating_ordinary import NAMES
+
+from . import floating_fast as fast
+from .effects import UNLIKELY, EffectEmitter, effect
+from .floating_functions import FAST, emit_body, parameters_of
+
+#: the least exponent field of a result that cannot have been rounded up from a tiny number, and how
+#: many there are
+RANGE = {64: (2, 2045), 32: (fast.SINGLE_LOWEST + 1, 253)}
+#: added instead of a negated exponent when the FPSCR forbids the short way
+FORBIDDEN = 4096
+#: half a unit in the last place of a single, in a double, and the bits below a single's last
+TIE, BELOW_SINGLE = 1 << 28, (1 << 29) - 1
+B = OpsMixin
+
+#: the operation on the host, to nearest
+NEAR: dict[str, Callable[..., Value]] = {
+    "o_add": lambda b, _a, x, y: b.d_add(x, y),
+    "o_sub": lambda b, _a, x, y: b.d_add(x, b.xor(y, fast.SIGN)),
+    "o_mul": lambda b, _a, x, y: b.d_mul(x, y),
+    "o_div": lambda b, _a, x, y: b.d_div(x, y),
+    "o_sqrt": lambda b, _a, x: b.d_sqrt(x),
+    "o_fma": lambda b, a, x, z, y: b.d_fma(x, z, b.xor(y, fast.SIGN) if "msub" in a[0] else y),
+    "o_narrow": lambda b, _a, x: x,
+}
+
+
+def is_single(value: Value) -> bool:
+    """The double is known to be a single's number."""
+    if value.op.name == "double_of_single":
+        return True
+    if value.op.name.startswith("o_") and value.op.name not in ("o_to_int", "o_compare"):
+        return precision_of(value) == 32
+    return value.constant == 0
+
+
+def precision_of(v: Value) -> int:
+    """64 or 32."""
+    attr = v.attr[-1] if isinstance(v.attr, tuple) else v.attr
+    return 32 if attr == 32 else 64
+
+
+def doubtful(b: B, v: Value, operands: list[Value], near: Value) -> list[Value]:
+    """Conditions (i1) under which rounding `near` to single might round a second time.
+
+    A double has room enough for that not to happen when both operands are singles, and otherwise
+    `near` must not lie in the middle between two singles.
+    """
+    if v.op.name == "o_narrow":
+        return []
+    if v.op.name == "o_fma":
+        return [b.eq(b.and_(near, BELOW_SINGLE), TIE)]
+    unknown = [p for p, a in zip(operands, v.args, strict=False) if not is_single(a)]
+    if not unknown:
+        return []
+    bits = unknown[0] if len(unknown) == 1 else b.or_(*unknown)
+    return [b.ne(b.and_(bits, BELOW_SINGLE), 0)]
+
+
+def short_way(e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value) -> tuple[str, str]:
+    """The result, and the i1 that it may not be used."""
+    b, precision = OpsMixin(), precision_of(v)
+    near = NEAR[v.op.name](b, v.attr, *operands)
+    bits = b.d_single(near) if precision == 32 else near
+    least, count = RANGE[precision]
+    state = b.and_(fpscr, FPSCR.FEX | FPSCR.XX | fast.ROUNDING)
+    shift = b.select(b.eq(state, FPSCR.XX), b.const(-least), b.const(FORBIDDEN))
+    unusual = b.ule(b.const(count), b.add(fast.exponent(b, bits), shift))
+    for doubt in doubtful(b, v, operands, near) if precision == 32 else []:
+        unusual = b.or_(unusual, doubt)
+    if v.op.name == "o_fma" and v.attr[0].startswith("n"):
+        bits = b.xor(bits, fast.SIGN)
+    emit_body(e, b, (bits, unusual))
+    return e.of(bits), e.of(unusual)
+
+
+def long_way(e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value) -> str:
+    """The result; leaves unless this is an ordinary case."""
+    b = OpsMixin()
+    form = FAST["f" + v.op.name[1:]](v.attr, b, *operands)
+    assert form is not None
+    news = form.first_inexact(b, fpscr, FPSCR.XX)
+    conditions = form.unusual(b, fpscr) + ([] if news is None else [news])
+    unusual = conditions[0]
+    for condition in conditions[1:]:
+        unusual = b.or_(unusual, condition)
+    emit_body(e, b, (form.bits, unusual))
+    e.leave_if(e.of(unusual))
+    return e.of(form.bits)
+
+
+def _lower(e: EffectEmitter, v: Value) -> str:
+    parameters = parameters_of(v.op.name)
+    for parameter, argument in zip(parameters, v.args, strict=True):
+        e.names[parameter] = e.of(argument)
+    *operands, fpscr = parameters
+    if v.op.name not in NEAR:
+        return long_way(e, v, operands, fpscr)
+    result, unusual = short_way(e, v, operands, fpscr)
+    short, long, after, go = (e.fresh(stem) for stem in ("short", "long", "after", "go"))
+    e.line(f"br label %{short}")
+    e.line(f"{short}:")
+    e.line(f"br i1 {unusual}, label %{long}, label %{go}, {UNLIKELY}")
+    e.line(f"{long}:")
+    other = long_way(e, v, operands, fpscr)
+    e.line(f"br label %{after}")
+    e.line(f"{after}:")
+    e.line(f"br label %{go}")
+    e.line(f"{go}:")
+    return e.tmp(f"phi i64 [{result}, %{short}], [{other}, %{after}]")
+
+
+for _name in NAMES:
+    effect("o" + _name[1:])(_lower)
+
+
+@effect("leave_if")
+def _leave_if(e: EffectEmitter, v: Value) -> None:
+    e.leave_if(e.of(v.args[0]))
