@@ -33,6 +33,7 @@ from .lower.effects import (
     UNLIKELY,
     WRITE,
     EffectEmitter,
+    load_bits,
     probe,
     register_align,
 )
@@ -44,6 +45,7 @@ EXITS = ("side_exit", "near_arrive", "far_jump", "slice_end")
 NAME = "region"
 #: stands in the text of regions that keep registers in variables
 HAS_VARIABLES = "; variables"
+VSR_AT, VSR_END = offset("vsr"), offset("spr")
 CONTENTS_AT = PAGE_INFO_OFFSET + offset("contents", PAGE_INFO)
 
 
@@ -126,6 +128,28 @@ class RegionEmitter(EffectEmitter):
     def _type(self, number: int) -> str:
         return str(BY_BITS[self._graph.places[number][1]])
 
+    def _kept(self, number: int) -> str:
+        """The type of the variable itself: what LLVM is to find a host register for."""
+        at, bits = self._graph.places[number]
+        if bits == 128:
+            return "<2 x i64>"
+        is_float = VSR_AT <= at < VSR_END and (at - VSR_AT) % 16 == 8
+        return "double" if is_float else self._type(number)
+
+    def _as(self, text: str, kind: str, wanted: str) -> str:
+        """The same bits as another type."""
+        return text if kind == wanted else self.tmp(f"bitcast {kind} {text} to {wanted}")
+
+    def _load_variable(self, number: int) -> str:
+        kept = self._kept(number)
+        text = self.tmp(f"load {kept}, ptr {self._variable(number)}")
+        return self._as(text, kept, self._type(number))
+
+    def _store_variable(self, number: int, text: str) -> None:
+        kept = self._kept(number)
+        text = self._as(text, self._type(number), kept)
+        self.line(f"store {kept} {text}, ptr {self._variable(number)}")
+
     def _state(self, number: int) -> str:
         at = self._graph.places[number][0]
         return self.tmp(f"getelementptr i8, ptr %cpu, i64 {at}")
@@ -134,8 +158,10 @@ class RegionEmitter(EffectEmitter):
         return register_align(BY_BITS[self._graph.places[number][1]])
 
     def _store(self, number: int, value: str) -> None:
-        kind = self.set_word + self._type(number)
-        self.line(f"store {kind} {value}, ptr {self._state(number)}, align {self._align(number)}")
+        kept = self._kept(number)
+        value = self._as(value, self._type(number), kept)
+        kind, at = self.set_word + kept, self._state(number)
+        self.line(f"store {kind} {value}, ptr {at}, align {self._align(number)}")
 
     def _flush(self, dirty: int, held: dict[int, str]) -> None:
         """Bring the state up to date."""
@@ -144,8 +170,7 @@ class RegionEmitter(EffectEmitter):
             dirty &= dirty - 1
             value = held.get(number)
             if value is None:
-                kind = self._type(number)
-                value = self.tmp(f"load {kind}, ptr {self._variable(number)}")
+                value = self._load_variable(number)
             self._store(number, value)
 
     # --- leaving
@@ -219,7 +244,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         first = self._blocks[0]
         self.line("%ic = alloca i64" + (f" {HAS_VARIABLES}" if self._graph.places else ""))
         for number in range(len(self._graph.places)):
-            self.line(f"{self._variable(number)} = alloca {self._type(number)}")
+            self.line(f"{self._variable(number)} = alloca {self._kept(number)}")
         for page in pages:
             self.line(f"{_cells(page)} = alloca ptr")
         self.line("store i64 %icount, ptr %ic")
@@ -230,7 +255,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
             self.line(f"store ptr null, ptr {_cells(page)}")
         for number in range(len(self._graph.places)):
             if first.live_in >> number & 1:
-                kind, align = self._type(number), self._align(number)
+                kind, align = self._kept(number), self._align(number)
                 value = self.tmp(f"load {kind}, ptr {self._state(number)}, align {align}")
                 self.line(f"store {kind} {value}, ptr {self._variable(number)}")
         self.line(f"br label %{_label(first.index)}")
@@ -256,7 +281,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         self._index, self._done = item.last, item.count - 1
         for number, text in self._held.items():
             if item.live_out >> number & item.writes >> number & 1:
-                self.line(f"store {self._type(number)} {text}, ptr {self._variable(number)}")
+                self._store_variable(number, text)
         left = self.tmp(f"sub i64 {self.tmp('load i64, ptr %ic')}, {item.count}")
         self.line(f"store i64 {left}, ptr %ic")
         self._terminate(terminator, left)
@@ -280,8 +305,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
 
     def _read(self, number: int) -> str:
         if number not in self._held:
-            kind = self._type(number)
-            self._held[number] = self.tmp(f"load {kind}, ptr {self._variable(number)}")
+            self._held[number] = self._load_variable(number)
         return self._held[number]
 
     def _write(self, number: int, text: str) -> None:
@@ -300,7 +324,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
             group.host = probe(self, low, group.high - group.low, kind)
         pointer = self.tmp(f"getelementptr i8, ptr {group.host}, i64 {distance - group.low}")
         if value.op.name == "load":
-            self.names[value] = self.tmp(f"load i{value.attr}, ptr {pointer}, align 1")
+            self.names[value] = load_bits(self, value.attr, pointer, 1)
         else:
             self.line(f"store i{value.attr} {self.of(value.args[1])}, ptr {pointer}, align 1")
 

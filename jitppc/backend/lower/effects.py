@@ -85,11 +85,19 @@ def register_align(kind: Type) -> int:
     return kind.bits // 8
 
 
+def load_bits(e: Emitter, bits: int, pointer: str, align: int) -> str:
+    """Load an integer; a quadword into a vector register, where it is mostly wanted."""
+    if bits < 128:
+        return e.tmp(f"load i{bits}, ptr {pointer}, align {align}")
+    vector = e.tmp(f"load <2 x i64>, ptr {pointer}, align {align}")
+    return e.tmp(f"bitcast <2 x i64> {vector} to i128")
+
+
 @effect("get")
 def _get(e: EffectEmitter, v: Value) -> str:
     register = REGISTERS[v.attr]
     pointer = e.register_pointer(register, v.args[0] if v.args else None)
-    return e.tmp(f"load {register.type}, ptr {pointer}, align {register_align(register.type)}")
+    return load_bits(e, register.type.bits, pointer, register_align(register.type))
 
 
 @effect("set")
@@ -131,7 +139,7 @@ READ, WRITE = 0, 1
 @effect("load")
 def _load(e: EffectEmitter, v: Value) -> str:
     pointer = probe(e, e.of(v.args[0]), v.attr // 8, READ)
-    return e.tmp(f"load i{v.attr}, ptr {pointer}, align 1")
+    return load_bits(e, v.attr, pointer, 1)
 
 
 @effect("store")

@@ -15,7 +15,7 @@ from jitppc.ir.builder import OpsMixin
 from jitppc.ir.fpscr import FPSCR, NO_RESULT
 from jitppc.ir.ops import OPS
 
-from .effects import EffectEmitter
+from .effects import UNLIKELY, EffectEmitter
 from .emitter import Emitter, lowers
 from .floating_functions import (
     SLOW,
@@ -44,6 +44,13 @@ class Lanes:
     top: str
     safe: str
     huge: str
+    fraction_bits: int
+    exponents: int
+
+    @property
+    def bits(self) -> str:
+        """The type of the lanes' bits."""
+        return f"<{self.count} x i{128 // self.count}>"
 
     def splat(self, constant: str) -> str:
         """A vector of equal constants."""
@@ -58,9 +65,13 @@ def power_of_two(exponent: int) -> str:
 
 LANES = {
     64: Lanes(
-        "<2 x double>", 2, "v2f64", power_of_two(1023), power_of_two(-895), power_of_two(977)
+        "<2 x double>", 2, "v2f64", power_of_two(1023), power_of_two(-895), power_of_two(977), 52,
+        2045,
     ),
-    32: Lanes("<4 x float>", 4, "v4f32", power_of_two(127), power_of_two(-100), power_of_two(100)),
+    32: Lanes(
+        "<4 x float>", 4, "v4f32", power_of_two(127), power_of_two(-100), power_of_two(100), 23,
+        253,
+    ),
 }
 
 
@@ -248,15 +259,39 @@ def operation_of(t: VectorText, name: str, attr: Any, operands: list[str]) -> Op
     return {"add": Sum, "sub": Sum, "mul": Product, "div": Quotient}[kind](t, *operands)
 
 
+def doubtful(t: VectorText, near: str, fpscr: str) -> str:
+    """i1: the short way will not do. It is for results with exponents from 2 on, which cannot have
+    been rounded up from tiny numbers, while XX is set and all else as it mostly is.
+    """
+    e, lanes, element = t.e, t.lanes, f"i{128 // t.lanes.count}"
+    state = e.tmp(f"and i64 {fpscr}, {UNUSUAL | FPSCR.XX}")
+    is_plain = e.tmp(f"icmp eq i64 {state}, {FPSCR.XX}")
+    unit = 1 << lanes.fraction_bits + 1            # of the exponent, with the sign shifted out
+    limit = e.tmp(f"select i1 {is_plain}, {element} {lanes.exponents * unit}, {element} 0")
+    first = e.tmp(f"insertelement {lanes.bits} poison, {element} {limit}, i64 0")
+    mask = f"<{lanes.count} x i32> zeroinitializer"
+    limits = e.tmp(f"shufflevector {lanes.bits} {first}, {lanes.bits} poison, {mask}")
+    bits = e.tmp(f"bitcast {t.type} {near} to {lanes.bits}")
+    doubled = e.tmp(f"add {lanes.bits} {bits}, {bits}")
+    least = "<" + ", ".join([f"{element} {-2 * unit}"] * lanes.count) + ">"
+    above = e.tmp(f"add {lanes.bits} {doubled}, {least}")
+    outside = e.tmp(f"icmp uge {lanes.bits} {above}, {limits}")
+    number = e.tmp(f"bitcast {t.mask} {outside} to i{lanes.count}")
+    return e.tmp(f"icmp ne i{lanes.count} {number}, 0")
+
+
 def ordinary(e: EffectEmitter, v: Value) -> str:
     """The vector, in line; leaves when the case is not ordinary."""
     name, attr = v.op.name, v.attr
     t = VectorText(e, attr if isinstance(attr, int) else attr[1])
     fpscr = e.of(v.args[-1])
-    e.leave_if(e.tmp(f"icmp ne i64 {e.tmp(f'and i64 {fpscr}, {UNUSUAL}')}, 0"))
     operation = operation_of(t, name, attr, [t.operand(e.of(a)) for a in v.args[:-1]])
+    long, check, go = (e.fresh(stem) for stem in ("long", "check", "go"))
+    doubt = doubtful(t, operation.near, fpscr)
+    e.line(f"br i1 {doubt}, label %{long}, label %{go}, {UNLIKELY}")
+    e.line(f"{long}:")
+    e.leave_if(e.tmp(f"icmp ne i64 {e.tmp(f'and i64 {fpscr}, {UNUSUAL}')}, 0"))
     t.leave_if_any(operation.unusual())
-    check, go = e.fresh("check"), e.fresh("go")
     was = e.tmp(f"icmp ne i64 {e.tmp(f'and i64 {fpscr}, {FPSCR.XX}')}, 0")
     e.line(f"br i1 {was}, label %{go}, label %{check}")
     e.line(f"{check}:")

@@ -38,10 +38,11 @@ def _number(access: Value) -> int | None:
 
 
 def _needs_whole(value: Value) -> bool:
-    """The access has to do with a vector that is not put together from doublewords."""
-    if value.op is GET:
-        return value.attr in WHOLE
-    return value.op is SET and value.attr in WHOLE and value.args[1].op.name != "pack"
+    """The access has to do with a vector: not with a doubleword beside a constant."""
+    if _number(value) is None or value.attr not in WHOLE:
+        return False
+    new = value.args[-1]
+    return value.op is GET or new.op.name != "pack" or new.args[1].constant is None
 
 
 def _rewritten(block: Block, whole: set[int | None]) -> Block:
