@@ -1,8 +1,8 @@
 """The `o_` ops: results of floating-point operations in the ordinary case, for code that says what happened later.
 
 An `o_` op is the number of the `f_` op of that name. Native code leaves there unless the case is ordinary: RN is
-nearest, the result is a number or zero, and what the operation does to the FPSCR is at most FR, FI, FPRF and a sticky XX
-that is set already. These follow from the last operation alone, so they wait as a *pending record* in the registers
+nearest, the result is a number or zero, and what the operation does to the FPSCR is at most FR, FI, FPRF and a sticky
+XX that is set already. These follow from the last operation alone, so they wait as a *pending record* in the registers
 fp_kind, fp_x, fp_y, fp_z and fp_class until somebody looks: `settled` says what the FPSCR is then. Everything but
 native code always finds a settled FPSCR.
 """
