@@ -57,6 +57,9 @@ def make_vcpu(
         perf.tier0(engine.arena)
     if strategy.units:
         engine.give_units(memory)
+        if perf is not None:
+            start, end = (int(memory.state[0][field]) for field in ("units", "units_end"))
+            perf.room(start, end - start, "tier0:units")
     options = strategy.regions
     if options is not None:
         pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))

@@ -124,6 +124,13 @@ class PerfFiles:
         """A region that begins at an effective address of the guest."""
         self._add(address, size, f"guest:{self._symbols.name(cia)}")
 
+    def room(self, address: int, size: int, name: str) -> None:
+        """A buffer of small pieces of code that are not told one by one: in the map only."""
+        with self._lock:
+            for file in self._files:
+                if isinstance(file, PerfMap):
+                    file.add(address, size, name)
+
     def _add(self, address: int, size: int, name: str) -> None:
         with self._lock:
             for file in self._files:

@@ -34,6 +34,7 @@ def test_the_map_has_a_line_for_everything_placed(arena, tmp_path):
     files = PerfFiles([file], SYMBOLS)
     files.tier0(arena)
     files.region(arena.base + 4096, 0x80, 0xC00000000000201C)
+    files.room(arena.base + 8192, 4096, "tier0:units")
     files.close()
     assert file.path == tmp_path / f"perf-{os.getpid()}.map"
     lines = file.path.read_text().splitlines()
@@ -41,6 +42,7 @@ def test_the_map_has_a_line_for_everything_placed(arena, tmp_path):
         f"{arena.base:x} 20 tier0:addi",
         f"{arena.base + 32:x} 20 jitppc:rt_sc",
         f"{arena.base + 4096:x} 80 guest:schedule+0x1c",
+        f"{arena.base + 8192:x} 1000 tier0:units",
     ]
 
 
@@ -64,6 +66,7 @@ def test_the_jitdump_holds_names_and_code(arena, tmp_path):
     files = PerfFiles([file], SYMBOLS)
     files.tier0(arena)
     files.region(arena.base + 16, 16, 0xC000000000001000)
+    files.room(arena.base + 8192, 4096, "tier0:units")
     files.close()
     data = file.path.read_bytes()
     magic, version, size, machine, _pad, pid, _time, flags = struct.unpack_from("<IIIIIIQQ", data)
