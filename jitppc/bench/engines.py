@@ -206,5 +206,5 @@ def _boot(command: list[str], job: Job) -> Iterator[Event | Facts]:
 
 def _last_words(tail: bytes) -> str:
     lines = [line.strip() for line in tail.decode("utf-8", "replace").splitlines()]
-    lines = [line for line in lines if line and not line.startswith("@")]
+    lines = [line for line in lines if line]
     return f": {lines[-1][:200]}" if lines else ""

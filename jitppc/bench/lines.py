@@ -95,6 +95,10 @@ class Child:
         self.tail = b""
         self.timed_out = self.ended = False
 
+    def _keep(self, data: bytes) -> None:
+        """Remember the end of what was said beside events, for whoever asks why it ended."""
+        self.tail = (self.tail + data)[-_KEPT:]
+
     def events(self, silence: float) -> Iterator[Event | bytes]:
         """What the lines tell, with the CPU time of each run; other lines as they are."""
         before = self.cpu_seconds()
@@ -104,6 +108,8 @@ class Child:
                 event = replace(event, cpu_seconds=-before + (before := self.cpu_seconds()))
             elif event is not None:
                 before = self.cpu_seconds()
+            elif not line.startswith(b"@"):
+                self._keep(line + b"\n")
             yield line if event is None else event
 
     def lines(self, silence: float) -> Iterator[bytes]:
@@ -123,13 +129,13 @@ class Child:
                 return
             for descriptor in ready:
                 data = os.read(descriptor, 1 << 16)
-                self.tail = (self.tail + data)[-_KEPT:]
                 if not data:
                     rest = waiting.pop(descriptor)
                     if descriptor == out.fileno() and rest:
                         yield rest
                     continue
                 if descriptor == err.fileno():
+                    self._keep(data)
                     continue
                 deadline = time.monotonic() + silence
                 *whole, waiting[descriptor] = (waiting[descriptor] + data).split(b"\n")

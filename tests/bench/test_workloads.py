@@ -62,6 +62,14 @@ def test_a_process_that_says_nothing_is_given_up():
     assert child.close() < 0
 
 
+def test_last_words_are_those_beside_events():
+    child = Child(["sh", "-c", "echo @all; echo one; echo two >&2; echo @facts xyz"])
+    seen = list(child.events(10))
+    child.close()
+    assert [All(), b"one", b"@facts xyz"] == seen
+    assert {b"one", b"two"} == set(child.tail.split())
+
+
 def test_a_last_line_without_an_end_is_a_line():
     child = Child(["printf", "a\\nb"])
     assert [b"a", b"b"] == list(child.lines(10))
