@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import altair as alt
 
-from jitppc.bench.sampling import CATEGORIES
+from jitppc.bench.sampling import CATEGORIES, REST, TIERS
 from jitppc.bench.summary import Summary
 
 WIDTH = 720
@@ -17,6 +16,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _PEER_COLOURS = {"qemu": "#7F7F7F", "native": "#111111"}
 _KIND_COLOURS = (
     "#0072B2",
+    "#009E73",
     "#E69F00",
     "#F0E442",
     "#999999",
@@ -33,8 +33,8 @@ Row = dict[str, Any]
 #: What each plot shows; {reference} is the engine that ratios refer to.
 RATIOS = """Times as fast as {reference}, on a logarithmic scale: filled marks are later runs,
 open ones the first run in a process. The dashed line is 1."""
-TIERS = """How many of the guest's instructions ran in compiled regions, in each twentieth of a
-second of the first round, the guest's boot included; the rest ran in the interpreter."""
+TIMES = """What the processor's thread was doing in each fifth of a second of the first round, the
+guest's boot included: in regions, in units of stencils, in the interpreter, or elsewhere."""
 COSTS = """CPU seconds of the compile workers while a workload ran, against how many times faster
 its later runs are than with the interpreter alone."""
 PROFILE = """Samples of the processor's thread while each workload ran in the first round, by what
@@ -49,7 +49,7 @@ def charts(summary: Summary) -> Iterator[tuple[str, str, Any]]:
         says = RATIOS.format(reference=reference)
         yield f"Speed against {reference}", says, _ratio_chart(ratios, summary, colour)
     if tiers := list(_tiers(summary)):
-        yield "Share of regions over time", TIERS, _tier_chart(tiers, ours)
+        yield "Tiers over time", TIMES, _tier_chart(tiers)
     if costs := list(_costs(summary)):
         yield "Compile cost against gain", COSTS, _cost_chart(costs, ours)
     if profile := list(_profile(summary)):
@@ -123,38 +123,56 @@ def _by(rows: list[Row], key: str) -> dict[str, list[Row]]:
 
 def _tiers(summary: Summary) -> Iterator[Row]:
     for guest in summary.guests:
-        points = guest.get("timeline", [])
-        if guest["repeat"] != 0 or not any(point["in_regions"] for point in points):
+        if guest["repeat"] != 0:
             continue
         names = list(guest["workloads"])
         part = ", ".join(names) if len(names) < 5 else f"{names[0]} to {names[-1]}"
-        for before, after in itertools.pairwise(points):
-            ran = after["instructions"] - before["instructions"]
-            if ran > 0:
-                share = (after["in_regions"] - before["in_regions"]) / ran
-                yield {
-                    "part": part,
-                    "engine": guest["engine"],
-                    "seconds": after["seconds"],
-                    "share": round(min(1.0, max(0.0, share)), 4),
-                    "regions": after["regions"],
-                }
+        for point in guest.get("timeline", []):
+            total = sum(point["tiers"].values())
+            for place, (tier, seconds) in enumerate(point["tiers"].items()):
+                if total:
+                    yield {
+                        "guest": f"{guest['engine']}: {part}",
+                        "seconds": point["seconds"],
+                        "tier": tier,
+                        "place": place,
+                        "share": round(seconds / total, 3),
+                        "regions": point["regions"],
+                    }
 
 
-def _tier_chart(rows: list[Row], colour: Any) -> Any:
-    parts = [
+def _tier_chart(rows: list[Row]) -> Any:
+    colours = [_KIND_COLOURS[CATEGORIES.index(tier)] for tier in TIERS]
+    tier = alt.Color(
+        "tier:N",
+        scale=alt.Scale(domain=[*TIERS, REST], range=[*colours, "#CCCCCC"]),
+        title=None,
+        legend=alt.Legend(orient="top"),
+    )
+    last = max(row["seconds"] for row in rows)
+    strips = [
         alt.Chart(alt.Data(values=mine))
-        .mark_line(interpolate="monotone", strokeWidth=1.5)
+        .mark_area(interpolate="step-before")
         .encode(
-            x=alt.X("seconds:Q", title="seconds since the guest was started"),
-            y=alt.Y("share:Q", title="in regions", axis=alt.Axis(format="%")),
-            color=colour,
-            tooltip=["engine:N", "seconds:Q", "share:Q", "regions:Q"],
+            x=alt.X(
+                "seconds:Q",
+                scale=alt.Scale(domain=[0, last]),
+                title="seconds since the guest was started",
+            ),
+            y=alt.Y(
+                "share:Q",
+                title=None,
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format="%", values=[0, 0.5, 1]),
+            ),
+            color=tier,
+            order=alt.Order("place:Q"),
+            tooltip=["tier:N", "seconds:Q", "share:Q", "regions:Q"],
         )
-        .properties(width=WIDTH, height=130, title=_title(part))
-        for part, mine in _by(rows, "part").items()
+        .properties(width=WIDTH, height=56, title=_title(guest))
+        for guest, mine in _by(rows, "guest").items()
     ]
-    return alt.vconcat(*parts)
+    return alt.vconcat(*strips, spacing=6)
 
 
 def _costs(summary: Summary) -> Iterator[Row]:

@@ -21,7 +21,7 @@ from jitppc.bench.sampling import Places, Sampler
 from jitppc.errors import UserError
 from jitppc.strategies import RegionOptions, Strategy
 
-SAMPLE_SECONDS = 0.05
+SAMPLE_SECONDS = 0.2
 BEAT_SECONDS, PREPARING_SECONDS = 10, 900
 TICKS_PER_SECOND = 100
 
@@ -66,7 +66,7 @@ class Guest:
         self._is_sampled = False
         self._line = b""
         self._marks: list[tuple[str, dict[str, float], int]] = []
-        self._timeline: list[dict[str, float]] = []
+        self._timeline: list[tuple[dict[str, float], int]] = []
         self._stop = threading.Event()
 
     def run(self) -> dict[str, Any]:
@@ -77,17 +77,18 @@ class Guest:
             stop = self._machine.run()
             ended = time.monotonic()
             self._sampler.stop()
-            self._timeline.append(self._now())
             self._stop.set()
             watcher.join()
             statistics = self._machine.statistics()
-        places = Places(self._machine.cpu._engine.arena)  # type: ignore[attr-defined]
+        state = self._machine.memory.state[0]  # type: ignore[attr-defined]
+        arena = self._machine.cpu._engine.arena  # type: ignore[attr-defined]
+        places = Places(arena, (int(state["units"]), int(state["units_end"])))
         return {
             "stop": stop.reason,
             "setup_seconds": round(self._ready - self._started, 3),
             "run_seconds": round(ended - self._ready, 3),
             "statistics": statistics,
-            "timeline": self._timeline,
+            "timeline": self._tiers(places),
             "workload_costs": self._costs(places),
             "profile": places.profile(self._sampler.addresses[: self._sampler.count]),
         }
@@ -107,7 +108,16 @@ class Guest:
 
     def _watch(self) -> None:
         while not self._stop.wait(SAMPLE_SECONDS):
-            self._timeline.append(self._now())
+            self._timeline.append((self._now(), self._sampler.count))
+
+    def _tiers(self, places: Places) -> list[dict[str, Any]]:
+        """What was counted from time to time, and CPU seconds in each tier since then."""
+        found, before = [], 0
+        for point, count in self._timeline:
+            samples = self._sampler.addresses[before:count]
+            found.append({**point, "tiers": places.tiers(samples)})
+            before = count
+        return found
 
     def _now(self) -> dict[str, float]:
         statistics = self._machine.cpu.statistics()  # type: ignore[attr-defined]

@@ -138,8 +138,11 @@ KINDS = {
     "native.": "interrupts and system registers",
     "help_": "interrupts and system registers",
 }
-REGIONS, JUMPS, HOST = "regions", "jumps between regions and pages", "Python and the host's kernel"
-CATEGORIES = (REGIONS, *dict.fromkeys(KINDS.values()), JUMPS, HOST)
+REGIONS, UNITS, INTERPRETER = "regions", "units of stencils", "interpreter"
+JUMPS, HOST = "jumps between regions and pages", "Python and the host's kernel"
+#: what the tiers are; all else is what they need around them
+TIERS, REST = (REGIONS, UNITS, INTERPRETER), "all else"
+CATEGORIES = (REGIONS, UNITS, *dict.fromkeys(KINDS.values()), JUMPS, HOST)
 
 
 def readable(name: str) -> str:
@@ -161,21 +164,34 @@ def kind_of(name: str) -> str:
 
 
 class Places:
-    """Names of host addresses: what stays in an arena, regions above it, the host outside."""
+    """Names of host addresses: what stays in an arena, regions above it, the host outside.
 
-    def __init__(self, arena: Any) -> None:
+    Args:
+        units: where units of stencils are made, from and to; nowhere if both are the same.
+    """
+
+    def __init__(self, arena: Any, units: tuple[int, int] = (0, 0)) -> None:
+        self._units = range(*units)
         placed = sorted((at, name) for name, (at, _size) in arena.places.items())
         self._starts = [at for at, _ in placed]
         self._names = [readable(name) for _, name in placed]
         self._base, self._regions, self._top = arena.base, arena.end, arena.base + arena.size
 
     def name(self, address: int) -> str:
+        if address in self._units:
+            return UNITS
         if self._regions <= address < self._top:
             return REGIONS
         if not self._base <= address < self._top:
             return HOST
         index = bisect.bisect_right(self._starts, address) - 1
         return self._names[index] if index >= 0 else HOST
+
+    def tiers(self, addresses: np.ndarray) -> dict[str, float]:
+        """Seconds in each tier, and in the rest."""
+        kinds = self.profile(addresses)["kinds"]
+        found = {tier: kinds.get(tier, 0.0) for tier in TIERS}
+        return found | {REST: round(sum(kinds.values()) - sum(found.values()), 3)}
 
     def profile(self, addresses: np.ndarray) -> dict[str, Any]:
         """Seconds by kind, and of the 20 names with most."""
@@ -184,7 +200,7 @@ class Places:
             names[self.name(int(address))] += int(times)
         kinds: Counter[str] = Counter()
         for name, times in names.items():
-            kinds[name if name in {REGIONS, HOST} else kind_of(name)] += times
+            kinds[name if name in {REGIONS, UNITS, HOST} else kind_of(name)] += times
         second = PERIOD_NS / 1e9
         return {
             "kinds": {kind: round(kinds[kind] * second, 3) for kind in CATEGORIES if kinds[kind]},

@@ -81,6 +81,12 @@ def guest_record(engine: str, names: list[str]) -> dict[str, Any]:
             "in_regions": n * (n - 1) * 10_000 if engine != "interp" else 0,
             "regions": n,
             "compile_seconds": n / 50,
+            "tiers": {
+                "regions": n / 400 if engine != "interp" else 0.0,
+                "units of stencils": 0.01,
+                "interpreter": 0.15 - n / 400,
+                "all else": 0.002,
+            },
         }
         for n in range(1, 60)
     ]

@@ -4,11 +4,22 @@ import ctypes
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from jitppc.backend.arena import Arena
 from jitppc.backend.objects import compile_text
-from jitppc.bench.sampling import HOST, PERIOD_NS, REGIONS, Places, Sampler, kind_of, readable
+from jitppc.bench.sampling import (
+    HOST,
+    PERIOD_NS,
+    REGIONS,
+    REST,
+    UNITS,
+    Places,
+    Sampler,
+    kind_of,
+    readable,
+)
 
 SPIN = """define i64 @h_spin(i64 %n) {
  br label %loop
@@ -78,6 +89,18 @@ def test_what_lies_above_what_stays_is_regions():
     assert REGIONS == Places(arena).name(arena.end + 100)
     assert "h_spin" == Places(arena).name(arena.symbols["h_spin"] + 8)
     assert HOST == Places(arena).name(1 << 40)
+
+
+def test_units_are_a_tier():
+    arena = Arena(1 << 20)
+    arena.load([compile_text(SPIN)], export=True)
+    arena.reserve(4096)
+    places = Places(arena, (arena.end + 4096, arena.end + 8192))
+    handler = arena.symbols["h_spin"]
+    addresses = np.array([arena.end, arena.end + 5000, handler, handler, 4], np.uint64)
+    expected = [(REGIONS, 1), (UNITS, 1), ("interpreter", 2), (REST, 1)]
+    second = PERIOD_NS / 1e9
+    assert expected == [(k, round(s / second)) for k, s in places.tiers(addresses).items()]
 
 
 def test_names_become_kinds():
