@@ -233,6 +233,24 @@ ISA_OPTIONS = (
     Option(("ledger",), "FILE", "another ledger than the package's own", "ledger"),
 )
 
+EXPLAIN_OPTIONS = (
+    Option(
+        ("stages",),
+        "A,B,...",
+        f"which columns: {','.join(values.STAGES)} (all)",
+        "stages",
+        values.some_of(*values.STAGES),
+    ),
+    Option(("html",), "FILE", "write one self-contained page instead of text", "html", Path),
+    Option(
+        ("strategy",),
+        "NAME",
+        "whose regions (regions)",
+        "strategy",
+        values.one_of(*values.STRATEGIES),
+    ),
+)
+
 BENCH_OPTIONS = (
     Option(
         ("strategies",),

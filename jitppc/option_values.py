@@ -16,6 +16,8 @@ GIB = 1 << 30
 MEMORY_BLOCK = 256 * MIB
 
 STRATEGIES = strategies.OURS
+#: what guest code goes through on its way (jitppc/explain)
+STAGES = ("guest", "ir", "optimised", "llvm", "host")
 CLOCKS = ("host", "insns")
 CPUS = ("power9", "power9_v2.0", "power9_v2.2")
 
@@ -39,6 +41,16 @@ def one_of(*known: str) -> Callable[[str], str]:
             return text.lower()
         guess = suggestion(text.lower(), known) or f"; known: {', '.join(known)}"
         raise ValueError(f"unknown value {text!r}{guess}")
+
+    return parse
+
+
+def some_of(*known: str) -> Callable[[str], tuple[str, ...]]:
+    """The value is some of these words, with commas between."""
+    one = one_of(*known)
+
+    def parse(text: str) -> tuple[str, ...]:
+        return tuple(one(part) for part in text.split(","))
 
     return parse
 

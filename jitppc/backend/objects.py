@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -30,7 +30,23 @@ def host_signature() -> str:
 SHORT_LIST = ("sroa", "instruction_combine")
 
 
-def compile_function(text: str, level: int, passes: Sequence[str]) -> bytes:
+#: what is made of a module in the end: emit(target machine, module)
+Emit = Callable[[Any, Any], Any]
+
+
+def to_object(machine: Any, module: Any) -> bytes:
+    """A relocatable object."""
+    content: bytes = machine.emit_object(module)
+    return content
+
+
+def to_assembly(machine: Any, module: Any) -> str:
+    """Assembly text, for people."""
+    text: str = machine.emit_assembly(module)
+    return text
+
+
+def compile_function(text: str, level: int, passes: Sequence[str], emit: Emit = to_object) -> Any:
     """As `compile_text`, with nothing but these passes of functions."""
     machine = target_machine(level)
     module = llvm.parse_assembly(text)
@@ -45,10 +61,12 @@ def compile_function(text: str, level: int, passes: Sequence[str]) -> bytes:
         for function in module.functions:
             if not function.is_declaration:
                 manager.run(function, builder)
-    return machine.emit_object(module)
+    return emit(machine, module)
 
 
-def compile_text(text: str, level: int = 1, extra: tuple[str, ...] = ()) -> bytes:
+def compile_text(
+    text: str, level: int = 1, extra: tuple[str, ...] = (), emit: Emit = to_object
+) -> Any:
     """Parse, link in `extra` modules, optimise, emit.
 
     Raises RuntimeError with LLVM's message on bad text.
@@ -62,4 +80,4 @@ def compile_text(text: str, level: int = 1, extra: tuple[str, ...] = ()) -> byte
     options = llvm.create_pipeline_tuning_options(speed_level=level)
     llvm.create_pass_builder(machine, options).getModulePassManager().run(
         module, llvm.create_pass_builder(machine, options))
-    return machine.emit_object(module)
+    return emit(machine, module)

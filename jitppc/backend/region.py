@@ -13,6 +13,7 @@ with the contents that the translation was made for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from jitppc.ir.block import Value
 from jitppc.ir.layout import (
@@ -37,7 +38,7 @@ from .lower.effects import (
     probe,
     register_align,
 )
-from .objects import SHORT_LIST, compile_function, compile_text
+from .objects import SHORT_LIST, Emit, compile_function, compile_text, to_object
 from .region_graph import WORDS, Graph, RegionBlock, branch_target
 from .region_memory import Group, group_accesses
 
@@ -444,12 +445,13 @@ def region_text(
     return emitter.emit_all()
 
 
-def compile_region_text(text: str, level: int) -> bytes:
-    """A region's module to an object.
+def compile_region_text(text: str, level: int, emit: Emit = to_object) -> Any:
+    """A region's module to an object, or what else `emit` makes of it.
 
     At level 0 no pass runs; at level 1 those that pay (none where no register became a variable);
     above, LLVM's own pipeline.
     """
     if level > 1:
-        return compile_text(text, level)
-    return compile_function(text, level, SHORT_LIST if level and HAS_VARIABLES in text else ())
+        return compile_text(text, level, emit=emit)
+    passes = SHORT_LIST if level and HAS_VARIABLES in text else ()
+    return compile_function(text, level, passes, emit)

@@ -7,7 +7,14 @@ from typing import Any
 
 from jitppc.cli.command import Command
 from jitppc.cli.fuzz_options import FUZZ_NOTES, FUZZ_OPTIONS
-from jitppc.config import BENCH_OPTIONS, DIS_OPTIONS, ISA_OPTIONS, RUN_OPTIONS, Option
+from jitppc.config import (
+    BENCH_OPTIONS,
+    DIS_OPTIONS,
+    EXPLAIN_OPTIONS,
+    ISA_OPTIONS,
+    RUN_OPTIONS,
+    Option,
+)
 
 RUN_NOTES = """\
 Exit status: 0 the guest powered off, --until matched, or Ctrl-A X; 1 the guest panicked;
@@ -27,6 +34,10 @@ DIS_NOTES = """\
 Words are hexadecimal, as a debugger shows them: `jitppc dis 7c642a14 60000000`.
 With -start the first word, or the first word of a raw file, has that address; in an ELF file it is
 where to begin."""
+
+EXPLAIN_NOTES = """\
+The region that begins there is made as for a running guest in which all of the function has run.
+FILE is ELF for ppc64le; words are hexadecimal, as for `jitppc dis`."""
 
 BENCH_NOTES = """\
 Suites: quick (the default), integer, memory, float, kernel, boot, programs (all but boots), all.
@@ -82,6 +93,14 @@ COMMANDS = (
         DIS_OPTIONS,
         "FILE|WORD...",
         DIS_NOTES,
+    ),
+    Command(
+        "explain",
+        "Show what becomes of guest code: IR, optimised IR, LLVM, host code.",
+        _lazily("explain", "explain_command"),
+        EXPLAIN_OPTIONS,
+        "FILE:SYMBOL|FILE:0xADDRESS|WORD...",
+        EXPLAIN_NOTES,
     ),
     Command(
         "bench",

@@ -68,5 +68,6 @@ def region_key(options: str) -> str:
     """Hash of everything that regions depend on, beside the guest's code."""
     package = Path(__file__).parent
     parts = [source_key(exact=False).encode(), options.encode()]
-    parts += [(package / name).read_bytes() for name in ("worker.py", "region_file.py")]
+    names = ("worker.py", "region_file.py", "region_translation.py")
+    parts += [(package / name).read_bytes() for name in names]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:40]

@@ -17,7 +17,6 @@ from typing import IO, Any
 from jitppc.strategies import RegionOptions
 
 from .native_source import native_object
-from .region_file import page_contents, page_hash
 
 HEADER = struct.Struct("<Q")
 
@@ -54,25 +53,15 @@ def compile_region(
     image depends on the arguments and on nothing else.
     """
     from jitppc.backend.image import image_of
-    from jitppc.backend.region import compile_region_text, region_text
-    from jitppc.backend.region_graph import RegionBlock
-    from jitppc.frontend.regions import Page, form_region
-    from jitppc.ir.passes import one_view_each, run_passes_of_regions
+    from jitppc.backend.region import compile_region_text
 
-    given = {n: Page(*page) for n, page in pages.items()}
-    region = form_region(given, entry, options.limit, single_block=options.single_blocks)
-    if region is None:
+    from .region_translation import translate_region
+
+    found = translate_region(pages, entry, options)
+    if found is None:
         return None
-    keep_dead = not options.flag_elimination
-    done = [run_passes_of_regions(b.block, keep_dead=keep_dead) for b in region.blocks]
-    blocks = [
-        RegionBlock(b.index, b.count, block, b.ways)
-        for b, block in zip(region.blocks, one_view_each(done), strict=True)
-    ]
-    contents = {n: page_contents(page_hash(pages[n][0])) for n in region.pages}
-    text = region_text(entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead)
-    image = image_of(compile_region_text(text, options.level))
-    return image.to_bytes(), region.instructions
+    image = image_of(compile_region_text(found.text, options.level))
+    return image.to_bytes(), found.region.instructions
 
 
 TASKS: dict[str, Callable[..., Any]] = {

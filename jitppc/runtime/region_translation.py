@@ -1,0 +1,44 @@
+"""From guest code to a region's LLVM text: where front end and back end meet for tier 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jitppc.backend.region import region_text
+from jitppc.backend.region_graph import RegionBlock
+from jitppc.frontend.regions import Page, Region, form_region
+from jitppc.ir.passes import one_view_each, run_passes_of_regions
+from jitppc.strategies import RegionOptions
+
+from .region_file import page_contents, page_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A region, its blocks after the passes, and the module's text."""
+
+    region: Region
+    blocks: list[RegionBlock]
+    text: str
+
+
+def translate_region(
+    pages: dict[int, tuple[bytes, bytes]], entry: int, options: RegionOptions
+) -> Translation | None:
+    """The region of an entry, or None when there is nothing to translate.
+
+    `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run.
+    """
+    given = {n: Page(*page) for n, page in pages.items()}
+    region = form_region(given, entry, options.limit, single_block=options.single_blocks)
+    if region is None:
+        return None
+    keep_dead = not options.flag_elimination
+    done = [run_passes_of_regions(b.block, keep_dead=keep_dead) for b in region.blocks]
+    blocks = [
+        RegionBlock(b.index, b.count, block, b.ways)
+        for b, block in zip(region.blocks, one_view_each(done), strict=True)
+    ]
+    contents = {n: page_contents(page_hash(pages[n][0])) for n in region.pages}
+    text = region_text(entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead)
+    return Translation(region, blocks, text)
