@@ -1,4 +1,4 @@
-"""Which of the goals for speed a run of `jitppc bench` reaches.
+"""What a run of `jitppc bench` found, in Markdown, and which of the goals for speed it reaches.
 
     jitppc bench programs boot -strategies cold,regions -peers qemu,native -out NAME
     python -m benchmarks.bars NAME.jsonl [--time cpu]
@@ -32,11 +32,39 @@ def main() -> int:
         for path in options.files
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
-    found = list(bars(summarise(records, options.time), options.warm, options.cold))
+    summary = summarise(records, options.time)
+    found = list(bars(summary, options.warm, options.cold))
+    print("\n".join(markdown(summary)), end="\n\n")
     print("| goal | measured | reached |\n|---|---|---|")
     for goal, measured, is_reached in found:
         print(f"| {goal} | {measured} | {'yes' if is_reached else 'no'} |")
     return 0 if all(is_reached for _, _, is_reached in found) else 1
+
+
+def markdown(summary: Summary) -> Iterator[str]:
+    """The medians as a table for a page of the documentation: seconds, and × as fast as QEMU."""
+    engines = list(summary.engines)
+    heads = [f"{engine}: first" for engine in engines] + [f"{engine}: later" for engine in engines]
+    faster = [engine for engine in engines if engine != summary.reference]
+    heads += [f"{engine} / {summary.reference}" for engine in faster]
+    yield f"| | {' | '.join(heads)} |"
+    yield "|---" * (len(heads) + 1) + "|"
+    for name in summary.workloads:
+        cells = [summary.cell(name, engine) for engine in engines]
+        texts = [_seconds(cell.first) for cell in cells] + [_seconds(cell.later) for cell in cells]
+        texts += [_times(summary.speed(name, engine)) for engine in faster]
+        yield f"| {name} | {' | '.join(texts)} |"
+    for group in summary.groups:
+        means = [_times(summary.mean_speed(engine, group)) for engine in faster]
+        yield f"| **{group}, mean** | {'| ' * 2 * len(engines)}{' | '.join(means)} |"
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _times(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}×"
 
 
 def bars(summary: Summary, warm: str, cold: str) -> Iterator[Line]:
