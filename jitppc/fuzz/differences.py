@@ -6,7 +6,6 @@ All is done on arrays; Python looks at single rows of the table only where somet
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -48,60 +47,56 @@ def differing(
     """
     result = np.zeros(len(batch), bool)
     judged = ~(np.isin(ours["kind"], UNJUDGED) | np.isin(theirs["kind"], UNJUDGED))
-    rough = np.zeros(len(batch), bool)
-    for bits in _differences(batch, ours, theirs, undefined, side.fields).values():
-        rough |= bits.reshape(len(batch), -1).any(axis=1)
-    places = np.flatnonzero(rough & judged)
+    bits = _differences(batch, ours, theirs, undefined, side.fields)
+    places = np.flatnonzero(_any(bits, len(batch)) & judged)
     if not len(places):
         return result
     single = _is_single(batch.cases[places])
     result[places[~single]] = True
-    places = places[single]
     groups: dict[str, tuple[Row | None, list[int]]] = {}
-    for place in places:
+    for place in places[single]:
         row = row_of(batch.cases[place], batch.model)
         groups.setdefault(row.key if row else "", (row, []))[1].append(int(place))
-    for row, chosen in groups.values():
-        result[chosen] = _unexplained(
-            batch.part(np.array(chosen)), ours[chosen], theirs[chosen],
-            None if undefined is None else undefined[chosen], side, row, excused,
-        )  # fmt: skip
+    for row, members in groups.values():
+        chosen = np.array(members)
+        some = {name: field[chosen] for name, field in bits.items()}
+        if row is not None:
+            found = Found(row, batch.cases[chosen], ours[chosen], theirs[chosen], some)
+            _explain(found, batch.model, side, excused)
+        result[chosen] = _any(some, len(chosen))
     return result
 
 
-def _unexplained(
-    batch: Batch,
-    ours: np.ndarray,
-    theirs: np.ndarray,
-    undefined: np.ndarray | None,
-    side: Side,
-    row: Row | None,
-    excused: set[Waiver] | None,
-) -> np.ndarray:
-    """Of cases of one row."""
-    bits = _differences(batch, ours, theirs, undefined, side.fields)
-    if row is not None:
-        found = Found(row, batch.cases, ours, theirs, bits)
-        for waiver in _waivers_of(row.key, side):
-            if waiver.clear(found, batch.model) and excused is not None:
-                excused.add(waiver)
-    left = np.zeros(len(batch), bool)
+def _any(bits: dict[str, np.ndarray], count: int) -> np.ndarray:
+    """For each case, whether a bit is left."""
+    left = np.zeros(count, bool)
     for field in bits.values():
-        left |= field.reshape(len(batch), -1).any(axis=1)
+        left |= field.any(axis=tuple(range(1, field.ndim)))
     return left
 
 
-def _waivers_of(key: str, side: Side) -> Iterable[Waiver]:
-    for waiver in waivers.WAIVERS:
-        if waiver.reference == side.name and waiver.applies(key) and side.version < waiver.fixed_in:
-            yield waiver
+def _explain(found: Found, model: str, side: Side, excused: set[Waiver] | None) -> None:
+    """Clear what waivers explain."""
+    for waiver in _waivers_of(found.row.key, side.name, side.version):
+        if waiver.clear(found, model, counts=excused is not None) and excused is not None:
+            excused.add(waiver)
+        if excused is None and not _any(found.bits, len(found)).any():
+            return
+
+
+@functools.lru_cache(1 << 14)
+def _waivers_of(key: str, name: str, version: tuple[int, ...]) -> tuple[Waiver, ...]:
+    return tuple(
+        waiver for waiver in waivers.WAIVERS
+        if waiver.reference == name and waiver.applies(key) and version < waiver.fixed_in
+    )  # fmt: skip
 
 
 def has_waiver(key: str, side: Side) -> bool:
     """Something is known about this row and this reference: what comes behind it in a line of
     instructions cannot be compared.
     """
-    return any(True for _ in _waivers_of(key, side))
+    return any(not waiver.in_lines for waiver in _waivers_of(key, side.name, side.version))
 
 
 def _differences(

@@ -13,7 +13,9 @@ RAM_BYTES = 1 << 20
 HYPERCALL = 0x44000022
 SYSTEM_CALL = 0x44000002
 VECTOR_PAGES = (0x0000, 0x3000, 0x17000)
-PROCESS_TABLE, ROOT, TABLES = 0x20000, 0x30000, 0x40000
+PROCESS_TABLE, ROOT, LOW_ROOT, TABLES = 0x20000, 0x30000, 0x50000, 0x40000
+#: PIDR in 32-bit mode, where the same places have other addresses
+LOW_PID = 1
 CODE_REAL, GRANULES_REAL = 0x60000, 0x80000
 BORDER_REAL = GRANULES_REAL + 0x10000
 
@@ -32,14 +34,15 @@ class AddressSpace:
         self._next = TABLES
         for page in VECTOR_PAGES:
             self.memory.write(page, HYPERCALL.to_bytes(4, "little") * 1024)
-        self._put(PROCESS_TABLE, _RTS_52_BITS | ROOT | _LEVELS[0])
+        for pid, root in ((0, ROOT), (LOW_PID, LOW_ROOT)):
+            self._put(PROCESS_TABLE + 16 * pid, _RTS_52_BITS | root | _LEVELS[0])
         for ea, real, access in (
             (CODE, CODE_REAL, _READ_WRITE | _EXECUTE),
             (BORDER - 0x10000, GRANULES_REAL, _READ_WRITE),
             (BORDER, BORDER_REAL, _READ_WRITE),
         ):
-            self._map(ea, real, access)
-            self._map(ea & 0xFFFFFFFF, real, access)
+            self._map(ROOT, ea, real, access)
+            self._map(LOW_ROOT, ea & 0xFFFFFFFF, real, access)
 
     def _put(self, real: int, value: int) -> None:
         self.memory.write(real, value.to_bytes(8, "big"))
@@ -47,9 +50,9 @@ class AddressSpace:
     def _get(self, real: int) -> int:
         return int.from_bytes(self.memory.read(real, 8), "big")
 
-    def _map(self, ea: int, real: int, access: int) -> None:
-        """One page of 64 KiB."""
-        table, below = ROOT, 52
+    def _map(self, table: int, ea: int, real: int, access: int) -> None:
+        """One page of 64 KiB in the tree below a root."""
+        below = 52
         for level, bits in enumerate(_LEVELS):
             below -= bits
             entry = table + 8 * (ea >> below & (1 << bits) - 1)

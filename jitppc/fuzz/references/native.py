@@ -32,6 +32,7 @@ from .address_space import (
     CODE_REAL,
     GRANULES_REAL,
     HYPERCALL,
+    LOW_PID,
     PROCESS_TABLE,
     SYSTEM_CALL,
     AddressSpace,
@@ -40,6 +41,7 @@ from .native_loop import GRANULES_BYTES, IN_PLACE, JOB, PLACE, SPILLED, STAYS, l
 from .region_code import RegionCode
 
 CHUNK = 512
+PIDR = 48
 PVR = {"power7": 0x003F0201, "power8": 0x004D0200, "power9": 0x004E1202, "power10": 0x00801200,
        "power11": 0x00821200}  # fmt: skip
 #: SRR1 bits that tell program interrupts apart. Ref: Book III 7.5.9
@@ -147,6 +149,8 @@ class NativeReference:
         records.load(states, jobs["prefix"])
         jobs["sprs"] = 0
         records.load_sprs(states, jobs["sprs"])
+        is_narrow = states["msr"] & np.uint64(MSR.SF) == 0
+        jobs["sprs"][:, PIDR] = np.where(is_narrow, LOW_PID, 0)
         offsets = states["nia"] - np.uint64(CODE) & np.uint64(0xFFFF)
         jobs["code_real"] = offsets + np.uint64(CODE_REAL)
         jobs["code_host"] = jobs["code_real"] + np.uint64(self._space.memory.base)

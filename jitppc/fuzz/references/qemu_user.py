@@ -169,13 +169,16 @@ class QemuUserReference:
 
     def __init__(self, emulators: dict[str, str] | None = None) -> None:
         self._emulators = emulators or EMULATORS
+        self._version: tuple[int, ...] | None = None
         self._harnesses: dict[tuple[str, str], Harness] = {}
 
     @property
     def version(self) -> tuple[int, ...]:
         """The emulator's version."""
-        words = self.identity()["version"].split(".")
-        return tuple(int(word) for word in words if word.isdigit())
+        if self._version is None:
+            words = self.identity()["version"].split(".")
+            self._version = tuple(int(word) for word in words if word.isdigit())
+        return self._version
 
     def identity(self) -> dict[str, str]:
         program = self._emulators["little"]
@@ -189,7 +192,13 @@ class QemuUserReference:
         return model in self.models and in_model(row, model) and row.key not in NOT_HERE
 
     def undefined(self, batch: Batch, outcomes: np.ndarray) -> np.ndarray | None:
-        return None
+        """A signal's frame has no room for the upper half of FPSCR."""
+        signalled = outcomes["kind"] != Kind.NEXT
+        if not signalled.any():
+            return None
+        open_bits = np.zeros(len(outcomes), OUTCOME)
+        open_bits["state"]["fpscr"][signalled] = 0xFFFF_FFFF_0000_0000
+        return open_bits
 
     def close(self) -> None:
         for harness in self._harnesses.values():
