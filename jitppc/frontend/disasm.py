@@ -13,6 +13,7 @@ from .forms import field_value, raw_field
 _REGISTER_PREFIX = {
     "RT": "r", "RS": "r", "RA": "r", "RB": "r", "RC": "r", "RTp": "r", "RSp": "r",
     "FRT": "f", "FRS": "f", "FRA": "f", "FRB": "f", "FRC": "f",
+    "FRTp": "f", "FRSp": "f", "FRAp": "f", "FRBp": "f",
     "VRT": "v", "VRS": "v", "VRA": "v", "VRB": "v", "VRC": "v",
     "XT": "vs", "XS": "vs", "XA": "vs", "XB": "vs", "XC": "vs",
     "BF": "cr", "BFA": "cr",

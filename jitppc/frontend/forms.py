@@ -16,7 +16,7 @@ _WIDTHS = {
     3: "BF BFA IH UIM3 DRM",
     4: "U CT SR SHV UIM4",
     5: "RT RS RA RB RC FRT FRS FRA FRB FRC VRT VRS VRA VRB VRC T S A B C BO BI BT BA BB TO SH MB ME"
-       " MO NB RTp RSp FRTp FRSp SIM UIM TH sprh sprl d1 sh04 mb04 TE FC RO SHB dx",
+       " MO NB RTp RSp FRTp FRSp FRAp FRBp SIM UIM TH sprh sprl d1 sh04 mb04 TE FC RO SHB dx",
     6: "DCM DGM",
     7: "LEV",
     8: "FXM FLM IMM8",
@@ -39,7 +39,7 @@ COMBINED = {
 #: fields that are two's complement: name -> (width, scale_log2)
 SIGNED = {
     "SI": (16, 0), "D": (16, 0), "DS": (14, 2), "DQ": (12, 4), "BD": (14, 2), "LI": (24, 2),
-    "SIM": (5, 0), "DX": (16, 0),
+    "SIM": (5, 0), "DX": (16, 0), "TE": (5, 0),
 }
 
 #: fields whose every value becomes a variant of its own: bodies see them as plain ints

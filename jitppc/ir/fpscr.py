@@ -38,6 +38,11 @@ class FPSCR:
 #: Not a bit of the register: set in the word an arithmetic op returns when an enabled exception
 #: forbids the result.
 NO_RESULT = _bit(0)
+_NO_RESULT_SIGNED = -NO_RESULT
+
+_FX, _FEX, _VX, _ZX, _VE, _ZE = FPSCR.FX, FPSCR.FEX, FPSCR.VX, FPSCR.ZX, FPSCR.VE, FPSCR.ZE
+_FR, _FI, _FPRF, _INVALID, _ENABLES = FPSCR.FR, FPSCR.FI, FPSCR.FPRF, FPSCR.INVALID, FPSCR.ENABLES
+_ENABLE_SHIFT = FPSCR.ENABLE_SHIFT
 
 
 class Pending:
@@ -69,9 +74,26 @@ class Pending:
 
 def with_summaries(fpscr: int) -> int:
     """VX and FEX made to say what the other bits say."""
-    fpscr &= ~(FPSCR.VX | FPSCR.FEX)
-    if fpscr & FPSCR.INVALID:
-        fpscr |= FPSCR.VX
-    if fpscr >> FPSCR.ENABLE_SHIFT & fpscr & FPSCR.ENABLES:
-        fpscr |= FPSCR.FEX
+    fpscr &= ~(_VX | _FEX)
+    if fpscr & _INVALID:
+        fpscr |= _VX
+    if fpscr >> _ENABLE_SHIFT & fpscr & _ENABLES:
+        fpscr |= _FEX
     return fpscr
+
+
+def settle(fpscr: int, exceptions: int, fprf: int, fi: int, fr: int) -> int:
+    """The FPSCR after an operation with these exceptions and rounding; `fprf` is -1 where that
+    field stays. As a signed number: it is below 0, with NO_RESULT, when there is no result.
+
+    Native code is made of this source too (see ir/decimal).
+    """
+    new = fpscr & ~(_FR | _FI) | exceptions
+    if exceptions & ~fpscr:
+        new |= _FX
+    if (exceptions & _INVALID and fpscr & _VE) or (exceptions & _ZX and fpscr & _ZE):
+        return with_summaries(new) | _NO_RESULT_SIGNED
+    if fprf >= 0:
+        new = new & ~_FPRF | fprf
+    new |= (_FI if fi else 0) | (_FR if fr else 0)
+    return with_summaries(new)

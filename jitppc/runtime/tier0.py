@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from jitppc.backend import glue
 from jitppc.backend.image import as_image
+from jitppc.backend.lower.decimal import decimal_module
 from jitppc.backend.lower.effects import METADATA
 from jitppc.backend.lower.floating_slow import slow_module
 from jitppc.backend.stencil_tables import stencils_of, table_module
@@ -109,7 +110,8 @@ def generate(exact: bool = False) -> Tier0Text:
         for handlers in files.values()
         for start in range(0, len(handlers), HANDLERS_PER_MODULE)
     ]
-    modules.append(slow_module(name for handler in everything for name in handler.needs))
+    needed = [name for handler in everything for name in handler.needs]
+    modules += [slow_module(needed), decimal_module(needed)]
     if not exact:
         copies[__name__].append((go_on_text(), {}))
     stencils = [_stencils(texts) for texts in copies.values() if any(text for text, _ in texts)]

@@ -4,6 +4,7 @@ Pure ops here; state, memory and control in `effects`.
 """
 
 from . import (
+    decimal,
     floating,
     floating_ordinary,
     integer,
@@ -17,6 +18,7 @@ from .emitter import LOWER, Emitter, lowers
 __all__ = [
     "LOWER",
     "Emitter",
+    "decimal",
     "floating",
     "floating_ordinary",
     "integer",

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from jitppc.ir.fpscr import FPSCR, NO_RESULT, with_summaries
+from jitppc.ir.fpscr import FPSCR, settle
 from jitppc.ir.ieee import Format, Result
+from jitppc.ir.types import I64
 
 
 def settled(fpscr: int, r: Result) -> int:
     """The FPSCR after an operation with this result, with NO_RESULT."""
-    forbidden = bool((r.exceptions & FPSCR.INVALID and fpscr & FPSCR.VE)
-                     or (r.exceptions & FPSCR.ZX and fpscr & FPSCR.ZE))
-    new = (fpscr & ~(FPSCR.FR | FPSCR.FI)) | r.exceptions
-    if r.exceptions & ~fpscr:
-        new |= FPSCR.FX
-    if forbidden:
-        return with_summaries(new) | NO_RESULT
-    if r.fprf is not None:
-        new = new & ~FPSCR.FPRF | r.fprf
-    new |= (FPSCR.FI if r.fi else 0) | (FPSCR.FR if r.fr else 0)
-    return with_summaries(new)
+    return settle(fpscr, r.exceptions, -1 if r.fprf is None else r.fprf, r.fi, r.fr) & I64.mask
 
 
 def unrounded(fpscr: int, exceptions: int) -> int:
