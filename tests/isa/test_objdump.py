@@ -13,11 +13,12 @@ from jitppc.frontend.disasm import render
 
 CR_BITS = {"lt": 0, "gt": 1, "eq": 2, "so": 3, "un": 3}
 
-#: rows that objdump -Mpower9 does not know, or prints by another name
+#: rows that objdump -Mpower10 does not know, or prints by another name
 UNKNOWN = {
     "mftb": "left out in favour of mfspr since ISA 2.03, still executed",
     "mftb.TBU": "left out in favour of mfspr since ISA 2.03, still executed",
     "nop": "printed as ori r0,r0,0",
+    "paste.": "printed with L, which is always 1",
 }
 
 

@@ -47,7 +47,7 @@ class Case:
 def bits_of(text: str, width: int) -> int | None:
     """An operand's or result's bits; None when the format does not have the number."""
     if text.startswith("#"):
-        return int(text[1:], 16)
+        return int(text[1:], 16) if len(text) > 1 else None
     return dpd.encode(Decimal(text), width)
 
 

@@ -78,7 +78,7 @@ def fitted(value: Decimal, form: Form) -> Decimal | None:
     whole = int("".join(map(str, digits)))
     if whole == 0:
         return Decimal((sign, (0,), max(min(exponent, form.top), form.bottom)))
-    while exponent > form.top:
+    while form.top < exponent <= form.e_max:
         whole, exponent = whole * 10, exponent - 1
     while (exponent < form.bottom or whole >= 10**form.digits) and whole % 10 == 0:
         whole, exponent = whole // 10, exponent + 1

@@ -67,7 +67,7 @@ def from_bcd(size: int) -> Body:
 
 
 both("X", "ddedpd", "FRT* SP /// FRB* 0101000010 Rc", "SP,FRT*,FRB*",
-     "FRT* <- the last digits of (FRB*), packed; SP: 0b10 with a sign, + is 0xC; 0b11 likewise, + is 0xF.", to_bcd, FIELD)
+     "FRT* <- the last digits of (FRB*), packed; SP: 2 with a sign, + is 0xC; 3 likewise, + is 0xF.", to_bcd, FIELD)
 both("X", "denbcd", "FRT* S:1 //// FRB* 1101000010 Rc", "S,FRT*,FRB*",
      "FRT* <- the number with the packed digits (FRB*), of which the last is a sign if S.", from_bcd, FIELD)
 
