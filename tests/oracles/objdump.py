@@ -43,8 +43,8 @@ def disassemble(words: list[int], tool: str = TOOL) -> list[Line]:
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
         file.write(b"".join(word.to_bytes(4, "little") for word in words))
         file.flush()
-        command = [tool, "-D", "-b", "binary", "-m", "powerpc:common64", "-EL", "-Mraw", "-Mpower10"]
-        command += ["--adjust-vma=0x10000", file.name]
+        command = [tool, "-D", "-b", "binary", "-m", "powerpc:common64", "-EL", "-Mraw"]
+        command += ["-Mpower10", "--adjust-vma=0x10000", file.name]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = re.findall(r"^\s*([0-9a-f]+):\t((?:[0-9a-f]{2} ){4})\s*(.*)$", text, re.MULTILINE)
     return [(int(at, 16), _word(data), _plain(printed)) for at, data, printed in lines]
