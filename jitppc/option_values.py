@@ -236,7 +236,7 @@ MACHINE_PROPERTIES = {
         {"xive": "jitppc has no XIVE controller yet"},
     ),
     "cap-vsx": MachineProperty("Vector Scalar Extensions", _SWITCH, ("on",)),
-    "cap-dfp": MachineProperty("Decimal Floating Point", _SWITCH, ("off",)),
+    "cap-dfp": MachineProperty("Decimal Floating Point", _SWITCH, ("on",)),
     "cap-htm": MachineProperty(
         "Transactional Memory",
         _SWITCH,

@@ -9,12 +9,11 @@ def _pa_features_isa_3_00() -> bytes:
     """`ibm,pa-features` of an ISA 3.00 processor, less what the CPU room does not execute.
 
     Ref: LoPAR appendix C.6.2 (bit meanings). Left out: storage access order (byte 4), event based
-    branches (byte 5 bit 2, byte 34), transactional memory (byte 22), copy-paste (byte 38), decimal
-    floating point (byte 54).
+    branches (byte 5 bit 2, byte 34), transactional memory (byte 22), copy-paste (byte 38).
     """
     bits = bytearray(66)
     bits[0:6] = bytes.fromhex("f6 3f c7 c0 00 d0")
-    for index in (6, 16, 18, 20, 24, 26, 28, 32, 40, 42, 44, 46, 48, 50, 52, 56, 58, 60, 62):
+    for index in (6, 16, 18, 20, 24, 26, 28, 32, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62):
         bits[index] = 0x80
     return bytes((len(bits), 0)) + bytes(bits)
 

@@ -10,7 +10,7 @@ CACHE_LINE_SIZE = 128
 
 
 def cpu_node(model: CpuModel, vcpu_id: int) -> Node:
-    """One core of one thread. No hash page table, no decimal floating point: neither is there."""
+    """One core of one thread. There is no hash page table."""
     return node(
         f"{model.tree_name}@{vcpu_id:x}",
         {
@@ -30,6 +30,7 @@ def cpu_node(model: CpuModel, vcpu_id: int) -> Node:
             "ibm,purr": cells(1),
             "ibm,spurr": cells(1),
             "ibm,vmx": cells(2),
+            "ibm,dfp": cells(1),
             "ibm,pa-features": model.pa_features,
             "ibm,chip-id": cells(0),
             "ibm,ppc-interrupt-server#s": cells(vcpu_id),
