@@ -7,6 +7,7 @@ processes. They are children of ours over pipes of ours; nothing else can reach 
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import struct
@@ -85,6 +86,8 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001  (the parent decides what it means)
             answer = (False, f"{type(error).__name__}: {error}")
         send(outbox, answer)
+        if not gc.get_freeze_count():        # what was imported stays: no need to look at it again
+            gc.freeze()
 
 
 if __name__ == "__main__":
