@@ -7,7 +7,7 @@ from pathlib import Path
 from jitppc.config import Option
 
 #: what may stand in -reference beside a file
-REFERENCES = ("qemu-user", "qemu-system", "evaluator", "vectors", "interp", "exact", "regions")
+REFERENCES = ("qemu-user", "evaluator", "vectors", "interp", "exact", "regions")
 TIERS = ("interp", "exact", "regions", "evaluator")
 MODELS = ("power8", "power9", "power10")
 STRATEGIES = ("single", "block", "loop", "pages", "changing", "interrupted")

@@ -203,9 +203,7 @@ class Values:
 
 
 def fpscr(count: int, source: Source, enables: float = 0.2) -> Array:
-    """FPSCR values: VX is the or of its causes, NI is 0, and no exception that is there already is
-    enabled, because then the program would not run. Ref: Book I 4.2.2.
-    """
+    """FPSCR values that a processor can hold while it runs; NI is 0."""
     bits = _random(source, count)
     enabled = source.random(count) < enables
     keep = np.where(enabled, U64(0x9FFFF7FB), U64(0x9FFFF703))
@@ -213,6 +211,14 @@ def fpscr(count: int, source: Source, enables: float = 0.2) -> Array:
     value = np.where(none, bits & U64(3), bits & keep)
     rounding = source.integers(0, 2, count) == 0
     value = np.where(rounding, value & ~U64(3), value)
+    return legal_fpscr(value)
+
+
+def legal_fpscr(value: Array) -> Array:
+    """The nearest values that can be: VX is the or of its causes, and no exception that is there
+    already is enabled, because then the program would not run. Ref: Book I 4.2.2.
+    """
+    value = value & ~U64(0x60000000)
     value |= np.where(value & U64(0x01F80700) != 0, U64(0x20000000), U64(0))
     raised = (value >> U64(25)) & U64(0x1F) & (value >> U64(3))  # VX OX UX ZX XX, if enabled
     return value & ~(raised << U64(3))

@@ -15,6 +15,7 @@ import numpy as np
 from jitppc.errors import UserError
 
 from .cases import MEMORY_BYTES, STATE, Flag
+from .generate_values import legal_fpscr
 from .program import NOP, Item, join, row_of, split, without
 
 #: of an array of cases, which ones fail
@@ -25,16 +26,27 @@ SECONDS = 20.0
 FRAME = frozenset({"nia", "msr"})
 
 
-def shrink(case: np.ndarray, model: str, fails: Fails, seconds: float = SECONDS) -> np.ndarray:
+def shrink(case: np.ndarray, model: str, asked: Fails, seconds: float = SECONDS) -> np.ndarray:
     """The smallest case found within the time; `case` itself (an array of one) must fail."""
     until = time.monotonic() + seconds
     before = None
+
+    def fails(cases: np.ndarray) -> np.ndarray:
+        return asked(legal(cases))
+
     while before is None or (before != case.tobytes() and time.monotonic() < until):
         before = case.tobytes()
         case = _fewer_words(case, model, fails)
         case = _fewer_components(case, fails)
     case = _without_flags(case, fails)
-    return _by_hypothesis(case, model, fails, until)
+    return legal(_by_hypothesis(case, model, fails, until))
+
+
+def legal(cases: np.ndarray) -> np.ndarray:
+    """The cases with states that a processor can be in."""
+    cases = cases.copy()
+    cases["state"]["fpscr"] = legal_fpscr(cases["state"]["fpscr"])
+    return cases
 
 
 # --- many at once

@@ -18,10 +18,10 @@ from jitppc.errors import JitppcError
 from .events import At, Done, Event, Failed, Lost, Ready
 from .plan import Plan
 
-#: a batch takes a second or two; shrinking is bounded, and sends nothing meanwhile
-SILENCE_SECONDS = 180.0
+#: a batch takes a second or two and shrinking is bounded, but a host may be busy
+SILENCE_SECONDS = 600.0
 #: for one case, while the deadly one is looked for
-CASE_SECONDS = 15.0
+CASE_SECONDS = 60.0
 #: opening may have to compile the interpreter
 OPENING_SECONDS = 900.0
 

@@ -1,0 +1,70 @@
+"""The sessions of docs/fuzz.md and docs/traces.md, run."""
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("docs")
+
+
+def sessions(page):
+    """(command, expected output) of the page's console sessions, in order."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for block in re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for piece in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, expected = piece.partition("\n")
+            yield command, expected
+
+
+@pytest.mark.parametrize(("command", "expected"), list(sessions("fuzz.md")))
+def test_a_command_of_the_page_says_what_the_page_says(command, expected, folder):
+    program, *words = shlex.split(command)
+    assert "jitppc" == program
+    path = os.pathsep.join((str(ROOT), str(ROOT / "tests" / "fuzz")))
+    done = subprocess.run(
+        [sys.executable, "-m", "jitppc", *words], cwd=folder, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode in {0, 1}, done.stderr
+    said = re.sub(r"^jitppc: .*\n", "", done.stderr, flags=re.MULTILINE) + done.stdout
+    said = re.sub(r"(?m)^\s*$", "<BLANKLINE>", said.rstrip("\n"))
+    checker = doctest.OutputChecker()
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert checker.check_output(expected, said + "\n", flags), said
+
+
+def test_the_session_of_the_traces_page(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    text = (ROOT / "docs" / "traces.md").read_text(encoding="utf-8")
+    session = "".join(re.findall(r"^```pycon\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    test = doctest.DocTestParser().get_doctest(session, {}, "traces.md", "traces.md", 0)
+    assert test.examples
+    assert 0 == doctest.DocTestRunner().run(test).failed
+
+
+def test_the_pages_name_what_there_is():
+    from jitppc.cli.fuzz_options import MODES, REFERENCES, STRATEGIES
+    from jitppc.fuzz import generate, modes
+    from jitppc.fuzz.references import NAMES
+    from jitppc.fuzz.traces import FIELDS
+
+    page = (ROOT / "docs" / "fuzz.md").read_text(encoding="utf-8")
+    assert set(STRATEGIES) == set(generate.STRATEGIES)
+    assert set(MODES) == set(modes.MODES)
+    assert set(REFERENCES) == {*NAMES, "vectors"}
+    for name in (*STRATEGIES, *REFERENCES):
+        assert f"`{name}`" in page, name
+    traces = (ROOT / "docs" / "traces.md").read_text(encoding="utf-8")
+    for name in FIELDS:
+        assert f"`{name}`" in traces, name
