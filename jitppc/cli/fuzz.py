@@ -65,7 +65,7 @@ def _campaign(settings: dict[str, Any], rest: list[str]) -> int:
             raise
         except ReferenceFailure as error:
             show.end(campaign.standing)
-            kept = f"; {place} has all so far" if campaign.standing.names else ""
+            kept = f"; {place} has all so far" if campaign.standing.cases else ""
             raise ReferenceFailure(f"{plan.reference}: {error}{kept}") from error
         show.end(standing)
         return 1 if standing.findings else 0

@@ -80,12 +80,15 @@ class Show:
     def line(self, standing: Standing) -> str:
         """Everything in one line."""
         covered = standing.covered()
-        ops, all_ops = operations(frozenset(covered)), operations(frozenset(standing.names))
+        rows, ops = str(len(covered)), str(operations(frozenset(covered)))
+        if standing.names:
+            rows += f" of {standing.rows}"
+            ops += f" of {operations(frozenset(standing.names))}"
         pieces = [
             f"{standing.cases:,} cases",
             f"{standing.rate:,.0f}/s",
-            f"{len(covered)} of {standing.rows} instructions",
-            f"{ops} of {all_ops} IR operations",
+            f"{rows} instructions",
+            f"{ops} IR operations",
             f"{standing.differing:,} differ ({standing.findings} findings)",
         ]
         return f"{self._plan.reference}: " + ", ".join(pieces)

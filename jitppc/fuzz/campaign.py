@@ -151,7 +151,7 @@ class Campaign:
         self._failures = 0
         if self._id is not None:
             return
-        identity = self.plan.identity(ready.rows)
+        identity = {**self.plan.identity(ready.rows), "judge": ready.identity}
         self._id = self._ledger.campaign(identity, ready.identity)
         if self._fresh:
             self._ledger.forget(self._id)

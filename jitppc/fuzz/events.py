@@ -10,7 +10,8 @@ class Ready:
     """The worker has opened its references and can take batches.
 
     Fields:
-        rows: keys of the rows that all sides can judge.
+        rows: keys of the rows that all sides can judge; none for a recording, whose rows are
+            known when it has been read.
         identity: of the reference.
         batches: how many there are, None when they do not end.
     """

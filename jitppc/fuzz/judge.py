@@ -33,6 +33,7 @@ class Judge:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.shrinks = True
         self._known: set[tuple[str, str]] = set()
         self._small: list[tuple[str, Sign]] = []
         self._recording: Recording | None = open_recording(plan.reference, plan.model)
@@ -64,10 +65,8 @@ class Judge:
     def ready(self) -> Ready:
         """What this process can judge."""
         if self._recording is not None:
-            whole, _, _ = self._recording.part(0, len(self._recording))
-            keys = sorted(set(keys_of(whole.cases, self.plan.model).flat) - {""})
             count = -(-len(self._recording) // self.plan.batch)
-            return Ready(tuple(keys), self._recording.identity(), count)
+            return Ready((), self._recording.identity(), count)
         assert self._reference is not None
         return Ready(tuple(self._keys), self._reference.identity())
 
@@ -158,7 +157,8 @@ class Judge:
         shrunk = 0
         for sign, members in groups.items():
             is_new = (tier, sign) not in self._known
-            shrinks = is_new and shrunk < SHRUNK_PER_BATCH and self._reference is not None
+            shrinks = self.shrinks and is_new and shrunk < SHRUNK_PER_BATCH
+            shrinks &= self._reference is not None
             if is_new and not shrinks and sign.startswith("batch "):
                 continue  # one of many lines of instructions: it is counted, and that is all
             self._known.add((tier, sign))

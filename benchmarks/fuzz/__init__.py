@@ -1,0 +1,1 @@
+"""How many cases a second the fuzzer judges: generation, both sides and comparison included."""
