@@ -8,14 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("docs")
 
 
 def sessions(page):
@@ -27,24 +20,21 @@ def sessions(page):
             yield command, expected
 
 
-@pytest.mark.parametrize(("command", "expected"), list(sessions("fuzz.md")))
-def test_a_command_of_the_page_says_what_the_page_says(command, expected, folder):
-    program, *words = shlex.split(command)
-    assert "jitppc" == program
+def test_the_pages_sessions_go_as_shown(tmp_path, monkeypatch):
+    """In their order, in one folder: later ones use what earlier ones wrote."""
     path = os.pathsep.join((str(ROOT), str(ROOT / "tests" / "fuzz")))
-    done = subprocess.run(
-        [sys.executable, "-m", "jitppc", *words], cwd=folder, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": path}, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode in {0, 1}, done.stderr
-    said = re.sub(r"^jitppc: .*\n", "", done.stderr, flags=re.MULTILINE) + done.stdout
-    checker = doctest.OutputChecker()
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    assert checker.check_output(expected, said, flags), said
-
-
-def test_the_session_of_the_traces_page(folder, monkeypatch):
-    monkeypatch.chdir(folder)
+    for command, expected in sessions("fuzz.md"):
+        program, *words = shlex.split(command)
+        assert "jitppc" == program
+        done = subprocess.run(
+            [sys.executable, "-m", "jitppc", *words], cwd=tmp_path, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+        )  # fmt: skip
+        assert done.returncode in {0, 1}, done.stderr
+        said = re.sub(r"^jitppc: .*\n", "", done.stderr, flags=re.MULTILINE) + done.stdout
+        assert doctest.OutputChecker().check_output(expected, said, flags), f"{command}\n{said}"
+    monkeypatch.chdir(tmp_path)
     text = (ROOT / "docs" / "traces.md").read_text(encoding="utf-8")
     session = "".join(re.findall(r"^```pycon\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
     test = doctest.DocTestParser().get_doctest(session, {}, "traces.md", "traces.md", 0)
