@@ -46,6 +46,8 @@ EXITS = ("side_exit", "near_arrive", "far_jump", "slice_end")
 NAME = "region"
 #: stands in the text of regions that keep registers in variables
 HAS_VARIABLES = "; variables"
+#: ... and numbers or vectors among them, which are worth all that LLVM can do
+HAS_NUMBERS = "; numbers"
 VSR_AT, VSR_END = offset("vsr"), offset("spr")
 CONTENTS_AT = PAGE_INFO_OFFSET + offset("contents", PAGE_INFO)
 
@@ -90,6 +92,12 @@ class RegionEmitter(EffectEmitter):
         #: (page) -> [(cell offset, instructions done, label of the block it comes from)]
         self._side_exits: dict[int, list[tuple[int, int, str]]] = {}
         self._late: list[Callable[[], None]] = []
+        self._keeps_fpscr = not any(
+            v.op.name == "set" and v.attr == "fpscr" for b in blocks for v in b.block.values)
+        #: what `steady` has made, and what it wrote for the prologue
+        self._early: dict[str, str] = {}
+        self._in_block: dict[str, str] = {}
+        self._early_lines: list[str] = []
 
     # --- addresses
     def _page_base(self, page: int) -> str:
@@ -174,6 +182,18 @@ class RegionEmitter(EffectEmitter):
                 value = self._load_variable(number)
             self._store(number, value)
 
+    def steady(self, key: str, fpscr: str, write: Callable[[str], str]) -> str:
+        """Made in the prologue if nothing in the region writes the FPSCR, else in each block."""
+        known = self._early if self._keeps_fpscr else self._in_block
+        if key not in known:
+            lines = self.lines
+            if self._keeps_fpscr:
+                self.lines = self._early_lines
+                fpscr = self.get_field("fpscr")
+            known[key] = write(fpscr)
+            self.lines = lines
+        return known[key]
+
     # --- leaving
     def leave_if(self, condition: str) -> None:
         stay = self.fresh("stay")
@@ -243,7 +263,10 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
 
     def _prologue(self, pages: list[int]) -> None:
         first = self._blocks[0]
-        self.line("%ic = alloca i64" + (f" {HAS_VARIABLES}" if self._graph.places else ""))
+        places = self._graph.places
+        numbers = any(VSR_AT <= at < VSR_END for at, _ in places)
+        mark = HAS_NUMBERS if numbers else HAS_VARIABLES if places else ""
+        self.line(f"%ic = alloca i64 {mark}")
         for number in range(len(self._graph.places)):
             self.line(f"{self._variable(number)} = alloca {self._kept(number)}")
         for page in pages:
@@ -259,6 +282,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
                 kind, align = self._kept(number), self._align(number)
                 value = self.tmp(f"load {kind}, ptr {self._state(number)}, align {align}")
                 self.line(f"store {kind} {value}, ptr {self._variable(number)}")
+        self.lines += self._early_lines
         self.line(f"br label %{_label(first.index)}")
 
     def _emit_block(self, item: RegionBlock) -> None:
@@ -266,7 +290,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         self.line(f"{_label(index)}:")
         self._block, self._held, self._dirty = item, {}, item.dirty_in
         self._groups = group_accesses(block)
-        self._exit_label = ""
+        self._exit_label, self._in_block = "", {}
         terminator = block.values[-1] if block.ends else None
         self._index, self._done = index, 0
         boundaries = sorted((at, byte // 4) for at, byte in block.starts)
@@ -451,7 +475,7 @@ def compile_region_text(text: str, level: int, emit: Emit = to_object) -> Any:
     At level 0 no pass runs; at level 1 those that pay (none where no register became a variable);
     above, LLVM's own pipeline.
     """
-    if level > 1:
+    if level > 1 or (level and HAS_NUMBERS in text):
         return compile_text(text, level, emit=emit)
     passes = SHORT_LIST if level and HAS_VARIABLES in text else ()
     return compile_function(text, level, passes, emit)

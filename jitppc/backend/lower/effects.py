@@ -52,6 +52,12 @@ class EffectEmitter(Emitter):
         at = register.offset + number * register.stride
         return self.tmp(f"getelementptr i8, ptr %cpu, i64 {at}")
 
+    def steady(self, key: str, fpscr: str, write: Callable[[str], str]) -> str:
+        """What `write` makes of the FPSCR. Code that sees more than one instruction makes it once:
+        `key` says what it is.
+        """
+        return write(fpscr)
+
     def cia(self) -> str:
         """The current instruction's address."""
         raise NotImplementedError

@@ -14,10 +14,11 @@ from jitppc.ir.block import Value
 from jitppc.ir.builder import OpsMixin
 from jitppc.ir.fpscr import FPSCR
 from jitppc.ir.ops.floating_ordinary import NAMES
+from jitppc.ir.types import I64
 
 from . import floating_fast as fast
 from .effects import UNLIKELY, EffectEmitter, effect
-from .floating_functions import FAST, emit_body, parameters_of
+from .floating_functions import FAST, PARAMETER, emit_body, parameters_of
 
 #: the least exponent field of a result that cannot have been rounded up from a tiny number, and how
 #: many there are
@@ -78,8 +79,14 @@ def short_way(e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value) -
     near = NEAR[v.op.name](b, v.attr, *operands)
     bits = b.d_single(near) if precision == 32 else near
     least, count = RANGE[precision]
-    state = b.and_(fpscr, FPSCR.FEX | FPSCR.XX | fast.ROUNDING)
-    shift = b.select(b.eq(state, FPSCR.XX), b.const(-least), b.const(FORBIDDEN))
+
+    def shift_of(fpscr: str) -> str:
+        state = e.tmp(f"and i64 {fpscr}, {FPSCR.FEX | FPSCR.XX | fast.ROUNDING}")
+        is_plain = e.tmp(f"icmp eq i64 {state}, {FPSCR.XX}")
+        return e.tmp(f"select i1 {is_plain}, i64 {-least}, i64 {FORBIDDEN}")
+
+    shift = Value(PARAMETER, I64, (), 64, False)
+    e.names[shift] = e.steady(f"shift{precision}", e.of(fpscr), shift_of)
     unusual = b.ule(b.const(count), b.add(fast.exponent(b, bits), shift))
     for doubt in doubtful(b, v, operands, near) if precision == 32 else []:
         unusual = b.or_(unusual, doubt)

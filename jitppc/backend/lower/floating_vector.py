@@ -264,18 +264,24 @@ def doubtful(t: VectorText, near: str, fpscr: str) -> str:
     been rounded up from tiny numbers, while XX is set and all else as it mostly is.
     """
     e, lanes, element = t.e, t.lanes, f"i{128 // t.lanes.count}"
-    state = e.tmp(f"and i64 {fpscr}, {UNUSUAL | FPSCR.XX}")
-    is_plain = e.tmp(f"icmp eq i64 {state}, {FPSCR.XX}")
     unit = 1 << lanes.fraction_bits + 1            # of the exponent, with the sign shifted out
-    limit = e.tmp(f"select i1 {is_plain}, {element} {lanes.exponents * unit}, {element} 0")
-    first = e.tmp(f"insertelement {lanes.bits} poison, {element} {limit}, i64 0")
-    mask = f"<{lanes.count} x i32> zeroinitializer"
-    limits = e.tmp(f"shufflevector {lanes.bits} {first}, {lanes.bits} poison, {mask}")
+    sign = 1 << (128 // lanes.count - 1)           # turned, so that comparisons may be signed
+
+    def limits_of(fpscr: str) -> str:
+        state = e.tmp(f"and i64 {fpscr}, {UNUSUAL | FPSCR.XX}")
+        is_plain = e.tmp(f"icmp eq i64 {state}, {FPSCR.XX}")
+        some = f"{element} {lanes.exponents * unit ^ sign}, {element} {sign}"
+        limit = e.tmp(f"select i1 {is_plain}, {some}")
+        first = e.tmp(f"insertelement {lanes.bits} poison, {element} {limit}, i64 0")
+        mask = f"<{lanes.count} x i32> zeroinitializer"
+        return e.tmp(f"shufflevector {lanes.bits} {first}, {lanes.bits} poison, {mask}")
+
+    limits = e.steady(f"limits{lanes.count}", fpscr, limits_of)
     bits = e.tmp(f"bitcast {t.type} {near} to {lanes.bits}")
     doubled = e.tmp(f"add {lanes.bits} {bits}, {bits}")
-    least = "<" + ", ".join([f"{element} {-2 * unit}"] * lanes.count) + ">"
+    least = "<" + ", ".join([f"{element} {sign - 2 * unit}"] * lanes.count) + ">"
     above = e.tmp(f"add {lanes.bits} {doubled}, {least}")
-    outside = e.tmp(f"icmp uge {lanes.bits} {above}, {limits}")
+    outside = e.tmp(f"icmp sge {lanes.bits} {above}, {limits}")
     number = e.tmp(f"bitcast {t.mask} {outside} to i{lanes.count}")
     return e.tmp(f"icmp ne i{lanes.count} {number}, 0")
 

@@ -144,8 +144,28 @@ def shuffle(e: Emitter, x: str, y: str, numbers: tuple[int, ...]) -> str:
 
 @lowers("vshuffle")
 def _shuffle(e: Emitter, v: Value) -> str:
-    x, y = (lanes(e, a, 8) for a in v.args)
-    return whole(e, shuffle(e, x, y, v.attr), 8)
+    return _shuffled(e, v.args[0], v.args[1], v.attr)
+
+
+def _stays_together(numbers: tuple[int, ...], size: int) -> bool:
+    """The bytes move in whole elements of `size` bytes."""
+    return all(
+        n % size == k % size and n - k % size == numbers[k - k % size]
+        for k, n in enumerate(numbers)
+    )
+
+
+def _shuffled(e: Emitter, x: Value, y: Value, numbers: tuple[int, ...]) -> str:
+    """The same in the widest lanes that stay together: LLVM sees through those."""
+    lane = next(n for n in (64, 32, 16, 8) if _stays_together(numbers, n // 8))
+    size, count = lane // 8, 128 // lane
+    # the book's element n of x || y is LLVM's n with its place in the vector turned round
+    places = [first // size ^ count - 1 for first in reversed(numbers[::size])]
+    mask = ", ".join(f"i32 {place}" for place in places)
+    of, a, c = kind(lane), lanes(e, x, lane), lanes(e, y, lane)
+    return whole(
+        e, e.tmp(f"shufflevector {of} {a}, {of} {c}, <{count} x i32> <{mask}>"), lane
+    )
 
 
 BYTES = "<16 x i8>"
@@ -153,6 +173,10 @@ BYTES = "<16 x i8>"
 
 @lowers("vperm")
 def _perm(e: Emitter, v: Value) -> str:
+    chosen = v.args[2].constant
+    if chosen is not None:
+        bytes_ = tuple(number & 31 for number in chosen.to_bytes(16, "big"))
+        return _shuffled(e, v.args[0], v.args[1], bytes_)
     x, y, numbers = (lanes(e, a, 8) for a in v.args)
     places = e.tmp(f"xor {BYTES} {numbers}, {splat('15', 'i8', 16)}")
     if v.args[0] is v.args[1] and vector_host.has("ssse3"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
 
@@ -18,14 +20,15 @@ def bytes_in_words_swapped(b: Builder, x: Value) -> Value:
     return b.rotl(b.bswap(x), 32)
 
 
+def shuffled(b: Builder, lane: int, numbers: Iterable[int], x: Value, y: Value) -> Value:
+    """The elements of `lane` bits of x || y with these numbers."""
+    size = lane // 8
+    return b.vshuffle(tuple(n * size + k for n in numbers for k in range(size)), x, y)
+
+
 def reversed_elements(b: Builder, value: Value, lane: int) -> Value:
     """The elements of `lane` bits in reverse order."""
-    if lane == 8:
-        return b.bswap(value)
-    high, low = b.hi(value), b.lo(value)
-    within = {64: lambda x: x, 32: lambda x: b.rotl(x, 32),
-              16: lambda x: bytes_in_halfwords_swapped(b, b.bswap(x))}[lane]
-    return b.pack(within(low), within(high))
+    return shuffled(b, lane, reversed(range(128 // lane)), value, value)
 
 
 def words(b: Builder, value: Value) -> list[Value]:

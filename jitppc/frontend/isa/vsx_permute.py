@@ -6,7 +6,7 @@ from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
 
-from .vsx_lanes import bytes_in_halfwords_swapped, bytes_in_words_swapped, of_words, words
+from .vsx_lanes import shuffled
 from .vsx_logical import operands
 
 REF = "Book I 7.6.3"
@@ -27,32 +27,28 @@ def source(b: Builder, i: Fields) -> Value:
 def xxpermdi(b: Builder, i: Fields) -> None:
     """VSR[XT] <- VSR[XA].dword[DM.0] || VSR[XB].dword[DM.1]."""
     xa, xb = operands(b, i)
-    b.set("vsr", i.XT, b.pack(b.lo(xa) if i.DM & 2 else b.hi(xa), b.lo(xb) if i.DM & 1 else b.hi(xb)))
+    b.set("vsr", i.XT, shuffled(b, 64, (i.DM >> 1, 2 + (i.DM & 1)), xa, xb))
 
 
 @insn("XX3", "111100 T A B 0 SHW 00010 AX BX TX", "XT,XA,XB,SHW", since="2.06", ref=REF, static=("SHW",))
 def xxsldwi(b: Builder, i: Fields) -> None:
     """VSR[XT] <- words SHW to SHW + 3 of VSR[XA] || VSR[XB]."""
     xa, xb = operands(b, i)
-    shift = 32 * i.SHW
-    shifted = b.or_(b.shl(xa, shift), b.lshr(xb, 128 - shift)) if shift else xa
-    b.set("vsr", i.XT, shifted)
+    b.set("vsr", i.XT, shuffled(b, 32, range(i.SHW, i.SHW + 4), xa, xb))
 
 
 @insn("XX3", "111100 T A B 00010010 AX BX TX", "XT,XA,XB", since="2.06", ref=REF)
 def xxmrghw(b: Builder, i: Fields) -> None:
     """Words 0 and 1 of VSR[XA] and VSR[XB], interleaved."""
     xa, xb = operands(b, i)
-    a, c = words(b, xa), words(b, xb)
-    b.set("vsr", i.XT, of_words(b, [a[0], c[0], a[1], c[1]]))
+    b.set("vsr", i.XT, shuffled(b, 32, (0, 4, 1, 5), xa, xb))
 
 
 @insn("XX3", "111100 T A B 00110010 AX BX TX", "XT,XA,XB", since="2.06", ref=REF)
 def xxmrglw(b: Builder, i: Fields) -> None:
     """Words 2 and 3 of VSR[XA] and VSR[XB], interleaved."""
     xa, xb = operands(b, i)
-    a, c = words(b, xa), words(b, xb)
-    b.set("vsr", i.XT, of_words(b, [a[2], c[2], a[3], c[3]]))
+    b.set("vsr", i.XT, shuffled(b, 32, (2, 6, 3, 7), xa, xb))
 
 
 @insn("XX3", "111100 T A B 00011010 AX BX TX", "XT,XA,XB", since="3.0", ref=REF)
@@ -101,25 +97,27 @@ def xxinsertw(b: Builder, i: Fields) -> None:
     b.set("vsr", i.XT, b.or_(kept, b.rotl(word, right)))
 
 
+def bytes_reversed(b: Builder, size: int, x: Value) -> Value:
+    """The bytes of each element of `size` bytes in reverse order."""
+    return shuffled(b, 8, (k ^ size - 1 for k in range(16)), x, x)
+
+
 @insn("XX2", "111100 T 00111 B 111011011 BX TX", "XT,XB", since="3.0", ref=REF)
 def xxbrh(b: Builder, i: Fields) -> None:
     """The bytes of each halfword reversed."""
-    xb = source(b, i)
-    b.set("vsr", i.XT, b.pack(*(bytes_in_halfwords_swapped(b, d) for d in (b.hi(xb), b.lo(xb)))))
+    b.set("vsr", i.XT, bytes_reversed(b, 2, source(b, i)))
 
 
 @insn("XX2", "111100 T 01111 B 111011011 BX TX", "XT,XB", since="3.0", ref=REF)
 def xxbrw(b: Builder, i: Fields) -> None:
     """The bytes of each word reversed."""
-    xb = source(b, i)
-    b.set("vsr", i.XT, b.pack(*(bytes_in_words_swapped(b, d) for d in (b.hi(xb), b.lo(xb)))))
+    b.set("vsr", i.XT, bytes_reversed(b, 4, source(b, i)))
 
 
 @insn("XX2", "111100 T 10111 B 111011011 BX TX", "XT,XB", since="3.0", ref=REF)
 def xxbrd(b: Builder, i: Fields) -> None:
     """The bytes of each doubleword reversed."""
-    xb = source(b, i)
-    b.set("vsr", i.XT, b.pack(b.bswap(b.hi(xb)), b.bswap(b.lo(xb))))
+    b.set("vsr", i.XT, bytes_reversed(b, 8, source(b, i)))
 
 
 @insn("XX2", "111100 T 11111 B 111011011 BX TX", "XT,XB", since="3.0", ref=REF)
