@@ -44,7 +44,7 @@ def fp_state(seed: int, msr: int):
     sticky = source.choice((0, FPSCR.FX | FPSCR.XX, source.getrandbits(32) & FPSCR.EXCEPTIONS))
     plain = with_summaries(controls | sticky)
     # with an enabled exception standing, the interrupt would have come already
-    state[0]["fpscr"] = plain if not plain & FPSCR.FEX else sticky
+    state[0]["fpscr"] = plain if not plain & FPSCR.FEX else with_summaries(sticky)
     set_msr(state[0], MODES["le64"][1] | FACILITIES | MSR.ME | MSR.RI | msr)
     return state
 
