@@ -20,7 +20,10 @@ OPTIONAL_LIBRARIES = ("rich",)
 HELPERS = {
     "apt-get": "fetches the installer (`jitppc boot`)",
     "dpkg-deb": "unpacks it",
-    "qemu-system-ppc64": "to compare with (benchmarks, tests)",
+    "qemu-system-ppc64": "to compare with (`jitppc bench`, tests)",
+    "powerpc64le-linux-gnu-gcc": "compiles workloads for the guest (`jitppc bench`)",
+    "gcc": "compiles workloads for this host (`jitppc bench`)",
+    "chromium": "looks at reports (tests)",
     "qemu-ppc64le": "to compare with (tests)",
     "powerpc64le-linux-gnu-objdump": "judges our disassembly (tests)",
     "gdb-multiarch": "debugs guests",
