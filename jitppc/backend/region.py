@@ -24,31 +24,30 @@ from jitppc.ir.layout import (
     PAGE_INFO_OFFSET,
     offset,
 )
-from jitppc.ir.types import BY_BITS
 
-from .cells import ARGS, TYPES, tail
+from .cells import ARGS, TYPES, probe_code, tail
 from .lower.effects import (
     LIKELY,
     METADATA,
     READ,
     UNLIKELY,
     WRITE,
-    EffectEmitter,
     load_bits,
     probe,
-    register_align,
 )
 from .objects import SHORT_LIST, Emit, compile_function, compile_text, to_object
 from .region_graph import WORDS, Graph, RegionBlock, branch_target
 from .region_memory import Group, group_accesses
+from .region_registers import VSR_AT, VSR_END, RegisterEmitter
 
-EXITS = ("side_exit", "near_arrive", "far_jump", "slice_end")
+EXITS = ("side_exit", "near_arrive", "far_jump", "slice_end", "hot")
 NAME = "region"
 #: stands in the text of regions that keep registers in variables
 HAS_VARIABLES = "; variables"
 #: ... and numbers or vectors among them, which are worth all that LLVM can do
 HAS_NUMBERS = "; numbers"
-VSR_AT, VSR_END = offset("vsr"), offset("spr")
+#: stands for the ways to a block until all are known
+ARRIVALS = "phi i64 of block "
 CONTENTS_AT = PAGE_INFO_OFFSET + offset("contents", PAGE_INFO)
 
 
@@ -61,7 +60,12 @@ def _label(index: int) -> str:
     return f"b{index}" if index >= 0 else f"bm{-index}"
 
 
-class RegionEmitter(EffectEmitter):
+def _left(index: int) -> str:
+    """What is left of the slice at the beginning of a block."""
+    return f"%left_{_label(index)}"
+
+
+class RegionEmitter(RegisterEmitter):
     """Emits one region, of blocks whose IR has been through the passes."""
 
     tlb_load = ", !invariant.load !2"
@@ -75,22 +79,17 @@ class RegionEmitter(EffectEmitter):
         chaining: bool,
         keep_dead: bool,
     ) -> None:
-        super().__init__()
+        super().__init__(Graph.of(blocks, lazy=not keep_dead))
         self._chaining = chaining
         self.set_word = "volatile " if keep_dead else ""
-        self._entry, self._blocks, self._contents = entry, blocks, contents
-        self._graph = Graph.of(blocks, lazy=not keep_dead)
-        self._block = blocks[0]
+        self._entry, self._contents = entry, contents
+        self._blocks = tuple(self._graph.blocks.values())
         self._index = entry        # the instruction being emitted
         self._done = 0             # instructions of the current block before it
-        #: what the block has given its variables so far: number -> operand text
-        self._held: dict[int, str] = {}
-        #: variables whose state is not up to date
-        self._dirty = 0
         self._groups: dict[Value, tuple[Group, int]] = {}
         self._exit_label = ""
-        #: (page) -> [(cell offset, instructions done, label of the block it comes from)]
-        self._side_exits: dict[int, list[tuple[int, int, str]]] = {}
+        #: (page) -> [(cell offset, what is left of the slice, label of the block it comes from)]
+        self._side_exits: dict[int, list[tuple[int, str, str]]] = {}
         self._late: list[Callable[[], None]] = []
         self._keeps_fpscr = not any(
             v.op.name == "set" and v.attr == "fpscr" for b in blocks for v in b.block.values)
@@ -98,6 +97,21 @@ class RegionEmitter(EffectEmitter):
         self._early: dict[str, str] = {}
         self._in_block: dict[str, str] = {}
         self._early_lines: list[str] = []
+        #: block -> what is left of the slice on each way there, and the label it comes from
+        self._arrivals: dict[int, list[str]] = {block.index: [] for block in self._blocks}
+        self._arrivals[entry].append("[%icount, %entry]")
+        self._here = "entry"       # the label of the code being emitted
+
+    def line(self, text: str) -> None:
+        """As any emitter, noting where it is."""
+        if text.endswith(":"):
+            self._here = text[:-1]
+        super().line(text)
+
+    def _arrive(self, index: int, left: str) -> None:
+        """Branch to a block of the region."""
+        self._arrivals[index].append(f"[{left}, %{self._here}]")
+        self.line(f"br label %{_label(index)}")
 
     # --- addresses
     def _page_base(self, page: int) -> str:
@@ -130,58 +144,6 @@ class RegionEmitter(EffectEmitter):
     def cia(self) -> str:
         return self._ea(self._index)
 
-    # --- registers
-    def _variable(self, number: int) -> str:
-        return f"%v{self._graph.places[number][0]}"
-
-    def _type(self, number: int) -> str:
-        return str(BY_BITS[self._graph.places[number][1]])
-
-    def _kept(self, number: int) -> str:
-        """The type of the variable itself: what LLVM is to find a host register for."""
-        at, bits = self._graph.places[number]
-        if bits == 128:
-            return "<2 x i64>"
-        is_float = VSR_AT <= at < VSR_END and (at - VSR_AT) % 16 == 8
-        return "double" if is_float else self._type(number)
-
-    def _as(self, text: str, kind: str, wanted: str) -> str:
-        """The same bits as another type."""
-        return text if kind == wanted else self.tmp(f"bitcast {kind} {text} to {wanted}")
-
-    def _load_variable(self, number: int) -> str:
-        kept = self._kept(number)
-        text = self.tmp(f"load {kept}, ptr {self._variable(number)}")
-        return self._as(text, kept, self._type(number))
-
-    def _store_variable(self, number: int, text: str) -> None:
-        kept = self._kept(number)
-        text = self._as(text, self._type(number), kept)
-        self.line(f"store {kept} {text}, ptr {self._variable(number)}")
-
-    def _state(self, number: int) -> str:
-        at = self._graph.places[number][0]
-        return self.tmp(f"getelementptr i8, ptr %cpu, i64 {at}")
-
-    def _align(self, number: int) -> int:
-        return register_align(BY_BITS[self._graph.places[number][1]])
-
-    def _store(self, number: int, value: str) -> None:
-        kept = self._kept(number)
-        value = self._as(value, self._type(number), kept)
-        kind, at = self.set_word + kept, self._state(number)
-        self.line(f"store {kind} {value}, ptr {at}, align {self._align(number)}")
-
-    def _flush(self, dirty: int, held: dict[int, str]) -> None:
-        """Bring the state up to date."""
-        while dirty:
-            number = (dirty & -dirty).bit_length() - 1
-            dirty &= dirty - 1
-            value = held.get(number)
-            if value is None:
-                value = self._load_variable(number)
-            self._store(number, value)
-
     def steady(self, key: str, fpscr: str, write: Callable[[str], str]) -> str:
         """Made in the prologue if nothing in the region writes the FPSCR, else in each block."""
         known = self._early if self._keeps_fpscr else self._in_block
@@ -208,23 +170,25 @@ class RegionEmitter(EffectEmitter):
         dirty, held, index, done = self._dirty, dict(self._held), self._index, self._done
         page = index // WORDS
 
+        first = self._entry if page == 0 else page * WORDS
+        cell, start = (index - first) * CELL_BYTES, _left(self._block.index)
+
         def emit() -> None:
             self.line(f"{label}:")
             self._flush(dirty, held)
+            left = self.tmp(f"sub i64 {start}, {done}") if done else start
+            self._side_exits.setdefault(page, []).append((cell, left, label))
             self.line(f"br label %side{page & 0xFFF}")
 
-        first = self._entry if page == 0 else page * WORDS
-        self._side_exits.setdefault(page, []).append(((index - first) * CELL_BYTES, done, label))
         self._late.append(emit)
 
     def _emit_side_exits(self) -> None:
         for page, exits in self._side_exits.items():
             self.line(f"side{page & 0xFFF}:")
             at = self.tmp("phi i64 " + ", ".join(f"[{a}, %{label}]" for a, _, label in exits))
-            done = self.tmp("phi i64 " + ", ".join(f"[{d}, %{label}]" for _, d, label in exits))
+            left = self.tmp("phi i64 " + ", ".join(f"[{n}, %{label}]" for _, n, label in exits))
             base = "%cell" if page == 0 else self._page_base(page)
             cell = self.tmp(f"getelementptr i8, ptr {base}, i64 {at}")
-            left = self.tmp(f"sub i64 {self.tmp('load i64, ptr %ic')}, {done}")
             self._leave("side_exit", cell, left, self._delta(page))
 
     def _account(self, left: str) -> None:
@@ -238,6 +202,11 @@ class RegionEmitter(EffectEmitter):
         self._account(left)
         self.line(tail(f"@{routine}", cell, left, delta))
 
+    def _leave_far(self, target: str, left: str) -> None:
+        """Leave for what a register holds, by a jump of our own: it mostly goes to one place."""
+        self._account(left)
+        probe_code(self, target, left)
+
     # --- the function
     def emit_all(self) -> str:
         """The module's text."""
@@ -248,11 +217,12 @@ class RegionEmitter(EffectEmitter):
         self._emit_side_exits()
         needs = "\n".join(self.declarations.values())
         declares = "\n".join(f"declare preserve_nonecc void @{name}({TYPES})" for name in EXITS)
-        body, self.lines = "\n".join(self.lines), []
+        body, self.lines = "\n".join(map(self._with_arrivals, self.lines)), []
         pages = {b.index // WORDS for b in self._blocks} - {0}
         self._prologue(sorted(pages))
         head = "\n".join(self.lines)
-        return f"""{declares}
+        return f"""{self._mark()}
+{declares}
 {needs}
 define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
 {head}
@@ -261,17 +231,27 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
 {METADATA}!2 = !{{}}
 """
 
+    def _mark(self) -> str:
+        """What the text says of the variables in it."""
+        places = self._graph.places
+        if any(VSR_AT <= at < VSR_END for at, _ in places):
+            return HAS_NUMBERS
+        return HAS_VARIABLES if places else ""
+
+    def _with_arrivals(self, line: str) -> str:
+        head, found, index = line.partition(ARRIVALS)
+        return f"{head}phi i64 {', '.join(self._arrivals[int(index)])}" if found else line
+
     def _prologue(self, pages: list[int]) -> None:
         first = self._blocks[0]
-        places = self._graph.places
-        numbers = any(VSR_AT <= at < VSR_END for at, _ in places)
-        mark = HAS_NUMBERS if numbers else HAS_VARIABLES if places else ""
-        self.line(f"%ic = alloca i64 {mark}")
+        self.line("entry:")
         for number in range(len(self._graph.places)):
             self.line(f"{self._variable(number)} = alloca {self._kept(number)}")
+            if number in self._graph.compared:
+                for part in "xy":
+                    self.line(f"{self._variable(number)}{part} = alloca i64")
         for page in pages:
             self.line(f"{_cells(page)} = alloca ptr")
-        self.line("store i64 %icount, ptr %ic")
         self.line("%head_n = ptrtoint ptr %cell to i64")
         self.line("%head_q = lshr i64 %head_n, 3")
         self.line("%head = add i64 %head_q, %delta")
@@ -288,9 +268,11 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
     def _emit_block(self, item: RegionBlock) -> None:
         index, block = item.index, item.block
         self.line(f"{_label(index)}:")
+        self.line(f"{_left(index)} = {ARRIVALS}{index}")
         self._block, self._held, self._dirty = item, {}, item.dirty_in
         self._groups = group_accesses(block)
         self._exit_label, self._in_block = "", {}
+        unused = self._unused(item)
         terminator = block.values[-1] if block.ends else None
         self._index, self._done = index, 0
         boundaries = sorted((at, byte // 4) for at, byte in block.starts)
@@ -301,14 +283,13 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
                 self._index = index + self._done
                 self._exit_label = ""
                 position += 1
-            if value is not terminator and value.op.name != "const":
+            if value is not terminator and value.op.name != "const" and value not in unused:
                 self.lower(value)
         self._index, self._done = item.last, item.count - 1
-        for number, text in self._held.items():
+        for number, held in self._held.items():
             if item.live_out >> number & item.writes >> number & 1:
-                self._store_variable(number, text)
-        left = self.tmp(f"sub i64 {self.tmp('load i64, ptr %ic')}, {item.count}")
-        self.line(f"store i64 {left}, ptr %ic")
+                self._keep(number, held)
+        left = self.tmp(f"sub i64 {_left(index)}, {item.count}")
         self._terminate(terminator, left)
 
     def lower(self, value: Value) -> None:
@@ -322,23 +303,16 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
             elif name == "get":
                 self.names[value] = self._read(number)
             else:
-                self._write(number, self.of(value.args[-1]))
+                kept = self._comparison(value, self._block)
+                if kept is None:
+                    self._write(number, self.of(value.args[-1]))
+                else:
+                    self._held[number] = self._signed(kept, kept.x), self._signed(kept, kept.y)
+                    self._dirty |= 1 << number
         elif value in self._groups:
             self._access(value, *self._groups[value])
         else:
             super().lower(value)
-
-    def _read(self, number: int) -> str:
-        if number not in self._held:
-            self._held[number] = self._load_variable(number)
-        return self._held[number]
-
-    def _write(self, number: int, text: str) -> None:
-        self._held[number] = text
-        if self._block.lazy >> number & 1:
-            self._dirty |= 1 << number
-        else:
-            self._store(number, text)
 
     def _access(self, value: Value, group: Group, distance: int) -> None:
         """A load or store of a group: the first one looks its granule up."""
@@ -387,7 +361,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
                 self._go(index, left)
             self.line(f"{out}:")
         self._flush(self._dirty, self._held)
-        self._leave("far_jump", "%cell", left, target)
+        self._leave_far(target, left)
 
     def _go(self, index: int, left: str) -> None:
         """Go on at a word: a block of the region, or out."""
@@ -415,7 +389,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         if there not in (here, 0):
             self._check_page(there, index, left)
         self._flush(self._dirty & ~after.lazy, self._held)
-        self.line(f"br label %{_label(index)}")
+        self._arrive(index, left)
 
     def _check_page(self, page: int, index: int, left: str) -> None:
         """Leave unless the page is still mapped, and is what it was; asked once in a stay.
@@ -473,7 +447,7 @@ def compile_region_text(text: str, level: int, emit: Emit = to_object) -> Any:
     """A region's module to an object, or what else `emit` makes of it.
 
     At level 0 no pass runs; at level 1 those that pay (none where no register became a variable);
-    above, LLVM's own pipeline.
+    above, and for floating point and vectors in variables, LLVM's own pipeline.
     """
     if level > 1 or (level and HAS_NUMBERS in text):
         return compile_text(text, level, emit=emit)

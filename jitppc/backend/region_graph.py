@@ -16,6 +16,8 @@ from jitppc.ir.ops import OPS, Effect
 from jitppc.ir.passes.places import Place, file_places, overlapping, place, reservation
 from jitppc.ir.types import signed
 
+from .region_compare import comparison
+
 WORDS = 1024
 GET, SET = OPS["get"], OPS["set"]
 _MAY_LEAVE = frozenset(n for n, row in OPS.items() if row.effects & Effect.MAY_INTERRUPT)
@@ -71,6 +73,8 @@ class Graph:
     blocks: dict[int, RegionBlock]
     places: list[Place] = field(default_factory=list)
     number: dict[Place, int] = field(default_factory=dict)
+    #: variables that hold two compared numbers, see region_compare.py
+    compared: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, blocks: Sequence[RegionBlock], *, lazy: bool = True) -> Graph:
@@ -78,11 +82,13 @@ class Graph:
         graph = cls({b.index: b for b in blocks})
         for block in blocks:
             block.successors = tuple(graph._successors(block))
+        graph._drop_unreachable(blocks[0].index)
         graph._find_cycles()
         graph._choose_places()
         graph._find_accesses()
         if lazy:
             graph._choose_lazy()
+            graph._find_compared()
         graph._find_dirty()
         graph._find_live()
         return graph
@@ -118,6 +124,16 @@ class Graph:
                     reach[index], changed = wider, True
         for index, block in self.blocks.items():
             block.is_cyclic = bool(reach[index] & bits[index])
+
+    def _drop_unreachable(self, entry: int) -> None:
+        """What only comes behind a call that does not come back in here is not part of it."""
+        seen, work = {entry}, [entry]
+        while work:
+            for after in self.blocks[work.pop()].successors:
+                if after not in seen:
+                    seen.add(after)
+                    work.append(after)
+        self.blocks = {index: block for index, block in self.blocks.items() if index in seen}
 
     def _choose_places(self) -> None:
         accessed: dict[Place, None] = {}
@@ -160,6 +176,24 @@ class Graph:
         for block in self.blocks.values():
             if block.is_cyclic:
                 block.lazy = (1 << len(self.places)) - 1
+
+    def _find_compared(self) -> None:
+        gain: dict[int, int] = {}                    # writes less twice the reads, in cycles
+        barred: set[int | None] = set()
+        for block in self.blocks.values():
+            for value in block.block.values:
+                if value.op is SET and value.attr == "so":
+                    return
+                number = self.variable(value) if value.op is GET or value.op is SET else None
+                if number is None:
+                    continue
+                if value.op is SET and (
+                    value.attr != "crf" or comparison(value.args[-1]) is None
+                ):
+                    barred.add(number)
+                elif block.is_cyclic:
+                    gain[number] = gain.get(number, 0) + (1 if value.op is SET else -2)
+        self.compared = {n for n, times in gain.items() if times > 0 and n not in barred}
 
     def _find_dirty(self) -> None:
         work = list(self.blocks.values())

@@ -37,6 +37,7 @@ from jitppc.ir.layout import (
     PAGE_INFO_OFFSET,
     SEEN,
     SEEN_RING,
+    UNIT_THRESHOLD,
 )
 from jitppc.strategies import RegionOptions
 
@@ -109,6 +110,7 @@ class Translator:
         """
         self._memory, self._vcpu, self._pool, self._watcher = memory, vcpu, pool, watcher
         self._options, self._open_store = options, open_store
+        self._handlers = engine.handlers
         self._store = RegionStore(None, "")
         self._cache = CodeCache(Segments(engine.arena, limit=room), memory)
         self._hot = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
@@ -316,14 +318,15 @@ class Translator:
             pages[distance] = code, (self._has_run(page) | known.has_run).tobytes()
         return pages
 
-    @staticmethod
-    def _has_run(page: int) -> np.ndarray:
+    def _has_run(self, page: int) -> np.ndarray:
         """One byte for each word, as of frontend.regions.Page."""
         cells = np.frombuffer(_at(page - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES), CELL)
-        heat = cells["heat"]                         # what is left of HOT_THRESHOLD or HOT_AGAIN
-        often = (heat < HOT_THRESHOLD - OFTEN_TIMES) | (heat > HOT_THRESHOLD)
-        rarely = ~often & (heat > HOT_THRESHOLD - RARE_TIMES)
-        flags = RUN | OFTEN * often.astype(np.uint8) | RARELY * rarely.astype(np.uint8)
+        numbers = int(cells["handler"].max()) + 1
+        handlers = np.frombuffer(_at(self._handlers, 8 * numbers), np.uint64)
+        times = arrivals(cells, handlers, has_units=bool(self._memory.state[0]["stencils"]))
+        flags = np.full(CELLS_PER_PAGE, RUN, np.uint8)
+        flags |= np.where(times >= OFTEN_TIMES, OFTEN, 0).astype(np.uint8)
+        flags |= np.where(times < RARE_TIMES, RARELY, 0).astype(np.uint8)
         return np.where(cells["handler"] != 0, flags, 0).astype(np.uint8)
 
     def _finished(self, place: Place, done: Future[Any]) -> None:
@@ -412,6 +415,18 @@ def neighbours(gra: int, cia: int, ram: int) -> range:
     if cia >> 48 == LINEAR_MAP:
         return range(max(-REACH, -first), min(REACH + 1, last - first))
     return range(-(first & 15), min(16 - (first & 15), last - first))
+
+
+def arrivals(cells: np.ndarray, handlers: np.ndarray, *, has_units: bool) -> np.ndarray:
+    """How many jumps have arrived at cells, as far as their heat tells; HOT_THRESHOLD is many.
+
+    A cell counts down to its unit first, if there are units, and from there to its region.
+    """
+    heat = cells["heat"].astype(np.int64)
+    is_plain = cells["entry"] == handlers[cells["handler"]]
+    start = UNIT_THRESHOLD if has_units else HOT_THRESHOLD
+    first = np.where(is_plain | (not has_units), start, start + HOT_THRESHOLD)
+    return np.where(heat > first, HOT_THRESHOLD, np.minimum(first - heat, HOT_THRESHOLD))
 
 
 def _at(address: int, size: int) -> Any:

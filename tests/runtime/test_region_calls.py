@@ -234,3 +234,40 @@ def test_another_page_that_is_mapped_elsewhere_is_not_run(two_pages):
     native.memory.write(copy, bytes(PAGE))
     native.put_words(line, (0, 0))
     assert expected & (1 << 64) - 1 == int(found.state[0]["gpr"][3])
+
+
+#: words that write CR, mostly from two numbers, or compute, and words that look at it
+COMPARES = (0x2C030005, 0x7C232040, 0x2B830007, 0x7C632215, 0x706A0001, 0x7F832000, 0x7C842A14,
+            0x38630001, 0x7C832850, 0x7C6300D0, 0x7C852039, 0x2CA30000, 0x7CA01120)  # fmt: skip
+READS = (0x7CE00026, 0x4C822982, 0x7CE4281E, 0x7D000026, 0x4D840000, 0x7C640194)
+
+
+@settings(max_examples=40)
+@given(U32)
+def test_flags_of_loops_are_right_wherever_one_leaves(seed):
+    """Comparisons, branches on them, looks at CR, and stores into two granules."""
+    source, native = random.Random(seed), bench("interp")
+    native.place_vectors(little=True)
+    native.memory.write(CODE, bytes(3 * PAGE))
+    reads = source.choice((0.0, 0.1, 0.3))
+    words = []
+    for _ in range(source.randrange(6, 30)):
+        kind = source.random()
+        if kind < reads:
+            words.append(source.choice(READS))
+        elif kind < 0.8:
+            words.append(source.choice(COMPARES))
+        elif kind < 0.9:
+            words.append(std(3, 8 * source.randrange(300), source.choice((28, 29, 30))))
+        else:
+            skip = source.randrange(2, 5)
+            bit = source.choice((0, 1, 2, 3, 28, 29, 30, 31))
+            words.append(0x40800000 | source.randrange(2) << 24 | bit << 16 | 4 * skip)
+    words += [NOP] * 5
+    words.append(BDNZ | -4 * len(words) & 0xFFFC)
+    native.place(CODE, [addi(9, 0, source.randrange(2, 30)), 0x7D2903A6, *words, STAY])
+    agrees(native, seed)
+    install(native, CODE + 8, (0,))
+    assert agrees(native, seed + 1) > 0
+    for more in range(2, 5):
+        agrees(native, seed + more, limit=source.randrange(1, 150))

@@ -1,0 +1,33 @@
+"""What the heat of cells tells about how often they were jumped to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jitppc.ir.layout import CELL, HOT_AGAIN, HOT_THRESHOLD, UNIT_THRESHOLD
+from jitppc.runtime.translator import arrivals
+
+HANDLER, HEAD = 0x1000, 0x2000
+HANDLERS = np.array([0, 0, HANDLER], np.uint64)
+
+
+@pytest.mark.parametrize(
+    ("has_units", "entry", "heat", "expected"),
+    [
+        (True, HANDLER, UNIT_THRESHOLD, 0),
+        (True, HANDLER, UNIT_THRESHOLD - 7, 7),
+        (True, HEAD, HOT_THRESHOLD, UNIT_THRESHOLD),
+        (True, HEAD, HOT_THRESHOLD - 500, UNIT_THRESHOLD + 500),
+        (True, HEAD, 5, HOT_THRESHOLD),            # next to hot
+        (True, HEAD, HOT_AGAIN, HOT_THRESHOLD),    # a region, or wanted
+        (True, HANDLER, HOT_AGAIN, HOT_THRESHOLD), # no unit could be made
+        (False, HANDLER, HOT_THRESHOLD, 0),
+        (False, HANDLER, HOT_THRESHOLD - 500, 500),
+        (False, HEAD, HOT_AGAIN, HOT_THRESHOLD),
+    ],
+)  # fmt: skip
+def test_heat_says_how_often_a_cell_was_jumped_to(has_units, entry, heat, expected):
+    cells = np.zeros(1, CELL)
+    cells["handler"], cells["entry"], cells["heat"] = 2, entry, heat
+    assert [expected] == arrivals(cells, HANDLERS, has_units=has_units).tolist()
