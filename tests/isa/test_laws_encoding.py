@@ -20,6 +20,7 @@ EACH = 6
 #: rows whose text means another word to GNU as, and why
 NOT_ROUND = {
     "nop": "`nop` is `ori 0,0,0`",
+    "mtcrf": "GNU as writes mtocrf where one field is meant",
     "mftb": "GNU as writes mfspr",
     "mftb.TBU": "GNU as writes mfspr",
 }
