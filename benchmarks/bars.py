@@ -1,7 +1,7 @@
 """What a run of `jitppc bench` found, in Markdown, and which of the goals for speed it reaches.
 
     jitppc bench programs boot -strategies cold,regions -peers qemu,native -out NAME
-    python -m benchmarks.bars NAME.jsonl [--time cpu]
+    python -m benchmarks.bars NAME.jsonl [--time cpu] [--write docs/benchmarks.md]
 """
 
 import argparse
@@ -17,6 +17,8 @@ EACH = {"float": (10.0, 4.0), "memory": (3.0, None), "kernel": (1.0, None)}
 INTEGER_MEAN, INTEGER_OF_NATIVE = 3.0, 3.0
 BOOT_WARM = 1 / 0.7
 
+MARKS = ("<!-- results of jitppc bench -->", "<!-- end of results -->")
+
 Line = tuple[str, str, bool]
 
 
@@ -26,6 +28,7 @@ def main() -> int:
     parser.add_argument("--warm", default="regions", help="strategy with kept translations")
     parser.add_argument("--cold", default="cold", help="strategy without any")
     parser.add_argument("--time", choices=["wall", "cpu"], default="wall")
+    parser.add_argument("--write", type=Path, help="a page with a place for it (see MARKS)")
     options = parser.parse_args()
     records = [
         json.loads(line)
@@ -34,11 +37,37 @@ def main() -> int:
     ]
     summary = summarise(records, options.time)
     found = list(bars(summary, options.warm, options.cold))
-    print("\n".join(markdown(summary)), end="\n\n")
-    print("| goal | measured | reached |\n|---|---|---|")
-    for goal, measured, is_reached in found:
-        print(f"| {goal} | {measured} | {'yes' if is_reached else 'no'} |")
+    text = "\n".join(page(summary, found, options.time))
+    if options.write is None:
+        print(text)
+    else:
+        write_between(options.write, text)
     return 0 if all(is_reached for _, _, is_reached in found) else 1
+
+
+def page(summary: Summary, found: list[Line], time: str) -> Iterator[str]:
+    """When and where, the table, problems, and the goals."""
+    host = summary.host
+    clock = "by the clock" if time == "wall" else "CPU time, seen from outside"
+    yield f"{host['at'][:10]}, {host['cores']} cores of {host['cpu']}, load {host['load']} at the"
+    yield f"start, commit {host['commit']}, QEMU {host['qemu'].split()[0]}; seconds, {clock}:"
+    yield ""
+    yield from markdown(summary)
+    yield ""
+    for problem in summary.problems:
+        yield f"* {problem}"
+    yield from ("| goal | measured | reached |", "|---|---|---|")
+    for goal, measured, is_reached in found:
+        yield f"| {goal} | {measured} | {'yes' if is_reached else '**no**'} |"
+
+
+def write_between(path: Path, text: str) -> None:
+    """The text is what stands between the two marks of the page."""
+    before, first, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+    _, second, after = rest.partition(MARKS[1])
+    if not first or not second:
+        sys.exit(f"{path} has no place between {MARKS[0]} and {MARKS[1]}")
+    path.write_text(f"{before}{first}\n{text}\n{second}{after}", encoding="utf-8")
 
 
 def markdown(summary: Summary) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """A matrix is run interleaved; what fails is a record, and the rest goes on."""
 
+from pathlib import Path
+
 import pytest
 from fake_engines import Scripted, run_record, workloads
 
-from benchmarks.bars import bars
+from benchmarks.bars import MARKS, bars, markdown, write_between
 from jitppc.bench.engines import Job
 from jitppc.bench.measure import FILLING, measure, order
 from jitppc.bench.plan import PART, Plan, choose_workloads, find_workloads, make_parts
@@ -160,3 +162,22 @@ def test_goals_are_judged_by_the_right_strategy():
         ("matmul: first run, cold, not slower than QEMU", "1.11×", True),
     ]
     assert expected == list(bars(summarise(records), "regions", "cold"))
+
+
+def test_results_stand_between_the_marks_of_a_page(tmp_path):
+    records = [run_record("qemu", "fib", 0, 2.0), run_record("regions", "fib", 0, 1.0)]
+    text = "\n".join(markdown(summarise(records)))
+    assert "| fib | 1.000 | 2.000 | 1.000 | 2.000 | 2.00× |" in text
+    page = tmp_path / "page.md"
+    page.write_text(f"before {MARKS[0]} old {MARKS[1]} behind")
+    for _ in range(2):
+        write_between(page, text)
+    assert f"before {MARKS[0]}\n{text}\n{MARKS[1]} behind" == page.read_text()
+    page.write_text("no place")
+    with pytest.raises(SystemExit, match="has no place between"):
+        write_between(page, text)
+
+
+def test_the_page_of_benchmarks_has_a_place_for_results():
+    page = Path(__file__).parents[2] / "docs/benchmarks.md"
+    assert all(1 == page.read_text().count(mark) for mark in MARKS)
