@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
-from oracles.agreement import Case
-from oracles.qemu_user import WINDOW, WINDOW_BYTES
+import numpy as np
 from strategies import random_state, random_word
 
+from jitppc.frontend.rows import Row
+from jitppc.fuzz.cases import MEMORY, MEMORY_BYTES, Flag, new_cases
+from jitppc.fuzz.references import records
 from jitppc.ir.ops.vector_lanes import join
 
 M64, M128 = (1 << 64) - 1, (1 << 128) - 1
@@ -119,20 +121,31 @@ def styles_of(key: str) -> tuple[Callable[[random.Random], int], ...]:
     return next(makers for pattern, makers in STYLES if fnmatchcase(key, pattern))
 
 
-def make_vector_case(row, source: random.Random) -> Case:
-    """A case whose operands are near each other, or the same, more often than chance has it."""
-    word = random_word(row, source)
-    state = random_state(source.getrandbits(32))
+def vector_cases(row: Row, source: random.Random, count: int) -> np.ndarray:
+    """Cases of a row; operands are near each other, or the same, more often than chance has it."""
+    cases = new_cases(count)
+    for number in range(count):
+        _fill(cases[number], row, source)
+    return cases
+
+
+def _fill(case: np.void, row: Row, source: random.Random) -> None:
+    word, frame = random_word(row, source), case["state"].copy()
+    state = records.from_cpu_states(random_state(source.getrandbits(32)))[0]
+    for name in ("msr", "nia"):
+        state[name] = frame[name]
+    state["vrsave"] &= 0xFFFFFFFF
     makers = styles_of(row.key)
     values = [makers[n % len(makers)](source) for n in range(6)]
     if source.randrange(4) == 0:
         values[0] = values[1] ^ (source.choice((0, 0, 1, 0xFF)) << 8 * source.randrange(16))
     for number in range(32, 64):
         value = source.choice(values)
-        state[0]["vsr"][number] = value & M64, value >> 64
-    case = Case(word, state, source.randbytes(WINDOW_BYTES))
-    if {"RA", "RB"} <= row.picture.fields.keys() and case.field("RA") != case.field("RB"):
-        gpr = state[0]["gpr"]
-        gpr[case.field("RA")] = WINDOW + 1024
-        gpr[case.field("RB")] = source.randrange(256)
-    return case
+        state["vsr"][number] = value & M64, value >> 64 & M64
+    numbers = {name: word >> shift & 31 for name, (shift, _) in row.picture.fields.items()}
+    if {"RA", "RB"} <= numbers.keys() and numbers["RA"] != numbers["RB"]:
+        state["gpr"][numbers["RA"]] = MEMORY + 128
+        state["gpr"][numbers["RB"]] = source.randrange(256)
+    case["state"], case["words"][0], case["count"] = state, word, 1
+    case["flags"] = Flag.USES_MEMORY
+    case["memory"] = np.frombuffer(source.randbytes(MEMORY_BYTES), np.uint8)
