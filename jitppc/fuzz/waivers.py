@@ -622,7 +622,18 @@ WAIVERS: tuple[Waiver, ...] = (
         fpscr=FPSCR.FR | FPSCR.FI | FPSCR.FX,
     ),
     Waiver(
-        ("drdpq",), ("vsr",), "the result is in the odd register of the pair", "Book I 5.6.5.1"
+        DECIMAL,
+        EVERYTHING,
+        "enabled exceptions do not interrupt",
+        "Book I 5.5.10",
+        when=lambda found: found.we_say(Kind.FLOATING) & found.they_say(Kind.NEXT),
+    ),
+    Waiver(
+        ("drdpq",),
+        ("vsr", "fpscr", "crf1"),
+        "the result is in the odd register of the pair; a signalling NaN is not noticed",
+        "Book I 5.6.5.1",
+        fpscr=FPSCR.VXSNAN | FPSCR.VX | FPSCR.FX,
     ),
     Waiver(
         ("denbcd", "denbcdq"),

@@ -90,7 +90,13 @@ def dies(key: str, order: str) -> bool:
     return order == "little" and key in {"lmw", "stmw", "lswi", "lswx", "stswi", "stswx"}
 
 
-@pytest.mark.parametrize("number", range(len(WAIVERS)))
+#: what random operands do not meet; test_dfp_qemu.py has operands made for it
+RARE = ("the least integer is found too small",)
+
+
+@pytest.mark.parametrize(
+    "number", [n for n, waiver in enumerate(WAIVERS) if waiver.reason not in RARE]
+)
 def test_waivers_are_needed(number, qemu):
     waiver = WAIVERS[number]
     if qemu.version[:2] != REFERENCE:
