@@ -69,7 +69,8 @@ FUZZ_OPTIONS = (
     # what is run
     Option(("strategy",), "A,B", f"how cases are made: {', '.join(STRATEGIES)}, or all (single)",
            "strategies", some_of(*STRATEGIES, but="interrupted"), "cases"),
-    Option(("rows",), "GLOB", "instructions by name, as in 'add*,vsx*' (*)", "rows", group="cases"),
+    Option(("rows",), "GLOB", "instructions by name, as in 'add*,lx*,!lxvl*' (*)", "rows",
+           group="cases"),
     Option(("mode",), "A,B", f"MSR at the start: {', '.join(MODES)} (le64)", "modes",
            some_of(*MODES), "cases"),
     Option(("seed",), "N", "another seed makes other cases (0)", "seed", seed, "cases"),

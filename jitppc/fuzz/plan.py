@@ -27,7 +27,7 @@ class Plan:
     Fields:
         strategies: names of `generate.STRATEGIES`; batch n is made by number n modulo their count.
         modes: names of `modes.MODES`, what MSR may be at the beginning of a case.
-        rows: pattern of row keys.
+        rows: patterns of row keys, with commas; those behind a `!` are left out.
         batch: cases in a batch.
     """
 
@@ -58,10 +58,14 @@ class Plan:
     def chosen_rows(self) -> list[Row]:
         """The rows of the model that the pattern allows, in the order of their keys."""
         patterns = self.rows.split(",")
+        unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+        wanted = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
         found = [
             row
             for key, row in sorted(rows().items())
-            if in_model(row, self.model) and any(fnmatchcase(key, p) for p in patterns)
+            if in_model(row, self.model)
+            and any(fnmatchcase(key, pattern) for pattern in wanted)
+            and not any(fnmatchcase(key, pattern) for pattern in unwanted)
         ]
         if not found:
             raise UserError(f"no instruction of {self.model} is called {self.rows!r}")

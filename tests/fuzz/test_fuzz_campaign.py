@@ -125,6 +125,16 @@ def test_a_damaged_replay_file_is_named_in_one_line(damage, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_rows_are_chosen_by_patterns():
+    def chosen(text):
+        return {row.key for row in Plan("evaluator", rows=text).chosen_rows()}
+
+    assert {"addi", "addis"} == chosen("addi,addis")
+    assert chosen("add*") - {"addi"} == chosen("add*,!addi")
+    assert chosen("*") - {"addi"} == chosen("!addi")
+    assert "paddi" not in chosen("*")
+
+
 # --- going on
 def test_the_same_plan_goes_on_where_it_was(tmp_path):
     run(tmp_path, plan(), cases=128)
