@@ -19,7 +19,9 @@ BOOT_WARM = 1 / 0.7
 
 MARKS = ("<!-- results of jitppc bench -->", "<!-- end of results -->")
 
-Line = tuple[str, str, bool]
+#: goal, measured, reached; None where one of both is missing
+Line = tuple[str, str, bool | None]
+ANSWERS = {True: "yes", False: "**no**", None: "not measured"}
 
 
 def main() -> int:
@@ -36,7 +38,7 @@ def main() -> int:
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
     summary = summarise(records, options.time)
-    found = list(bars(summary, options.warm, options.cold))
+    found = list(goals(summary, options.warm, options.cold))
     text = "\n".join(page(summary, found, options.time))
     if options.write is None:
         print(text)
@@ -58,7 +60,7 @@ def page(summary: Summary, found: list[Line], time: str) -> Iterator[str]:
         yield f"* {problem}"
     yield from ("| goal | measured | reached |", "|---|---|---|")
     for goal, measured, is_reached in found:
-        yield f"| {goal} | {measured} | {'yes' if is_reached else '**no**'} |"
+        yield f"| {goal} | {measured} | {ANSWERS[is_reached]} |"
 
 
 def write_between(path: Path, text: str) -> None:
@@ -96,7 +98,7 @@ def _times(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}×"
 
 
-def bars(summary: Summary, warm: str, cold: str) -> Iterator[Line]:
+def goals(summary: Summary, warm: str, cold: str) -> Iterator[Line]:
     """Each goal, what was measured, and whether that is enough."""
     yield from _integer(summary, warm)
     for group, (speed, of_native) in EACH.items():
@@ -129,12 +131,12 @@ def _ratio(summary: Summary, name: str, engine: str) -> float | None:
 
 
 def _at_least(goal: str, speed: float | None, wanted: float) -> Line:
-    return (goal, "–", False) if speed is None else (goal, f"{speed:.2f}×", speed >= wanted)
+    return (goal, "–", None) if speed is None else (goal, f"{speed:.2f}×", speed >= wanted)
 
 
 def _at_most(goal: str, ratio: float | None, allowed: float) -> Line:
     goal = f"{goal}, at most {allowed:g}×"
-    return (goal, "–", False) if ratio is None else (goal, f"{ratio:.2f}×", ratio <= allowed)
+    return (goal, "–", None) if ratio is None else (goal, f"{ratio:.2f}×", ratio <= allowed)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fake_engines import Scripted, run_record, workloads
 
-from benchmarks.bars import MARKS, bars, markdown, write_between
+from benchmarks.bars import MARKS, goals, markdown, write_between
 from jitppc.bench.engines import Job
 from jitppc.bench.measure import FILLING, measure, order
 from jitppc.bench.plan import PART, Plan, choose_workloads, find_workloads, make_parts
@@ -161,7 +161,7 @@ def test_goals_are_judged_by_the_right_strategy():
         ("fib: first run, cold, not slower than QEMU", "0.80×", False),
         ("matmul: first run, cold, not slower than QEMU", "1.11×", True),
     ]
-    assert expected == list(bars(summarise(records), "regions", "cold"))
+    assert expected == list(goals(summarise(records), "regions", "cold"))
 
 
 def test_results_stand_between_the_marks_of_a_page(tmp_path):
