@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
-from oracles import dpd
+from jitppc.fuzz.references import dpd
 
 
 def a_number(source: random.Random, width: int) -> int:

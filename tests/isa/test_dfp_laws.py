@@ -12,11 +12,11 @@ from dfp_operands import a_number, an_integer, some_digits
 from hypothesis import given
 from hypothesis import strategies as st
 from one_insn import CIA, window, word_of
-from oracles import dpd
 from vectors import new_state
 
 from jitppc.frontend.decode import rows
 from jitppc.frontend.translate import translate_word
+from jitppc.fuzz.references import dpd
 from jitppc.ir.fpscr import FPSCR
 from jitppc.ir.interp import Evaluator
 from jitppc.ir.layout import MSR

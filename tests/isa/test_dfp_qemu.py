@@ -48,7 +48,8 @@ def batch_of(key: str, count: int, source: random.Random, enables: int) -> Batch
         for bit in (FPSCR.VE, FPSCR.OE, FPSCR.UE, FPSCR.ZE, FPSCR.XE):
             if with_summaries(sticky | bit) & FPSCR.FEX:
                 enabled &= ~bit
-        fpscr = with_summaries(source.getrandbits(3) << 32 | sticky | enabled)
+        modes = source.getrandbits(3) << 32 | source.getrandbits(2)
+        fpscr = with_summaries(modes | sticky | enabled)
         word, state = prepared(key, a, b, fpscr, **some)
         case["words"][0], case["count"] = word, 1
         case["state"]["vsr"], case["state"]["fpscr"] = state[0]["vsr"], fpscr

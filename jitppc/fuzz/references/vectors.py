@@ -8,12 +8,13 @@ from jitppc.errors import ReferenceFailure
 from jitppc.fuzz.cases import CASE, OUTCOME, USER_FIELDS, Batch
 from jitppc.fuzz.reference import Recording
 
+from .dectest import DectestRecording
 from .ieee754 import Ieee754Recording
 from .power9 import FixedRecording
 
 
 class VectorsRecording:
-    """POWER9's results, then the IEEE 754 vectors."""
+    """POWER9's results, the IEEE 754 vectors, then decTest."""
 
     name = "vectors"
     is_independent = True
@@ -24,7 +25,9 @@ class VectorsRecording:
         if model != "power9":
             raise ReferenceFailure(f"the recorded vectors are of power9, not of {model}")
         self.model = model
-        self.parts: tuple[Recording, ...] = (FixedRecording(model), Ieee754Recording(model))
+        self.parts: tuple[Recording, ...] = (
+            FixedRecording(model), Ieee754Recording(model), DectestRecording(model),
+        )
 
     def identity(self) -> dict[str, str]:
         files = [part.identity()["file"] for part in self.parts]

@@ -1,4 +1,4 @@
-"""Decimal interchange formats by Python's `decimal` module: numbers to bits and back, for tests.
+"""Decimal interchange formats by Python's `decimal` module: numbers to bits and back.
 
 Written from the tables of IEEE 754-2008 3.5.2, over strings and tuples; shares nothing with
 jitppc/ir/decimal.
@@ -72,9 +72,17 @@ def number(group: int) -> int:
     return _numbers()[group] if group in _numbers() else _numbers()[group & 0xFF]
 
 
+def exponent_of(value: Decimal) -> int:
+    """The exponent of a finite number."""
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return exponent
+
+
 def fitted(value: Decimal, form: Form) -> Decimal | None:
     """The same number with an exponent of the format, as near to its own as can be."""
-    sign, digits, exponent = value.as_tuple()
+    sign, digits, _ = value.as_tuple()
+    exponent = exponent_of(value)
     whole = int("".join(map(str, digits)))
     if whole == 0:
         return Decimal((sign, (0,), max(min(exponent, form.top), form.bottom)))
@@ -123,10 +131,10 @@ def decode(bits: int, width: int) -> Decimal:
     groups = [number(int(trailing[n : n + 10], 2)) for n in range(0, len(trailing), 10)]
     tail = "".join(f"{n:03}" for n in groups)
     if upper == 0b11110:
-        return Decimal((sign, (0,), "F"))
+        return Decimal("-Inf" if sign else "Inf")
     if upper == 0b11111:
-        payload = tuple(map(int, tail.lstrip("0")))
-        return Decimal((sign, payload, "N" if continuation[0] == "1" else "n"))
+        name = "sNaN" if continuation[0] == "1" else "NaN"
+        return Decimal(f"{'-' * sign}{name}{tail.lstrip('0')}")
     first, high = (upper & 7, upper >> 3) if upper < 0b11000 else (8 | upper & 1, upper >> 1 & 3)
     exponent = (high << form.continuation | int(continuation, 2)) + form.bottom
     return Decimal((sign, tuple(map(int, str(int(f"{first}{tail}")))), exponent))

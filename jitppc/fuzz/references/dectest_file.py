@@ -1,4 +1,4 @@
-"""The decTest cases of tests/data/dectest.txt.xz (provenance in its README).
+"""The decTest cases of jitppc/fuzz/data/dectest.txt.xz (provenance in its README).
 
 Operands and results are given as `decimal` numbers or, where a case has them so, as bits.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from oracles import dpd
+from . import dpd
 
 FILE = Path(__file__).parents[1] / "data" / "dectest.txt.xz"
 
