@@ -1,0 +1,132 @@
+"""The whole opcode space against GNU objdump: which words are instructions, and what they print.
+
+Every primary opcode with every value of the low eleven bits, and every kind of prefix, with random
+other bits. Silicon ignores reserved bits, objdump does not: where we decode a word that it refuses,
+the same word with its reserved bits 0 is asked for.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import tempfile
+
+import numpy as np
+import pytest
+from oracles import objdump
+from test_book import plain
+from test_objdump import agrees
+
+from jitppc.frontend.decode import Insn, decode, rows
+from jitppc.frontend.disasm import render
+from jitppc.frontend.levels import model_named
+from jitppc.fuzz import book
+
+AT = 0x10000
+DIALECTS = {"power8": "power8", "power9": "power9", "power10": "power10"}
+NOP = 0x60000000
+
+#: rows that objdump does not know in a dialect, or knows by other operands, and why
+OTHERWISE = {
+    "mftb": "printed as mfspr",
+    "mftb.TBU": "printed as mfspr",
+    "nop": "printed as ori r0,r0,0",
+    "wait": "its fields came with later levels",
+    "sync": "its fields came with later levels",
+    "dcbf": "its L field came with later levels",
+    "icbt": "known by embedded dialects",
+    "tlbie": "the form of 3.0 in older dialects",
+    "tlbiel": "the form of 3.0 in older dialects",
+    "slbia": "its IH field came with later levels",
+    "paste.": "its L field is printed by later versions",
+    "copy": "its L field is printed by later versions",
+}
+#: what objdump prints and we have no row for, and why
+WITHOUT_A_ROW = {
+    "vabsdub": "POWER8 has it, the book since 3.0",
+    "vabsduh": "POWER8 has it, the book since 3.0",
+    "vabsduw": "POWER8 has it, the book since 3.0",
+    "lwat": "function codes that the book does not have",
+    "ldat": "function codes that the book does not have",
+    "stwat": "function codes that the book does not have",
+    "stdat": "function codes that the book does not have",
+}
+
+
+def words_of_everything(source: random.Random) -> list[int]:
+    """A word for each primary opcode and low eleven bits."""
+    return [
+        primary << 26 | source.getrandbits(26) & ~0x7FF | low
+        for primary in range(64) if primary != 1
+        for low in range(2048)
+    ]  # fmt: skip
+
+
+def printed(words: list[int], dialect: str, tool: str) -> dict[int, str]:
+    """What objdump prints for the words, the first at AT."""
+    data = np.array(words, "<u4").tobytes()
+    with tempfile.NamedTemporaryFile(suffix=".bin") as file:
+        file.write(data)
+        file.flush()
+        command = [tool, "-D", "-b", "binary", "-m", "powerpc:common64", "-EL"]
+        command += [f"-Mraw,{dialect}", f"--adjust-vma={AT:#x}", file.name]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    pattern = r"^\s*([0-9a-f]+):\t(?:[0-9a-f]{2} ){4}\s*(.*)$"
+    lines = re.findall(pattern, text, re.MULTILINE)
+    return {int(at, 16): objdump._plain(line) for at, line in lines}
+
+
+def without_reserved(insn: Insn) -> int:
+    """The word with its reserved bits 0."""
+    fields = sum(((1 << w) - 1) << s for s, w in insn.row.picture.fields.values())
+    return insn.word & (insn.row.picture.mask | fields)
+
+
+def is_acceptable(insn: Insn) -> bool:
+    """The word is a valid form."""
+    return insn.row.accept is None or insn.row.accept(insn.word)
+
+
+@pytest.mark.parametrize("model", DIALECTS)
+def test_words_are_instructions_here_and_there_and_print_alike(model, require_tool):
+    tool = require_tool(objdump.TOOL)
+    words = words_of_everything(random.Random(f"opcode space {model}"))
+    lines = printed(words, DIALECTS[model], tool)
+    named = model_named(model)
+    unknown, strange, refused = {}, {}, {}
+    for number, word in enumerate(words):
+        at = AT + 4 * number
+        theirs, insn = lines[at], decode(word, named)
+        knows = not theirs.startswith(".long")
+        if insn is None:
+            if knows and is_expected(theirs):
+                unknown[f"{word:08x}"] = theirs
+        elif not knows:
+            refused[number] = insn
+        elif insn.row.key not in OTHERWISE and not agrees(render(insn, at), theirs):
+            strange[f"{word:08x}"] = (render(insn, at), theirs)
+    assert {} == unknown
+    assert {} == strange
+    again = {n: without_reserved(insn) for n, insn in refused.items() if is_acceptable(insn)}
+    clean = printed([again.get(n, NOP) for n in range(len(words))], DIALECTS[model], tool)
+    still = {
+        f"{again[n]:08x}": refused[n].row.key for n in again
+        if clean[AT + 4 * n].startswith(".long") and refused[n].row.key not in OTHERWISE
+    }
+    assert {} == still
+
+
+def is_expected(theirs: str) -> bool:
+    """An instruction that we should have: of the book, not refused, and not missing as a whole."""
+    name = plain(theirs.split(" ", maxsplit=1)[0])
+    for suffix in ("", ".", "o", "o.", "l", "a", "la"):
+        base = name[: len(name) - len(suffix)] if name.endswith(suffix) else ""
+        if base in book.rows_by_mnemonic():
+            return True
+    return False
+
+
+@pytest.mark.parametrize("key", OTHERWISE)
+def test_exceptions_of_the_sweep_are_rows(key):
+    assert key in rows()
