@@ -85,9 +85,10 @@ class Image:
             raise LoadError("not an image") from error
         if len(names) != own + local + needed or len(places) != own + local:
             raise LoadError("not an image")
-        if len(fixups) and (
-            int(fixups["at"].max()) + 8 > len(content) + 4 or int(fixups["target"].max()) > needed
-            or int(fixups["kind"].max()) > DISTANCE64
+        wide = (fixups["kind"] == WORD64) | (fixups["kind"] == DISTANCE64)
+        if np.any(
+            (fixups["at"] + np.where(wide, 8, 4) > len(content))
+            | (fixups["target"] > needed) | (fixups["kind"] > DISTANCE64)
         ):
             raise LoadError("not an image")
         pairs = [(name, (at, size)) for name, (at, size) in zip(names, places, strict=False)]

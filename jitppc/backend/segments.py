@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .arena import Arena, ArenaFullError
-from .image import Image
+from .image import Image, LoadError
 
 #: of an arena, for stubs and the like that come after tier 0
 KEPT_BYTES = 64 << 10
@@ -77,14 +77,16 @@ class Segments:
     def place(self, images: Sequence[Image]) -> list[tuple[int, Segment]]:
         """Where each image lies now.
 
-        Raises ArenaFullError, having placed none, when there is no empty segment left, or for an
-        image larger than a segment.
+        Raises ArenaFullError when there is no empty segment left, and LoadError for an image that
+        no segment can hold or that cannot be linked. Then none of them may be used.
         """
         taken: list[tuple[int, Segment]] = []
         for image in images:
+            if len(image.content) + image.align > self.current.size:
+                raise LoadError(f"a region of {len(image.content)} bytes")
             start = self.current.take(len(image.content), image.align)
             if start is None:
-                if not self._empty or len(image.content) > self.current.size:
+                if not self._empty:
                     raise ArenaFullError("the room for regions is full")
                 self._full.append(self.current)
                 self.current = self._empty.popleft()
