@@ -13,6 +13,8 @@ from .region_compare import COMPARED, Comparison, comparison
 from .region_graph import Graph, RegionBlock
 
 VSR_AT, VSR_END = offset("vsr"), offset("spr")
+#: where the numbers of the pending record are (ir/ops/floating_ordinary.py)
+RECORD = frozenset(offset(name) for name in ("fp_x", "fp_y", "fp_z", "fp_class"))
 #: what a variable holds: operand text, or a pair that was compared
 Held = str | tuple[str, str]
 
@@ -43,7 +45,7 @@ class RegisterEmitter(EffectEmitter):
         at, bits = self._graph.places[number]
         if bits == 128:
             return "<2 x i64>"
-        is_float = VSR_AT <= at < VSR_END and (at - VSR_AT) % 16 == 8
+        is_float = at in RECORD or (VSR_AT <= at < VSR_END and (at - VSR_AT) % 16 == 8)
         return "double" if is_float else self._type(number)
 
     def _as(self, text: str, kind: str, wanted: str) -> str:
