@@ -120,6 +120,8 @@ def test_words_are_instructions_here_and_there_and_print_alike(model, require_to
 def is_expected(theirs: str) -> bool:
     """An instruction that we should have: of the book, not refused, and not missing as a whole."""
     name = plain(theirs.split(" ", maxsplit=1)[0])
+    if name in WITHOUT_A_ROW:
+        return False
     for suffix in ("", ".", "o", "o.", "l", "a", "la"):
         base = name[: len(name) - len(suffix)] if name.endswith(suffix) else ""
         if base in book.rows_by_mnemonic():
