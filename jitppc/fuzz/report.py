@@ -55,14 +55,16 @@ def _registers(
     for name in fields:
         if name == "vsr":
             for n in range(64):
-                yield f"vs{n}", *(f"{int(s[name][n][1]):016x}_{int(s[name][n][0]):016x}"
-                                  for s in states)  # type: ignore[misc]  # fmt: skip
+                texts = [f"{int(s[name][n][1]):016x}_{int(s[name][n][0]):016x}" for s in states]
+                yield f"vs{n}", texts[0], texts[1], texts[2]
         elif states[0][name].ndim:
             for n in range(len(states[0][name])):
-                yield f"{_names(name)}{n}", *(f"{int(s[name][n]):016x}" for s in states)  # type: ignore[misc]
+                texts = [f"{int(s[name][n]):016x}" for s in states]
+                yield f"{_names(name)}{n}", texts[0], texts[1], texts[2]
         else:
             digits = _DIGITS.get(name, 16)
-            yield name, *(f"{int(s[name]):0{digits}x}" for s in states)  # type: ignore[misc]
+            texts = [f"{int(s[name]):0{digits}x}" for s in states]
+            yield name, texts[0], texts[1], texts[2]
 
 
 def _inputs(fields: tuple[str, ...], case: np.void, ours: np.void, theirs: np.void) -> list[str]:
