@@ -23,6 +23,14 @@ def kernel():
 
 
 @pytest.fixture(scope="module")
+def symbols(require_tool, kernel):
+    """Names of the kernel's functions, read by binutils."""
+    command = [require_tool("powerpc64le-linux-gnu-nm", "nm"), str(kernel)]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {line.split()[-1] for line in listed.splitlines()}
+
+
+@pytest.fixture(scope="module")
 def perf(require_tool):
     """The program, if this host lets it count."""
     path = require_tool("perf")
@@ -58,8 +66,11 @@ def names_in_report(perf, directory, kernel, option, *, inject):
 
 
 @pytest.mark.parametrize(("option", "inject"), [("-perfmap", False), ("-jitdump", True)])
-def test_the_report_names_guest_functions_and_handlers(tmp_path, perf, kernel, option, inject):
+def test_the_report_names_guest_functions_and_handlers(
+    tmp_path, perf, kernel, symbols, option, inject
+):
     names = names_in_report(perf, tmp_path, kernel, option, inject=inject)
     assert any(name.startswith("tier0:ld") for name in names)
-    functions = {match[1] for name in names if (match := re.match(r"guest:([a-z_]\w+)", name))}
-    assert functions & {"memset", "kernel_init_pages", "inflate_fast", "memcpy_power7", "memcpy"}
+    functions = {match[1] for name in names if (match := re.match(r"guest:([a-z_][\w.]+)", name))}
+    assert len(functions) >= 3
+    assert functions <= symbols
