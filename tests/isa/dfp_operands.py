@@ -14,6 +14,10 @@ def a_number(source: random.Random, width: int) -> int:
     kind = source.randrange(12)
     if kind == 0:
         return source.getrandbits(width)
+    if kind == 1 and source.randrange(3) == 0:
+        # an infinity or NaN with bits that mean nothing
+        first = source.getrandbits(1) << 5 | 0b11110 | source.getrandbits(1)
+        return first << (width - 6) | source.getrandbits(width - 6)
     if kind == 1:
         special = source.choice(("Inf", "-Inf", "NaN", "-NaN", "sNaN", "NaN123", "-sNaN999"))
         return _bits(Decimal(special), width)
