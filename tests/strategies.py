@@ -13,6 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from jitppc.frontend.decode import decode, rows
+from jitppc.frontend.forms import words_of
+from jitppc.frontend.levels import model_for
 from jitppc.frontend.rows import Row
 from jitppc.frontend.translate import emit
 from jitppc.ir.block import Block
@@ -55,8 +57,8 @@ def random_word(row: Row, source: random.Random, near: bool = False) -> int:
             if name in REGISTER_FIELDS and width == 5:
                 free &= ~(0b11100 << shift)
     for _ in range(1000):
-        word = row.picture.value | source.getrandbits(32) & free
-        found = decode(word)
+        word = row.picture.value | source.getrandbits(row.picture.bits) & free
+        found = decode(word, model_for(row))
         if found is not None and found.row is row and (row.accept is None or row.accept(word)):
             return word
     raise AssertionError(f"{row.key}: no acceptable word in 1000")
@@ -81,9 +83,11 @@ def word_lists(max_size: int = 8, among: Callable[[Row], bool] | None = None) ->
 def block_of(line: Iterable[int], mode: Mode = LE64) -> Block:
     """The block of these instructions, cut behind the first one that ends it."""
     b = Builder(mode)
-    for number, word in enumerate(line):
-        b.block.starts.append((len(b.block.values), 4 * number))
+    offset = 0
+    for word in line:
+        b.block.starts.append((len(b.block.values), offset))
         insn = decode(word)
+        offset += 4 * len(words_of(word))
         assert insn is not None
         emit(b, insn)
         if b.block.ends:

@@ -76,7 +76,6 @@ def upper_bound(value: Value) -> int:
 
 
 def field_of_word(e: Emitter, value: Value, word: str) -> str:
-    """A `field` taken out of the instruction word (i32), as i64."""
+    """A `field` taken out of the instruction word (i64)."""
     _, width, shift = value.attr
-    bits = e.tmp(f"and i32 {e.tmp(f'lshr i32 {word}, {shift}')}, {(1 << width) - 1}")
-    return e.tmp(f"zext i32 {bits} to i64")
+    return e.tmp(f"and i64 {e.tmp(f'lshr i64 {word}, {shift}')}, {(1 << width) - 1}")

@@ -15,8 +15,11 @@ from jitppc.ir.layout import (
     CODE_MASK,
     CODE_SHIFT,
     COUNTER,
+    CROSSING,
+    MSR,
     PAGE_INFO,
     PAGE_INFO_OFFSET,
+    PREFIXING,
     offset,
 )
 
@@ -46,6 +49,7 @@ class Match:
     value: int
     name: str
     number: int
+    models: int
 
 
 def declarations(helpers: Sequence[str]) -> str:
@@ -204,6 +208,14 @@ def _decode_me(name: str, mode: str, keeps_region: bool = False) -> str:
         if swaps
         else " %word = add i32 %raw, 0\n"
     )
+    swap += " %plain_32 = lshr i32 %word, 26\n %primary = zext i32 %plain_32 to i64\n"
+    swap_suffix = (
+        """ %swapped_suffix = call i32 @llvm.bswap.i32(i32 %raw_suffix)
+ %suffix = select i1 %is_big, i32 %swapped_suffix, i32 %raw_suffix
+"""
+        if swaps
+        else " %suffix = add i32 %raw_suffix, 0\n"
+    )
     return f"""define preserve_nonecc void @{name}({ARGS}) nounwind {{
 {CIA} %low = and i64 %cia, 4092
  %index = lshr i64 %low, 2
@@ -222,7 +234,34 @@ warm:
  %p_word = getelementptr i8, ptr %host, i64 %low
  %raw = load i32, ptr %p_word
 {swap} %before = load ptr, ptr %cell
- call void @predecode_{mode}(ptr %cell, i32 %word, i64 %index)
+ %plain = zext i32 %word to i64
+ %p_msr = {_at("msr")}
+ %msr = load i64, ptr %p_msr
+ %problem = and i64 %msr, {MSR.PR}
+ %is_privileged = icmp eq i64 %problem, 0
+ %p_models = {_at("models")}
+ %p_problem = {_at("problem_models")}
+ %p_valid = select i1 %is_privileged, ptr %p_models, ptr %p_problem
+ %models = load i64, ptr %p_valid
+ %is_prefix = icmp eq i64 %primary, 1
+ %prefixing = and i64 %models, {PREFIXING}
+ %knows = icmp ne i64 %prefixing, 0
+ %is_prefixed = and i1 %is_prefix, %knows
+ br i1 %is_prefixed, label %prefixed, label %known
+prefixed:
+ %in_block = and i64 %low, 60
+ %crosses = icmp eq i64 %in_block, 60
+ br i1 %crosses, label %known, label %joined
+joined:
+ %p_suffix = getelementptr i8, ptr %p_word, i64 4
+ %raw_suffix = load i32, ptr %p_suffix
+{swap_suffix} %suffix64 = zext i32 %suffix to i64
+ %prefix64 = shl i64 %plain, 32
+ %whole = or i64 %prefix64, %suffix64
+ br label %known
+known:
+ %full = phi i64 [%plain, %warm], [{CROSSING}, %prefixed], [%whole, %joined]
+ call void @predecode_{mode}(ptr %cell, i64 %full, i64 %index, i64 %models)
  %p_count = getelementptr i8, ptr %cpu, i64 {offset("counters") + 8 * COUNTER["decoded"]}
  %count = load i64, ptr %p_count
  %count1 = add i64 %count, 1
@@ -234,13 +273,19 @@ warm:
 
 
 def _predecode(mode: str) -> str:
-    """Fill a cell from a word; `index` is the word's number in its page, which branches need."""
-    return f"""define void @predecode_{mode}(ptr %cell, i32 %word, i64 %index) nounwind {{
- %primary = lshr i32 %word, 26
- %primary_11 = shl i32 %primary, 11
- %extended = and i32 %word, 2047
- %key = or i32 %primary_11, %extended
- %key64 = zext i32 %key to i64
+    """Fill a cell from a word; `index` is the word's number in its page, which branches need, and
+    `models` what the processor is. The chain of a prefixed word is found by its suffix.
+    """
+    return f"""define void @predecode_{mode}(
+ ptr %cell, i64 %word, i64 %index, i64 %models) nounwind {{
+ %primary_32 = lshr i64 %word, 26
+ %primary = and i64 %primary_32, 63
+ %primary_11 = shl i64 %primary, 11
+ %extended = and i64 %word, 2047
+ %plain_key = or i64 %primary_11, %extended
+ %prefix_key = or i64 %primary, {1 << 11}
+ %is_prefixed = icmp ugt i64 %word, 4294967295
+ %key64 = select i1 %is_prefixed, i64 %prefix_key, i64 %plain_key
  %p_first = getelementptr i16, ptr @first_{mode}, i64 %key64
  %first = load i16, ptr %p_first
  %first64 = zext i16 %first to i64
@@ -248,45 +293,54 @@ def _predecode(mode: str) -> str:
  br label %try
 try:
  %candidate = phi ptr [%start, %0], [%after, %no]
- %mask = load i32, ptr %candidate
- %p_value = getelementptr i8, ptr %candidate, i64 4
- %value = load i32, ptr %p_value
- %masked = and i32 %word, %mask
- %matches = icmp eq i32 %masked, %value
+ %mask = load i64, ptr %candidate
+ %p_value = getelementptr i8, ptr %candidate, i64 8
+ %value = load i64, ptr %p_value
+ %p_valid = getelementptr i8, ptr %candidate, i64 24
+ %valid = load i32, ptr %p_valid
+ %valid64 = zext i32 %valid to i64
+ %masked = and i64 %word, %mask
+ %same = icmp eq i64 %masked, %value
+ %own = and i64 %models, %valid64
+ %exists = icmp ne i64 %own, 0
+ %matches = and i1 %same, %exists
  br i1 %matches, label %yes, label %no
 no:
  %after = getelementptr {CHAIN}, ptr %candidate, i64 1
  br label %try
 yes:
- %p_predecode = getelementptr i8, ptr %candidate, i64 8
+ %p_predecode = getelementptr i8, ptr %candidate, i64 16
  %predecode = load ptr, ptr %p_predecode
- %p_number = getelementptr i8, ptr %candidate, i64 16
+ %p_number = getelementptr i8, ptr %candidate, i64 28
  %number = load i16, ptr %p_number
- call void %predecode(ptr %cell, i32 %word, i64 %index, i16 %number)
+ call void %predecode(ptr %cell, i64 %word, i64 %index, i16 %number)
  ret void
 }}
 """
 
 
 def _step() -> str:
-    """`jit_step(cpu, cells, word, mode)`: one instruction at nia, for runtime/native/trace.py.
+    """`jit_step(cpu, cells, word, mode, models)`: one instruction at nia, for
+    runtime/native/trace.py.
 
-    The word is predecoded into a pair of cells of its own, as of a page so far away that every
-    branch takes its far form; the second cell ends the slice.
+    The word is predecoded into cells of its own, as of a page so far away that every branch takes
+    its far form; the cells behind it end the slice.
     """
-    return f"""define i64 @jit_step(ptr %cpu, ptr %cell, i64 %word, i64 %mode) nounwind {{
- %word32 = trunc i64 %word to i32
+    return f"""define i64 @jit_step(
+ ptr %cpu, ptr %cell, i64 %word, i64 %mode, i64 %models) nounwind {{
  %is_le64 = icmp eq i64 %mode, 0
  br i1 %is_le64, label %le64, label %any
 le64:
- call void @predecode_le64(ptr %cell, i32 %word32, i64 1073741824)
+ call void @predecode_le64(ptr %cell, i64 %word, i64 1073741824, i64 %models)
  br label %go
 any:
- call void @predecode_any(ptr %cell, i32 %word32, i64 1073741824)
+ call void @predecode_any(ptr %cell, i64 %word, i64 1073741824, i64 %models)
  br label %go
 go:
  %next = getelementptr i8, ptr %cell, i64 {CELL_BYTES}
  store ptr @slice_end, ptr %next
+ %behind = getelementptr i8, ptr %cell, i64 {2 * CELL_BYTES}
+ store ptr @slice_end, ptr %behind
  %p_nia = {_at("nia")}
  %nia = load i64, ptr %p_nia
  %cell_n = ptrtoint ptr %cell to i64
@@ -303,12 +357,13 @@ go:
 """
 
 
-#: LLVM type of one candidate of a decode chain: mask, value, predecoder, handler number
-CHAIN = "{i32, i32, ptr, i16}"
+#: LLVM type of one candidate of a decode chain: mask, value, predecoder, models, handler number
+CHAIN = "{i64, i64, ptr, i32, i16}"
 
 
 def chain_tables(mode: str, matches: Sequence[Match]) -> str:
     """The decode tables: for each primary opcode and low 11 bits, where its chain of candidates is.
+    Primary opcode 1 has the prefixed words, by the primary opcode of the suffix.
 
     `matches` come in order of precedence. The last matches everything: the unknown word ends every
     chain.
@@ -316,18 +371,16 @@ def chain_tables(mode: str, matches: Sequence[Match]) -> str:
     *matches, unknown = matches
     by_primary: list[list[Match]] = [[] for _ in range(64)]
     for match in matches:
-        by_primary[match.value >> 26].append(match)
+        by_primary[1 if match.mask >> 32 else match.value >> 26].append(match)
     starts: dict[tuple[Match, ...], int] = {}
     entries: list[str] = []
     first: list[int] = []
     for primary in range(64):
         for low in range(2048):
-            chain = []
-            for match in by_primary[primary]:
-                if not (low ^ match.value) & match.mask & 0x7FF:
-                    chain.append(match)
-                    if not match.mask & 0x3FFF800:
-                        break   # nothing behind a sure match is ever reached
+            if primary == 1:
+                chain = _prefixed_chain(by_primary[1], low)
+            else:
+                chain = _plain_chain(by_primary[primary], low, unknown.models)
             key = tuple(chain)
             if key not in starts:
                 starts[key] = len(entries)
@@ -340,8 +393,25 @@ def chain_tables(mode: str, matches: Sequence[Match]) -> str:
     return _constant(f"first_{mode}", "i16", numbers) + _constant(f"chains_{mode}", CHAIN, entries)
 
 
+def _plain_chain(matches: Sequence[Match], low: int, every_model: int) -> list[Match]:
+    """Those that may match a word with these low 11 bits, up to one that does so surely."""
+    chain = []
+    for match in matches:
+        if not (low ^ match.value) & match.mask & 0x7FF:
+            chain.append(match)
+            if not match.mask & 0x3FFF800 and match.models == every_model:
+                break
+    return chain
+
+
+def _prefixed_chain(matches: Sequence[Match], suffix: int) -> list[Match]:
+    """Those that may match a prefixed word whose suffix has this primary opcode."""
+    return [m for m in matches if not (suffix << 26 ^ m.value) & m.mask & 0xFC000000]
+
+
 def _entry(m: Match) -> str:
-    return f"{CHAIN} {{i32 {m.mask}, i32 {m.value}, ptr @p_{m.name}, i16 {m.number}}}"
+    number = f"i32 {m.models}, i16 {m.number}"
+    return f"{CHAIN} {{i64 {m.mask}, i64 {m.value}, ptr @p_{m.name}, {number}}}"
 
 
 def _constant(name: str, kind: str, items: Sequence[str]) -> str:
@@ -410,7 +480,7 @@ def glue_module(
     names = sorted({m.name for chain in matches.values() for m in chain})
     text = [f"declare i64 @{name}({types})" for name, types in ROUTINES.items()]
     text += [f"declare i64 @rt_{name}(ptr)" for name in helpers]
-    text += [f"declare void @p_{name}(ptr, i32, i64, i16)" for name in names]
+    text += [f"declare void @p_{name}(ptr, i64, i64, i16)" for name in names]
     elsewhere = [name for name in handlers if name != UNDECODED]
     text += [f"declare preserve_nonecc void @{name}({TYPES})" for name in elsewhere]
     anchors = [f"decode_me_{mode}" for mode in matches] + ["page_end", "handlers"]

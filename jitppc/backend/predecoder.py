@@ -25,7 +25,7 @@ class Predecoder(Emitter):
 def predecoder(
     name: str, block: Block, slots: Slots, relative: Value | None
 ) -> Predecoder:
-    """The function `p_<name>(cell, word, index, number)`.
+    """The function `p_<name>(cell, word, index, number)`; a prefixed word is prefix << 32 | suffix.
 
     `index` is the word's number in its page, which branches need; `number` is the handler's. The
     text does not hold the number, so that it stays the same when other rows come and go.
@@ -54,7 +54,14 @@ def predecoder(
     elif relative is not None:
         raise DoesNotFit("a relative displacement must be the wide slot")
     e.line(f"store i16 {handler}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {HANDLER_AT}')}")
-    e.line(f"store i32 %word, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {WORD_AT}')}")
+    if block.size_bytes == 8:           # the next cell keeps the suffix
+        suffix = e.tmp("trunc i64 %word to i32")
+        behind = e.tmp(f"getelementptr i8, ptr %cell, i64 {CELL_BYTES + WORD_AT}")
+        e.line(f"store i32 {suffix}, ptr {behind}")
+        own = e.tmp(f"trunc i64 {e.tmp('lshr i64 %word, 32')} to i32")
+    else:
+        own = e.tmp("trunc i64 %word to i32")
+    e.line(f"store i32 {own}, ptr {e.tmp(f'getelementptr i8, ptr %cell, i64 {WORD_AT}')}")
     e.line(f"store ptr {entry}, ptr %cell")
     e.line("ret void")
     return e

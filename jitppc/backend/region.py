@@ -279,8 +279,8 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         position = 0
         for at, value in enumerate(block.values):
             while position < len(boundaries) and boundaries[position][0] <= at:
-                self._done = boundaries[position][1]
-                self._index = index + self._done
+                self._done = position
+                self._index = index + boundaries[position][1]
                 self._exit_label = ""
                 position += 1
             if value is not terminator and value.op.name != "const" and value not in unused:
@@ -329,7 +329,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
 
     # --- where control goes
     def _terminate(self, terminator: Value | None, left: str) -> None:
-        following = self._index + 1
+        following = self._block.behind
         if terminator is None:
             self._go(following, left)
             return

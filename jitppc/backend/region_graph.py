@@ -49,7 +49,13 @@ class RegionBlock:
     @property
     def last(self) -> int:
         """The word of its last instruction."""
-        return self.index + self.count - 1
+        starts = self.block.starts
+        return self.index + (starts[-1][1] // 4 if starts else self.count - 1)
+
+    @property
+    def behind(self) -> int:
+        """The word behind its last instruction."""
+        return self.last + self.block.size_bytes // 4
 
     @property
     def may_leave(self) -> bool:
@@ -97,10 +103,10 @@ class Graph:
         terminator = block.block.values[-1] if block.block.ends else None
         found: list[int] = []
         if terminator is None:
-            found.append(block.last + 1)
+            found.append(block.behind)
         else:
             if terminator.op.name.endswith("_if"):
-                found.append(block.last + 1)
+                found.append(block.behind)
             target = branch_target(terminator, block.last)
             found += block.ways if target is None else (target,)
         return [index for index in found if index in self.blocks]

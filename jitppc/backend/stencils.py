@@ -78,6 +78,8 @@ class StencilEmitter(HandlerEmitter):
 
 def stencil_text(handler: Handler, block: Block) -> tuple[str, dict[str, str]]:
     """The stencils of a handler, and what they need declared; empty when they do not pay."""
+    if block.size_bytes != 4:            # a unit is made of cells one behind the other
+        return "", {}
     relative = relative_jump(block)
     wide = handler.slots.wide
     is_narrow = wide is not None and (

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from jitppc.ir.block import Block, Value
-from jitppc.ir.layout import CELL_BYTES, INTERRUPT_NUMBER, Register, offset
+from jitppc.ir.layout import (
+    CELL_BYTES,
+    INTERRUPT_NUMBER,
+    MODEL_NAMES,
+    SRR1_PREFIXED,
+    Register,
+    offset,
+)
 from jitppc.ir.ops import Effect
 
 from .binding import DoesNotFit, Slots, field_of_word, upper_bound
@@ -21,12 +28,18 @@ from .lower.effects import EFFECTS, UNLIKELY, EffectEmitter
 from .lower.emitter import LOWER
 from .predecoder import predecoder
 
+#: a handler of every processor model
+ALL_MODELS = (1 << len(MODEL_NAMES)) - 1
+
 
 class HandlerEmitter(EffectEmitter):
     """Emits one handler. `cold` names the handler to leave to; None while emitting that one."""
 
-    def __init__(self, slots: Slots, cold: str | None, exact: bool) -> None:
+    def __init__(
+        self, slots: Slots, cold: str | None, exact: bool, size_bytes: int = 4
+    ) -> None:
         super().__init__()
+        self._size_bytes = size_bytes
         self.slots, self.cold, self.exact = slots, cold, exact
         self.leaves = False
         #: the text of static values, and of pointers to registers: keys are (index, register)
@@ -52,8 +65,7 @@ class HandlerEmitter(EffectEmitter):
         if value.constant is not None:
             return str(value.constant)
         if value.op.name == "field":
-            word = self.tmp(f"load i32, ptr {self._cell_pointer(WORD_AT)}")
-            return field_of_word(self, value, word)
+            return field_of_word(self, value, self._word())
         held = {a: self._from_word(a) for a in value.args}
         saved, self._slot_values = self._slot_values, dict(held)
         try:
@@ -78,6 +90,16 @@ class HandlerEmitter(EffectEmitter):
         """The wide static value, as an integer of so many bits."""
         raw = self.tmp(f"load i64, ptr {self._cell_pointer(IMM_AT)}")
         return raw if bits == 64 else self.tmp(f"trunc i64 {raw} to i{bits}")
+
+    def _word(self) -> str:
+        """The instruction's word; the suffix of a prefixed one is in the next cell."""
+        word = self.tmp(f"load i32, ptr {self._cell_pointer(WORD_AT)}")
+        first = self.tmp(f"zext i32 {word} to i64")
+        if self._size_bytes == 4:
+            return first
+        suffix = self.tmp(f"load i32, ptr {self._cell_pointer(CELL_BYTES + WORD_AT)}")
+        high = self.tmp(f"shl i64 {first}, 32")
+        return self.tmp(f"or i64 {high}, {self.tmp(f'zext i32 {suffix} to i64')}")
 
     def _cell_pointer(self, at: int) -> str:
         return self.tmp(f"getelementptr i8, ptr %cell, i64 {at}")
@@ -113,8 +135,8 @@ class HandlerEmitter(EffectEmitter):
 
     # --- ends of a handler
     def next(self) -> None:
-        """Go on at the next cell."""
-        cell = self.tmp(f"getelementptr i8, ptr %cell, i64 {CELL_BYTES}")
+        """Go on behind the instruction."""
+        cell = self._cell_pointer(self._size_bytes // 4 * CELL_BYTES)
         left = self.tmp("add i64 %icount, -1")
         if self.exact:
             done = self.tmp(f"icmp sle i64 {left}, 0")
@@ -150,7 +172,13 @@ class HandlerEmitter(EffectEmitter):
         self.line(f"store i64 {INTERRUPT_NUMBER[kind]}, ptr {pointer}")
         second = self.tmp(f"getelementptr i8, ptr %cpu, i64 {scratch + 8}")
         self.line(f"store i64 {value}, ptr {second}")
+        self._note_prefix(SRR1_PREFIXED)
         self.line(tail("@raise_interrupt"))
+
+    def _note_prefix(self, bit: int) -> None:
+        """Of a prefixed instruction: what SRR1 gets if it is interrupted now."""
+        if self._size_bytes == 8:
+            self.set_field("prefixed", str(bit))
 
     # --- ops that the two kinds of handler lower differently
     def lower(self, value: Value) -> None:
@@ -205,6 +233,7 @@ class HandlerEmitter(EffectEmitter):
         """Let called code see where we are and how many instructions are left."""
         self.set_field("cia", self.cia())
         self.set_field("icount", "%icount")
+        self._note_prefix(SRR1_PREFIXED)
 
     def _after_call(self) -> None:
         """If the call delivered an interrupt, go where it says."""
@@ -215,6 +244,7 @@ class HandlerEmitter(EffectEmitter):
         self.line(f"{bad}:")
         self.line(tail("@dispatch"))
         self.line(f"{good}:")
+        self._note_prefix(0)
 
     def _cold_load(self, value: Value) -> str:
         bits = value.attr
@@ -277,7 +307,7 @@ class HandlerEmitter(EffectEmitter):
 class Handler:
     """The text of one row variant: its functions, and what they need declared.
 
-    A word is one of this variant when `word & mask == value`.
+    A word is one of this variant when `word & mask == value`, on the models of the set.
     """
 
     name: str     # the fast handler; `p_<name>` predecodes
@@ -287,6 +317,7 @@ class Handler:
     needs: dict[str, str]
     numbers: int  # handler numbers taken: 2 when it has a far form
     slots: Slots  # where its cells keep the static values
+    models: int
 
 
 def relative_jump(block: Block) -> Value | None:
@@ -344,7 +375,7 @@ def _terminator(e: HandlerEmitter, value: Value, near: bool) -> None:
 
 
 def make_handler(
-    name: str, block: Block, mask: int, value: int, exact: bool = False
+    name: str, block: Block, mask: int, value: int, exact: bool = False, models: int = ALL_MODELS
 ) -> Handler:
     """The functions of one row variant.
 
@@ -355,18 +386,18 @@ def make_handler(
     texts, needs = [], {}
     forms = [(name, True)] + ([(f"{name}_far", False)] if relative is not None else [])
     for form, near in forms:
-        fast = HandlerEmitter(slots, f"{name}_cold", exact)
+        fast = HandlerEmitter(slots, f"{name}_cold", exact, block.size_bytes)
         emit_body(fast, block, near)
         texts.append(fast.definition(f"preserve_nonecc void @{form}({ARGS}) nounwind"))
         needs.update(fast.declarations)
         if fast.leaves and near:
-            cold = HandlerEmitter(slots, None, exact)
+            cold = HandlerEmitter(slots, None, exact, block.size_bytes)
             emit_body(cold, block, near)
             head = f"internal preserve_nonecc void @{name}_cold({ARGS}) cold nounwind"
             texts.append(cold.definition(head))
             needs.update(cold.declarations)
     decoding = predecoder(name, block, slots, relative)
     needs.update(decoding.declarations)
-    head = f"void @p_{name}(ptr %cell, i32 %word, i64 %index, i16 %number) nounwind"
+    head = f"void @p_{name}(ptr %cell, i64 %word, i64 %index, i16 %number) nounwind"
     texts.append(decoding.definition(head))
-    return Handler(name, mask, value, "".join(texts), needs, len(forms), slots)
+    return Handler(name, mask, value, "".join(texts), needs, len(forms), slots, models)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jitppc.errors import UserError
-
-_PREFIX_OPCODE = 1
+from jitppc.frontend.decode import is_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ def dis_command(settings: dict[str, Any], arguments: list[str]) -> int:
             if cia in code.symbols:
                 print(f"\n{cia:016x} <{code.symbols[cia]}>:")
             shown = f"{word:08x}" if suffix is None else f"{word:08x} {suffix:08x}"
-            print(f"{cia:16x}:  {shown:17}  {disassemble(word, cia, suffix)}")
+            whole = word if suffix is None else word << 32 | suffix
+            print(f"{cia:16x}:  {shown:17}  {disassemble(whole, cia)}")
     return 0
 
 
@@ -46,7 +46,7 @@ def _instructions(code: Code) -> Iterator[tuple[int, int, int | None]]:
     while index < len(code.words):
         word = code.words[index]
         cia = code.cia + 4 * index
-        is_prefixed = word >> 26 == _PREFIX_OPCODE and index + 1 < len(code.words)
+        is_prefixed = is_prefix(word) and index + 1 < len(code.words)
         yield cia, word, code.words[index + 1] if is_prefixed else None
         index += 2 if is_prefixed else 1
 

@@ -83,3 +83,12 @@ def nearest(word: int) -> Row | None:
     bits = 64 if word >> 32 else 32
     same = (row for row in _candidates(word, None) if row.picture.bits == bits)
     return min(same, key=difference, default=None)
+
+
+def is_hidden(row: Row) -> bool:
+    """True if a later row has the same opcode bits: only models before that one know this row."""
+    same = (row.picture.mask, row.picture.value)
+    first = min(
+        (r for r in rows().values() if (r.picture.mask, r.picture.value) == same), key=precedence
+    )
+    return first is not row

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from .decode import Insn, decode
-from .forms import field_value, raw_field
+from .forms import field_value, raw_field, words_of
+from .levels import Model
 
 _REGISTER_PREFIX = {
     "RT": "r", "RS": "r", "RA": "r", "RB": "r", "RC": "r", "RTp": "r", "RSp": "r",
@@ -16,19 +17,20 @@ _REGISTER_PREFIX = {
     "FRTp": "f", "FRSp": "f", "FRAp": "f", "FRBp": "f",
     "VRT": "v", "VRS": "v", "VRA": "v", "VRB": "v", "VRC": "v",
     "XT": "vs", "XS": "vs", "XA": "vs", "XB": "vs", "XC": "vs",
+    "XTp": "vs", "XSp": "vs", "XAp": "vs", "AT": "a",
     "BF": "cr", "BFA": "cr",
 }
 _OPERAND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
-def disassemble(word: int, cia: int = 0, suffix: int | None = None) -> str:
-    """One line of assembly; `.long` with the word when no row matches.
+def disassemble(word: int, cia: int = 0, model: Model | None = None) -> str:
+    """One line of assembly; `.long` with the word when no row of the model matches.
 
-    `suffix` is for prefixed instructions.
+    The word of a prefixed instruction is prefix << 32 | suffix.
     """
-    found = decode(word)
+    found = decode(word, model)
     if found is None:
-        return f".long 0x{word:08x}"
+        return ", ".join(f".long 0x{part:08x}" for part in words_of(word))
     return render(found, cia)
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _WIDTHS = {
-    1: "W OE Rc LK AA L EH TX SX AX BX CX sh5 mb5 d2 R EX PS PRS UIM1 dc dm ST SIX",
+    1: "DX1 MP W OE Rc LK AA L EH TX SX AX BX CX sh5 mb5 d2 R EX PS PRS UIM1 dc dm ST SIX",
     2: "BH DM SHW RM RMC RIC SP UIM2 WC",
-    3: "BF BFA IH UIM3 DRM",
-    4: "U CT SR SHV UIM4",
+    3: "BF BFA IH UIM3 DRM AT",
+    4: "Tp Sp Ap U CT SR SHV UIM4",
     5: "RT RS RA RB RC FRT FRS FRA FRB FRC VRT VRS VRA VRB VRC T S A B C BO BI BT BA BB TO SH MB ME"
-       " MO NB RTp RSp FRTp FRSp FRAp FRBp SIM UIM TH sprh sprl d1 sh04 mb04 TE FC RO SHB dx",
+       " MO NB RTp RSp FRTp FRSp FRAp FRBp SIM UIM TH sprh sprl d1 sh04 mb04 TE FC RO SHB dx D5",
     6: "DCM DGM",
     7: "LEV",
     8: "FXM FLM IMM8",
@@ -24,6 +24,7 @@ _WIDTHS = {
     12: "DQ",
     14: "DS BD",
     16: "SI UI D",
+    18: "si0",
     24: "LI",
 }
 WIDTH = {name: width for width, names in _WIDTHS.items() for name in names.split()}
@@ -32,15 +33,24 @@ WIDTH = {name: width for width, names in _WIDTHS.items() for name in names.split
 COMBINED = {
     "sh": ("sh5", "sh04"), "mb": ("mb5", "mb04"), "spr": ("sprh", "sprl"),
     "XT": ("TX", "T"), "XS": ("SX", "S"), "XA": ("AX", "A"), "XB": ("BX", "B"), "XC": ("CX", "C"),
-    "DX": ("d0", "d1", "d2"), "DCMX": ("dc", "dm", "dx"),
+    "SI34": ("si0", "si1"), "IMM32": ("imm0", "imm1"),
+    "HASHD": ("DX1", "D5"),
+    "XTp": ("TX", "Tp"), "XSp": ("SX", "Sp"), "XAp": ("AX", "Ap"),
+    "DX": ("d0", "d1", "d2"), "BMI": ("d0", "d1", "d2"), "DCMX": ("dc", "dm", "dx"),
     "BO": ("BO0", "BO1", "BO2", "BO3", "BO4"), "BC": ("BCf", "BCb"),
 }
 
 #: fields that are two's complement: name -> (width, scale_log2)
 SIGNED = {
     "SI": (16, 0), "D": (16, 0), "DS": (14, 2), "DQ": (12, 4), "BD": (14, 2), "LI": (24, 2),
-    "SIM": (5, 0), "DX": (16, 0), "TE": (5, 0),
+    "SIM": (5, 0), "DX": (16, 0), "TE": (5, 0), "SI34": (34, 0),
 }
+
+#: fields below 0: name -> (what is added, scale_log2)
+BIASED = {"HASHD": (-64, 3)}
+
+#: fields that number pairs: what they name is twice the number
+PAIRS = frozenset(("XTp", "XSp", "XAp"))
 
 #: fields whose every value becomes a variant of its own: bodies see them as plain ints
 FLAGS = ("OE", "Rc", "LK", "AA")
@@ -113,4 +123,7 @@ def field_value(picture: Picture, word: int, name: str) -> int:
         if name in picture.fields:
             width = picture.fields[name][1]
         number = (number - (1 << width) if number >> (width - 1) else number) << scale
-    return number
+    if name in BIASED:
+        bias, scale = BIASED[name]
+        return number + bias << scale
+    return number << 1 if name in PAIRS else number

@@ -8,8 +8,12 @@ Ref: Book I preface of each version ("summary of changes"); Book III 2.5 (PCR).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .rows import Row
+from jitppc.ir.layout import MODEL_NAMES
+
+if TYPE_CHECKING:
+    from .rows import Row
 
 #: oldest first; a later level has what an earlier one has unless a row says `until`
 LEVELS = (
@@ -29,11 +33,16 @@ class Model:
 
 
 MODELS: dict[str, Model] = {
-    name: Model(name, level, 1 << number) for number, (name, level) in enumerate((
-        ("power7", "2.06"), ("power8", "2.07"), ("power9", "3.0C"), ("power10", "3.1"),
-        ("power11", "3.1B"),
-    ))
+    name: Model(name, level, 1 << number)
+    for number, (name, level) in enumerate(
+        zip(MODEL_NAMES, ("2.06", "2.07", "3.0C", "3.1B", "3.1B"), strict=True)
+    )
 }
+#: the version half of PVR
+_VERSIONS = {
+    0x3F: "power7", 0x4A: "power7", 0x4B: "power8", 0x4C: "power8", 0x4D: "power8",
+    0x4E: "power9", 0x80: "power10", 0x82: "power11",
+}  # fmt: skip
 ALL_MODELS = sum(model.bit for model in MODELS.values())
 #: what stands for "the processor this release is about" where nobody names one
 DEFAULT_MODEL = MODELS["power9"]
@@ -52,6 +61,18 @@ def model_named(name: str) -> Model:
     if model is None:
         raise ValueError(f"unknown processor model {name!r}; there are {', '.join(MODELS)}")
     return model
+
+
+def model_of_pvr(pvr: int) -> Model:
+    """The model a Processor Version Register stands for; the default one for versions unknown."""
+    return MODELS.get(_VERSIONS.get(pvr >> 16, ""), DEFAULT_MODEL)
+
+
+def model_for(row: Row) -> Model:
+    """A model that executes the row: the default one if it does, else the newest."""
+    if in_model(row, DEFAULT_MODEL):
+        return DEFAULT_MODEL
+    return next(model for model in reversed(MODELS.values()) if in_model(row, model))
 
 
 def in_model(row: Row, model: Model | str) -> bool:

@@ -20,8 +20,11 @@ from typing import Literal, NamedTuple
 
 from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import LE64, Mode
+from jitppc.ir.layout import PREFIXING
 from jitppc.ir.types import signed
 
+from .decode import is_prefix
+from .levels import DEFAULT_MODEL, Model
 from .translate import translate_word
 
 WORDS = 1024
@@ -58,6 +61,11 @@ class Piece:
     is_return: bool = False
     is_indirect: bool = False
 
+    @property
+    def words(self) -> int:
+        """2 for a prefixed instruction, else 1."""
+        return self.block.size_bytes // 4
+
 
 @dataclass(slots=True)
 class GuestBlock:
@@ -68,6 +76,7 @@ class GuestBlock:
 
     index: int
     count: int = 0
+    words: int = 0
     block: Block = field(default_factory=Block)
     ways: tuple[int, ...] = ()
 
@@ -91,9 +100,9 @@ class Region:
 
 
 @functools.lru_cache(1 << 15)
-def _template(word: int, mode: Mode) -> Piece | None:
+def _template(word: int, mode: Mode, model: Model | None) -> Piece | None:
     """The instruction as if at word 0, or None when a region cannot hold it."""
-    block = translate_word(word, mode)
+    block = translate_word(word, mode, model)
     values = block.values
     for value in values:
         name = value.op.name
@@ -114,13 +123,13 @@ def _template(word: int, mode: Mode) -> Piece | None:
     return piece
 
 
-def _piece(word: int, index: int, mode: Mode) -> Piece | None:
+def _piece(word: int, index: int, mode: Mode, model: Model | None) -> Piece | None:
     """The instruction at a word, with values of its own; None when a region cannot hold it."""
-    found = _template(word, mode)
+    found = _template(word, mode, model)
     if found is None:
         return None
     taken = None if found.taken is None else index + found.taken
-    block = Block(copied(found.block.values))
+    block = Block(copied(found.block.values), size_bytes=found.block.size_bytes)
     return Piece(
         block, taken, found.falls, found.is_call, found.is_return, found.is_indirect)
 
@@ -143,8 +152,11 @@ def _reads_link(target: Value) -> bool:
 class _Former:
     """Collects the pieces of one region."""
 
-    def __init__(self, pages: Mapping[int, Page], limit: int, mode: Mode) -> None:
-        self._pages, self._limit, self._mode = pages, limit, mode
+    def __init__(
+        self, pages: Mapping[int, Page], limit: int, mode: Mode, model: Model | None
+    ) -> None:
+        self._pages, self._limit, self._mode, self._model = pages, limit, mode, model
+        self._knows_prefixes = model is None or bool(model.bit & PREFIXING)
         self._order: Literal["little", "big"] = "little" if mode.little else "big"
         self.pieces: dict[int, Piece] = {}
         self.calls: dict[int, set[int]] = {}     # called word -> words behind its calls
@@ -171,8 +183,14 @@ class _Former:
         return 0 if page is None else page.has_run[index % WORDS]
 
     def _word(self, index: int) -> int:
-        at = 4 * (index % WORDS)
-        return int.from_bytes(self._pages[index // WORDS].code[at:at + 4], self._order)
+        """The instruction's word; prefix << 32 | suffix when a prefix stands there. One that
+        crosses a boundary is left alone: without its suffix a prefix has no row.
+        """
+        code, at = self._pages[index // WORDS].code, 4 * (index % WORDS)
+        word = int.from_bytes(code[at:at + 4], self._order)
+        if self._knows_prefixes and is_prefix(word) and at % 64 != 60:
+            return word << 32 | int.from_bytes(code[at + 4:at + 8], self._order)
+        return word
 
     def _call(self, callee: int, behind: int) -> None:
         self._run_from(callee)
@@ -184,7 +202,7 @@ class _Former:
         while index not in self.pieces and len(self.pieces) < self._limit:
             if not self._known(index):
                 return
-            piece = _piece(self._word(index), index, self._mode)
+            piece = _piece(self._word(index), index, self._mode, self._model)
             if piece is None:
                 return
             self.pieces[index] = piece
@@ -197,7 +215,7 @@ class _Former:
                     self._flows.append(piece.taken)
             if not piece.falls:
                 return
-            index += 1
+            index += piece.words
 
     def _look_around(self, index: int) -> None:
         """Guess where an indirect jump or call goes: to what is often reached, nobody knows how."""
@@ -214,14 +232,14 @@ class _Former:
         """Control does not fall into the word, nor return to it."""
         if not self._known(index - 1):
             return True
-        before = _template(self._word(index - 1), self._mode)
+        before = _template(self._word(index - 1), self._mode, self._model)
         return before is not None and not before.falls and not before.is_call
 
     def successors(self, index: int) -> Iterator[int]:
         """Where control goes within a function: over a call, not into it."""
         piece = self.pieces[index]
         if piece.falls or (piece.is_call and piece.taken is not None):
-            yield index + 1
+            yield index + piece.words
         if piece.taken is not None and not piece.is_call:
             yield piece.taken
 
@@ -246,6 +264,7 @@ def form_region(
     mode: Mode = LE64,
     *,
     single_block: bool = False,
+    model: Model | None = DEFAULT_MODEL,
 ) -> Region | None:
     """The region of an entry, or None when its first instruction cannot be in one.
 
@@ -254,8 +273,9 @@ def form_region(
         entry: index of the entry's word, 0..1023.
         limit: instructions at most.
         single_block: no more than the basic block at the entry.
+        model: the processor whose instructions they are; None executes every row.
     """
-    former = _Former(pages, limit, mode)
+    former = _Former(pages, limit, mode, model)
     former.follow(entry)
     former.find_returns()
     if entry not in former.pieces:
@@ -270,14 +290,20 @@ def _basic_blocks(former: _Former, entry: int) -> list[GuestBlock]:
     leaders.update(p.taken for p in pieces.values() if p.taken is not None)
     blocks: list[GuestBlock] = []
     for index in sorted(pieces):
-        follows = index - 1 in pieces and not pieces[index - 1].block.ends and index % WORDS
+        before = blocks[-1] if blocks else None
+        follows = (
+            before is not None and before.index + before.words == index
+            and not before.block.ends and index % WORDS
+        )
         if index in leaders or not follows:
             blocks.append(GuestBlock(index))
         current = blocks[-1]
         merged = current.block
-        merged.starts.append((len(merged.values), 4 * current.count))
+        merged.starts.append((len(merged.values), 4 * current.words))
         merged.values += pieces[index].block.values
+        merged.size_bytes = pieces[index].block.size_bytes
         current.count += 1
         current.ways = tuple(sorted(ways.get(index, set()) & pieces.keys())[:WAYS])
+        current.words += pieces[index].words
     blocks.sort(key=lambda b: b.index != entry)
     return blocks

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .forms import COMBINED, FLAGS, SIGNED, Picture, field_value, parse_picture
+from .forms import BIASED, COMBINED, FLAGS, PAIRS, SIGNED, Picture, field_value, parse_picture
 
 if TYPE_CHECKING:
     from jitppc.ir.block import Value
@@ -126,4 +126,7 @@ class Fields:
         if name in SIGNED:
             extended = b.ashr(b.shl(value, 64 - total), 64 - total)
             value = b.shl(extended, SIGNED[name][1])
-        return value
+        if name in BIASED:
+            bias, scale = BIASED[name]
+            value = b.shl(b.add(value, bias), scale)
+        return b.shl(value, 1) if name in PAIRS else value

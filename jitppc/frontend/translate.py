@@ -8,18 +8,20 @@ from jitppc.ir.block import Block
 from jitppc.ir.builder import LE64, Builder, Mode
 
 from .decode import Insn, decode
+from .levels import Model
 from .rows import Fields, Row
 
 
 def emit(b: Builder, insn: Insn) -> None:
     """Append one instruction's meaning to the builder's block."""
+    b.block.size_bytes = insn.row.size_bytes
     insn.row.body(b, Fields(b, insn.row, insn.flags, insn.word))
 
 
-def translate_word(word: int, mode: Mode = LE64) -> Block:
+def translate_word(word: int, mode: Mode = LE64, model: Model | None = None) -> Block:
     """The block of one instruction; of a word without a row, the illegal-instruction interrupt."""
     b = Builder(mode)
-    insn = decode(word)
+    insn = decode(word, model)
     if insn is None:
         b.invalid_form()
     else:
@@ -30,5 +32,6 @@ def translate_word(word: int, mode: Mode = LE64) -> Block:
 def translate_row(row: Row, flags: dict[str, int], mode: Mode = LE64) -> Block:
     """The block of a row with symbolic fields: what a tier-0 handler is made from."""
     b = Builder(mode)
+    b.block.size_bytes = row.size_bytes
     row.body(b, Fields(b, row, flags, None))
     return b.block

@@ -22,7 +22,7 @@ MNEMONICS, JUDGEMENTS = DATA / "mnemonics.txt", DATA / "judgements.txt"
 IMPLEMENTED, REFUSED_STATE, MISSING = "implemented", "refused", "missing"
 STATES = (IMPLEMENTED, REFUSED_STATE, MISSING)
 
-_HYPERVISOR = "hypervisor only; in a partition it is an illegal or privileged instruction"
+_HYPERVISOR = "hypervisor only; in a partition it is privileged in every state"
 _PHASED_OUT = "phased out in ISA 2.06, and in no POWER7 or later"
 #: instructions that a partition cannot execute, and why
 REFUSED = {
@@ -46,6 +46,9 @@ REFUSED = {
     "stwcix": _HYPERVISOR,
     "stdcix": _HYPERVISOR,
     "icswx": "starts a coprocessor that PAPR gives to no partition; gone in ISA 3.0",
+    "msgsndu": "ultravisor only; illegal in a partition",
+    "msgclru": "ultravisor only; illegal in a partition",
+    "stop": _HYPERVISOR,
     "lfdp": _PHASED_OUT,
     "lfdpx": _PHASED_OUT,
     "stfdp": _PHASED_OUT,
@@ -158,14 +161,14 @@ def entries(judged: Judgements | None = None) -> list[Entry]:
     found = []
     for name, listed in sorted(mnemonics().items()):
         own = rows_by_mnemonic().get(name, ())
-        state = IMPLEMENTED if own else REFUSED_STATE if name in REFUSED else MISSING
+        state = REFUSED_STATE if name in REFUSED else IMPLEMENTED if own else MISSING
         total: Counter[str] = Counter()
         for row in own:
             total.update(judged.get(row.key, {}))
         unjudged = tuple(row.key for row in own if not judged.get(row.key))
         keys = tuple(sorted(row.key for row in own))
         found.append(Entry(
-            name, listed.level, listed.form, state, REFUSED.get(name, "") if not own else "",
+            name, listed.level, listed.form, state, REFUSED.get(name, ""),
             keys, dict(sorted(total.items())), unjudged,
         ))  # fmt: skip
     return found

@@ -110,7 +110,8 @@ def listing(case: np.void) -> list[str]:
         suffix = int(case["words"][at + 1]) if word >> 26 == 1 and at + 1 < count else None
         shown = f"{word:08x}" if suffix is None else f"{word:08x} {suffix:08x}"
         cia = nia + 4 * at
-        lines.append(f"{cia:x}:  {shown:<17}  {disassemble(word, cia, suffix)}")
+        whole = word if suffix is None else word << 32 | suffix
+        lines.append(f"{cia:x}:  {shown:<17}  {disassemble(whole, cia)}")
         at += 1 if suffix is None else 2
     return lines
 

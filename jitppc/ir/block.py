@@ -40,11 +40,13 @@ class Value:
 class Block:
     """A straight line of ops.
 
-    `starts` gives the index of each instruction's first op (with its offset in bytes).
+    `starts` gives the index of each instruction's first op (with its offset in bytes), and
+    `size_bytes` how long the last one is: 8 if it is prefixed.
     """
 
     values: list[Value] = field(default_factory=list)
     starts: list[tuple[int, int]] = field(default_factory=list)
+    size_bytes: int = 4
 
     @property
     def ends(self) -> bool:

@@ -89,7 +89,8 @@ class Evaluator:
                 return result
             if value.type is not NOTHING:
                 known[value] = result
-        return Outcome("next", cia + (block.starts[-1][1] if block.starts else 0) + 4 & I64.mask)
+        return Outcome("next", cia + (block.starts[-1][1] if block.starts else 0)
+                       + block.size_bytes & I64.mask)
 
     def _get(self, value: Value, index: int = 0) -> int:
         return self.read(REGISTERS[value.attr], index)

@@ -75,7 +75,7 @@ CPU_STATE = np.dtype([
     ("unknown_known", U64),     # how many of them
     ("random_state", U64),
     ("deliveries", U64),        # interrupts delivered so far
-    ("step_cells", U64, 12),    # two aligned cells for one instruction at a time
+    ("step_cells", U64, 16),    # three aligned cells for one instruction at a time
     ("quiet", U64),             # the next slice begins without a look at interrupts (lockstep)
     ("hot_head", U64), ("hot_tail", U64), ("hot_ring", U64),  # ring of hot entries for the translator
     ("seen_head", U64), ("seen_tail", U64), ("seen_ring", U64),  # ring of pages whose cells became active
@@ -84,6 +84,10 @@ CPU_STATE = np.dtype([
     # what the last floating-point operation in a region leaves for later (ir/ops/floating_ordinary.py); fp_kind is 0
     # outside native code
     ("fp_kind", U64), ("fp_x", U64), ("fp_y", U64), ("fp_z", U64), ("fp_class", U64),
+    # --- processor model
+    ("models", U64),            # the bit (see MODEL_NAMES) of what privileged state executes
+    ("problem_models", U64),    # the same for problem state: another one when PCR says so
+    ("prefixed", U64),          # SRR1 bit of the interrupt that a prefixed instruction may be raising, else 0
 ], align=True)
 
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
@@ -160,10 +164,21 @@ def _registers() -> dict[str, Register]:
 
 REGISTERS = _registers()
 
+#: Processor models, by bit number in sets of models. Prefixes are instructions of their own before these.
+MODEL_NAMES = ("power7", "power8", "power9", "power10", "power11")
+#: those with transactional memory, which have MSR[TM]
+TRANSACTIONAL = 1 << MODEL_NAMES.index("power8") | 1 << MODEL_NAMES.index("power9")
+PREFIXING = 1 << MODEL_NAMES.index("power10") | 1 << MODEL_NAMES.index("power11")
+#: SRR1 after a prefixed instruction's interrupt, and when it crosses a 64-byte boundary. Ref: Book III 7.5
+SRR1_PREFIXED, SRR1_BOUNDARY = 1 << (63 - 34), 1 << (63 - 35)
+#: stands for a prefixed instruction that crosses a boundary, where words are decoded
+CROSSING = 1 << 63
+
 #: Interrupts an instruction may raise, by book name: (vector, what the value that goes with it is).
 INTERRUPTS = {
     "PROGRAM_TRAP": 0x700, "PROGRAM_ILLEGAL": 0x700, "PROGRAM_PRIVILEGED": 0x700, "PROGRAM_FP_ENABLED": 0x700,
-    "ALIGNMENT": 0x600, "FP_UNAVAILABLE": 0x800, "VECTOR_UNAVAILABLE": 0xF20, "VSX_UNAVAILABLE": 0xF40,
+    "PROGRAM_TM_BAD": 0x700, "ALIGNMENT": 0x600, "ALIGNMENT_PREFIX": 0x600,
+    "FP_UNAVAILABLE": 0x800, "VECTOR_UNAVAILABLE": 0xF20, "VSX_UNAVAILABLE": 0xF40,
     "FACILITY_UNAVAILABLE": 0xF60, "SYSTEM_CALL": 0xC00, "SYSTEM_CALL_VECTORED": 0x3000,
 }
 INTERRUPT_NUMBER = {name: number for number, name in enumerate(INTERRUPTS)}
@@ -228,7 +243,7 @@ PAGE_INFO = np.dtype([
     ("gra", U64),
     ("active", U64),            # 0 after a store hit the page: its cells are undecoded, stores need no care
     ("generation", U64),        # counts invalidations
-    ("mode", U64),              # 0 little-endian 64-bit, 1 any (big endian), 2 any (little endian)
+    ("mode", U64),              # 0 little-endian 64-bit, 1 big endian, 2 little endian; + 4 as PCR restricts it
     ("contents", U64),          # first doubleword of the hash of its bytes, 0 while nobody told (see docs/regions.md)
 ], align=True)
 PAGE_INFO_OFFSET = (CELLS_PER_PAGE + 1) * CELL_BYTES

@@ -53,9 +53,10 @@ class Row:
     content: bytes
 
 
-def page_hash(page: bytes) -> bytes:
-    """The name of a page of code."""
-    return hashlib.blake2b(page, digest_size=HASH_BYTES).digest()
+def page_hash(page: bytes, models: int = 0) -> bytes:
+    """The name of a page of code for a set of processor models (see levels.py)."""
+    person = models.to_bytes(8, "little")
+    return hashlib.blake2b(page, digest_size=HASH_BYTES, person=person).digest()
 
 
 def page_contents(name: bytes) -> int:

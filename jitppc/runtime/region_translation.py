@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from jitppc.backend.region import region_text
 from jitppc.backend.region_graph import RegionBlock
+from jitppc.frontend.levels import DEFAULT_MODEL, MODELS
 from jitppc.frontend.regions import Page, Region, form_region
 from jitppc.ir.passes import one_view_each, run_passes_of_regions
 from jitppc.strategies import RegionOptions
@@ -23,14 +24,20 @@ class Translation:
 
 
 def translate_region(
-    pages: dict[int, tuple[bytes, bytes]], entry: int, options: RegionOptions
+    pages: dict[int, tuple[bytes, bytes]],
+    entry: int,
+    options: RegionOptions,
+    models: int = DEFAULT_MODEL.bit,
 ) -> Translation | None:
     """The region of an entry, or None when there is nothing to translate.
 
     `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run.
+    `models` is the bit of the processor, or those of several: then every row is an instruction.
     """
     given = {n: Page(*page) for n, page in pages.items()}
-    region = form_region(given, entry, options.limit, single_block=options.single_blocks)
+    model = next((m for m in MODELS.values() if m.bit == models), None)
+    region = form_region(
+        given, entry, options.limit, single_block=options.single_blocks, model=model)
     if region is None:
         return None
     keep_dead = not options.flag_elimination
@@ -39,6 +46,6 @@ def translate_region(
         RegionBlock(b.index, b.count, block, b.ways)
         for b, block in zip(region.blocks, one_view_each(done), strict=True)
     ]
-    contents = {n: page_contents(page_hash(pages[n][0])) for n in region.pages}
+    contents = {n: page_contents(page_hash(pages[n][0], models)) for n in region.pages}
     text = region_text(entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead)
     return Translation(region, blocks, text)

@@ -22,12 +22,14 @@ from jitppc.backend.lower.floating_slow import slow_module
 from jitppc.backend.stencil_tables import stencils_of, table_module
 from jitppc.backend.stencils import go_on_text, stencil_module, stencil_text
 from jitppc.backend.tier0 import Handler, make_handler
-from jitppc.frontend.decode import rows
+from jitppc.frontend.decode import precedence, rows
+from jitppc.frontend.levels import models_of
 from jitppc.frontend.routines import ROUTINES
 from jitppc.frontend.rows import Row
 from jitppc.frontend.translate import translate_row
 from jitppc.ir.block import Block
 from jitppc.ir.builder import ANY, LE64, Builder, Mode
+from jitppc.ir.layout import CROSSING
 
 from .native_source import native_key, native_object
 from .tier0_cache import Progress
@@ -63,8 +65,7 @@ class Parts(Protocol):
 def _handlers(mode: Mode, exact: bool) -> list[tuple[str, Handler, Block]]:
     """All handlers of a mode in order of precedence, each with the file of its row."""
     handlers = []
-    ordered = sorted(rows().values(), key=lambda r: (-r.picture.mask.bit_count(), r.key))
-    for row in ordered:
+    for row in sorted(rows().values(), key=precedence):
         for flags in row.variants():
             mask, value = row.picture.mask, row.picture.value
             for name, flag in flags.items():
@@ -72,15 +73,26 @@ def _handlers(mode: Mode, exact: bool) -> list[tuple[str, Handler, Block]]:
                 mask |= ((1 << width) - 1) << shift
                 value |= flag << shift
             symbol, block = _symbol(row, flags, mode), translate_row(row, flags, mode)
-            handler = make_handler(symbol, block, mask, value, exact)
+            handler = make_handler(symbol, block, mask, value, exact, models_of(row))
             handlers.append((row.body.__module__, handler, block))
-    block = _unknown(mode)
-    return [*handlers, (__name__, make_handler(f"unknown_{mode.name}", block, 0, 0, exact), block)]
+    for name, block, mask, value in (
+        ("crossing", _crossing(mode), (1 << 64) - 1, CROSSING), ("unknown", _unknown(mode), 0, 0),
+    ):
+        handler = make_handler(f"{name}_{mode.name}", block, mask, value, exact)
+        handlers.append((__name__, handler, block))
+    return handlers
 
 
 def _unknown(mode: Mode) -> Block:
     b = Builder(mode)
-    b.helper("unknown", b.field("word", 32, 0))
+    b.helper("unknown", b.field("word", 64, 0))
+    return b.block
+
+
+def _crossing(mode: Mode) -> Block:
+    """A prefixed instruction that crosses a boundary of 64 bytes. Ref: Book I 1.6.3."""
+    b = Builder(mode)
+    b.interrupt_if(1, "ALIGNMENT_PREFIX")
     return b.block
 
 
@@ -99,7 +111,8 @@ def generate(exact: bool = False) -> Tier0Text:
         chain = matches[mode.name] = list[glue.Match]()
         for file, handler, block in _handlers(mode, exact):
             number = len(names)
-            chain.append(glue.Match(handler.mask, handler.value, handler.name, number))
+            chain.append(
+                glue.Match(handler.mask, handler.value, handler.name, number, handler.models))
             names += [handler.name, f"{handler.name}_far"][:handler.numbers]
             files[file].append(handler)
             if mode is LE64 and not exact:

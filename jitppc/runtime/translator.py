@@ -238,9 +238,17 @@ class Translator:
     def _name_of(self, page: int, generation: int) -> bytes | None:
         """The name of a page's contents, if it is still of this generation and translatable."""
         info = np.frombuffer(_at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
-        if int(info["generation"]) != generation or info["mode"] != 0:
+        models = self._models_of(info)
+        if int(info["generation"]) != generation or not models:
             return None
-        return page_hash(self._memory.read(int(info["gra"]), 4096))
+        return page_hash(self._memory.read(int(info["gra"]), 4096), models)
+
+    def _models_of(self, info: Any) -> int:
+        """Whose instructions a page was decoded as; 0 when regions cannot hold them."""
+        mode, state = int(info["mode"]), self._vcpu.state
+        if mode & 3:
+            return 0
+        return int(state["problem_models"] if mode & 4 else state["models"])
 
     def _install(self, places: list[Place]) -> list[Place]:
         """Regions that are in the arena or in the store are installed; the other places are
@@ -283,18 +291,20 @@ class Translator:
             return None
         if not self._install([place]):
             return None
-        pages = self._pages(place)
-        if 0 not in pages or page_hash(pages[0][0]) != place.name:
+        models = self._models_of(np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0])
+        pages = self._pages(place, models)
+        if 0 not in pages or page_hash(pages[0][0], models) != place.name:
             return None
         try:
-            future = self._pool.submit("compile_region", pages, place.index, self._options)
+            future = self._pool.submit(
+                "compile_region", pages, place.index, self._options, models)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
             return None
         self._under_way.add(place.key)
         return future
 
-    def _pages(self, place: Place) -> dict[int, tuple[bytes, bytes]]:
+    def _pages(self, place: Place, models: int) -> dict[int, tuple[bytes, bytes]]:
         """The pages a region may have words of, by distance from the place's: bytes, what has run.
 
         They are neighbours in real memory; the region itself sees to it that they are mapped so.
@@ -309,9 +319,10 @@ class Translator:
             info = np.frombuffer(_at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
             generation = int(info["generation"])
             code = self._memory.read(first + distance << 12, 4096)
-            if info["mode"] != 0 or (distance == 0 and generation != place.generation):
+            is_stale = distance == 0 and generation != place.generation
+            if self._models_of(info) != models or is_stale:
                 continue
-            name = page_hash(code)
+            name = page_hash(code, models)
             if info["contents"] != page_contents(name):
                 self._cache.tell_contents(page, generation, page_contents(name))
             known = Profile.from_bytes(self._store.profile(name))

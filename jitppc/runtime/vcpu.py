@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jitppc.frontend.levels import Model, model_of_pvr
 from jitppc.ir import layout
 from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, LPCR, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
 
@@ -114,6 +115,7 @@ class Vcpu:
         self._mmu[0]["data_fills"] = self._mmu[0]["code_fills"] = layout.FILL_LOG + 1
         self.state["pvr"] = self._pvr
         self.state["spr"][287] = self._pvr
+        self.set_model(model_of_pvr(self._pvr))
         self.state["reserve_ea"] = NO_TAG
         self.state["lpcr"] = LPCR.LD
         self.state["spr"][275] = 0
@@ -165,6 +167,14 @@ class Vcpu:
     def set_ail(self, ail: int) -> None:
         """LPCR[AIL]: 0 or 3."""
         self.lpcr = self.lpcr & ~LPCR.AIL | ail << LPCR.AIL_SHIFT
+
+    def set_model(self, model: Model, problem_model: Model | None = None) -> None:
+        """Whose instructions privileged and (as PCR has it) problem state execute."""
+        problem = problem_model or model
+        if (self.state["models"], self.state["problem_models"]) == (model.bit, problem.bit):
+            return
+        self.state["models"], self.state["problem_models"] = model.bit, problem.bit
+        self._engine.call("rt_forget_code", self.address)
 
     def set_ile(self, little: bool) -> None:
         """LPCR[ILE]: byte order of interrupt handlers."""

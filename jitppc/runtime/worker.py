@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any
 
+from jitppc.frontend.levels import DEFAULT_MODEL
 from jitppc.strategies import RegionOptions
 
 from .native_source import native_object
@@ -46,19 +47,23 @@ def compile_module(text: str, level: int) -> bytes:
 
 
 def compile_region(
-    pages: dict[int, tuple[bytes, bytes]], entry: int, options: RegionOptions
+    pages: dict[int, tuple[bytes, bytes]],
+    entry: int,
+    options: RegionOptions,
+    models: int = DEFAULT_MODEL.bit,
 ) -> tuple[bytes, int] | None:
     """One region to (image, guest instructions), or None when there is nothing to translate.
 
     `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run. The
-    image depends on the arguments and on nothing else.
+    image depends on the arguments and on nothing else. `models` is the bit of the processor whose
+    instructions they are, or of several: then every row is one.
     """
     from jitppc.backend.image import image_of
     from jitppc.backend.region import compile_region_text
 
     from .region_translation import translate_region
 
-    found = translate_region(pages, entry, options)
+    found = translate_region(pages, entry, options, models)
     if found is None:
         return None
     image = image_of(compile_region_text(found.text, options.level))

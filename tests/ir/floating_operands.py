@@ -21,6 +21,7 @@ VARIANTS = [
     *(("f_fma", (kind, precision)) for kind in KINDS for precision in (64, 32)),
     ("f_narrow", 32),
     ("f_narrow", 16),
+    ("f_narrow", "bfloat"),
     *(("f_from_int", (is_signed, precision)) for is_signed in BOTH for precision in (64, 32)),
     *(("f_to_int", (s, bits, truncates)) for s in BOTH for bits in (64, 32) for truncates in BOTH),
     *(("f_to_integral", how) for how in ("nearest", "away", "zero", "up", "down", "current")),
@@ -35,7 +36,9 @@ QUAD_VARIANTS = [
     *(("q_fma", (kind, odd)) for kind in KINDS for odd in BOTH),
     *(
         (name, flag)
-        for name in ("q_sqrt", "q_integral", "q_to_double", "q_of_int")
+        for name in (
+            "q_sqrt", "q_integral", "q_to_double", "q_of_int", "q_of_int128", "q_to_int128",
+        )
         for flag in BOTH
     ),
     ("q_extended", None),
@@ -43,6 +46,8 @@ QUAD_VARIANTS = [
     *(("q_to_int", (is_signed, bits)) for is_signed in BOTH for bits in (64, 32)),
     ("q_compare", 0),
     ("q_compare", 1),
+    ("q_extremum", "maxc"),
+    ("q_extremum", "minc"),
 ]
 
 #: every pair of fv_ ops likewise

@@ -8,7 +8,7 @@ import re
 import pytest
 from oracles import objdump
 
-from jitppc.frontend.decode import decode, rows
+from jitppc.frontend.decode import decode, is_hidden, rows
 from jitppc.frontend.disasm import render
 
 CR_BITS = {"lt": 0, "gt": 1, "eq": 2, "so": 3, "un": 3}
@@ -19,6 +19,7 @@ UNKNOWN = {
     "mftb.TBU": "left out in favour of mfspr since ISA 2.03, still executed",
     "nop": "printed as ori r0,r0,0",
     "paste.": "printed with L, which is always 1",
+    "pnop": "printed only with a suffix of zeros",
 }
 
 
@@ -27,13 +28,15 @@ def plain_operand(operand: str) -> str:
     operand = operand.strip()
     if match := re.fullmatch(r"(?:4\*cr(\d)\+)?(lt|gt|eq|so|un)", operand):
         return str(4 * int(match[1] or 0) + CR_BITS[match[2]])
-    operand = re.sub(r"\b(?:vs|r|cr|f|v)(\d+)", r"\1", operand)
+    operand = re.sub(r"\b(?:vs|r|cr|f|v|a)(\d+)", r"\1", operand)
     return re.sub(r"0x[0-9a-f]+", lambda m: str(int(m[0], 16) & 0xFFFFFFFF), operand)
 
 
 def plain(text: str) -> list[str]:
     """Mnemonic and operands; without the branch hint that stands in BO as well."""
     mnemonic, _, operands = text.partition(" ")
+    # binutils 2.40 prints matrix-multiply assist by the names of a future processor
+    mnemonic = re.sub("^(pm)?dm(?=x)", r"\1", mnemonic.replace("dmset", "xxset"))
     return [mnemonic.rstrip("+-"), *map(plain_operand, operands.split(","))]
 
 
@@ -62,13 +65,14 @@ def test_rows_print_as_the_golden_text_does():
 
 def test_the_golden_text_has_every_row():
     decoded = [decode(word) for _, word, _ in objdump.read_golden()]
-    missing = set(rows()) - {insn.row.key for insn in decoded if insn is not None}
+    wanted = {key for key, row in rows().items() if not is_hidden(row)}
+    missing = wanted - {insn.row.key for insn in decoded if insn is not None}
     assert set() == missing, "refresh with: python tests/oracles/objdump.py"
 
 
 def test_binutils_print_fresh_samples_so(require_tool):
     tool = require_tool(objdump.TOOL)
-    lines = objdump.disassemble([word for _, word in objdump.samples()], tool)
+    lines = objdump.disassemble_rows(objdump.samples(), tool)
     assert {} == judged(lines)
 
 

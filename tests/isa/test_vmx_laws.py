@@ -9,6 +9,7 @@ from one_insn import CIA, WINDOW, window, word_of
 from strategies import random_state
 
 from jitppc.frontend.decode import rows
+from jitppc.frontend.levels import in_model
 from jitppc.frontend.translate import translate_word
 from jitppc.ir.builder import ANY, BE64, LE64
 from jitppc.ir.interp import Evaluator
@@ -17,7 +18,9 @@ from jitppc.ir.ops.vector_float import from_float, to_float
 from jitppc.ir.ops.vector_lanes import join, split
 
 VECTOR_ROWS = [
-    key for key, row in rows().items() if row.body.__module__.split(".")[-1][:4] == "vmx_"
+    key
+    for key, row in rows().items()
+    if row.body.__module__.split(".")[-1][:4] == "vmx_" and in_model(row, "power9")
 ]
 HINTS = {"dst", "dstt", "dstst", "dststt", "dss", "dssall"}
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from strategies import random_state
 
+from jitppc.frontend.decode import is_prefix
+from jitppc.frontend.forms import words_of
+from jitppc.frontend.levels import ALL_MODELS
 from jitppc.frontend.translate import translate_word
 from jitppc.ir.block import Block
 from jitppc.ir.builder import ANY, LE64, Mode
@@ -29,6 +32,7 @@ from jitppc.ir.layout import (
     NO_TAG,
     PAGE_INFO,
     PAGE_INFO_OFFSET,
+    SRR1_PREFIXED,
 )
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.exits import Exit
@@ -128,6 +132,8 @@ class Bench:
         self.vcpu = Vcpu(self.engine, self.memory, 0, PVR, clock="insns")
         if strategy == "units":
             self.engine.give_units(self.memory)
+        # a processor that executes every row
+        self.vcpu.state["models"] = self.vcpu.state["problem_models"] = ALL_MODELS
         self.regions = 0
 
     def load_state(self, state: np.ndarray) -> None:
@@ -145,7 +151,8 @@ class Bench:
     def place(self, address: int, words: list[int], little: bool = True) -> None:
         """Words of code in memory."""
         order = "little" if little else "big"
-        self.memory.write(address, b"".join(word.to_bytes(4, order) for word in words))
+        parts = (part for word in words for part in words_of(word))
+        self.memory.write(address, b"".join(part.to_bytes(4, order) for part in parts))
 
     def run(self, nia: int, limit: int) -> Result:
         """Execute up to about `limit` instructions (exactly, with the exact strategy)."""
@@ -220,7 +227,7 @@ class Bench:
         if not has_run[index]:
             return False
         pages = {0: (page, has_run.astype(np.uint8).tobytes())}
-        answer = compile_region(pages, index, options)
+        answer = compile_region(pages, index, options, ALL_MODELS)
         if answer is None:
             return False
         placed = self.engine.arena.load([answer[0]])[0]
@@ -285,7 +292,10 @@ class Judge:
     def fetch(self, nia: int) -> int:
         at = nia & REAL_MASK
         order = "little" if self.state[0]["little"] else "big"
-        return int.from_bytes(self.memory.data[at : at + 4], order)
+        word = int.from_bytes(self.memory.data[at : at + 4], order)
+        if is_prefix(word):
+            return word << 32 | int.from_bytes(self.memory.data[at + 4 : at + 8], order)
+        return word
 
     def step(self, nia: int) -> Outcome:
         """One instruction; a storage interrupt is an outcome too."""
@@ -306,7 +316,9 @@ class Judge:
             outcome = self.step(nia)
             nia = outcome.nia & int(self.state[0]["ea_mask"])
             if outcome.kind == "interrupt":
-                nia = expect_interrupt(self.state, outcome.detail, outcome.nia, outcome.value)
+                word = self.fetch(outcome.nia)
+                nia = expect_interrupt(
+                    self.state, outcome.detail, outcome.nia, outcome.value, word)
             assert outcome.kind != "helper", f"{outcome} has no model here"
         return nia
 
@@ -320,7 +332,9 @@ SRR1_CAUSE = {
 SRR1_OWN = sum(1 << (63 - n) for n in (*range(33, 37), *range(42, 48)))
 
 
-def expect_interrupt(state: np.ndarray, kind: str, cia: int, value: int = 0) -> int:
+def expect_interrupt(
+    state: np.ndarray, kind: str, cia: int, value: int = 0, word: int = 0
+) -> int:
     """What Book III 7.5 says an interrupt of real mode does to the state; returns its vector."""
     record = state[0]
     msr = int(record["msr"])
@@ -340,7 +354,7 @@ def expect_interrupt(state: np.ndarray, kind: str, cia: int, value: int = 0) -> 
     if kind == "FACILITY_UNAVAILABLE":
         record["spr"][153] = int(record["spr"][153]) & (1 << 56) - 1 | value << 56
     record["spr"][26] = cia + 4 & NO_TAG if kind == "SYSTEM_CALL" else cia
-    record["spr"][27] = msr & ~SRR1_OWN | cause
+    record["spr"][27] = msr & ~SRR1_OWN | cause | (SRR1_PREFIXED if word >> 32 else 0)
     set_msr(record, new)
     return vector
 

@@ -8,7 +8,7 @@ import random
 from bench import BASES, INDEX, STAY
 from strategies import random_word
 
-from jitppc.frontend.decode import rows
+from jitppc.frontend.decode import is_hidden, rows
 from jitppc.frontend.rows import Row
 from jitppc.frontend.translate import translate_row
 from jitppc.ir.block import Block
@@ -27,7 +27,7 @@ def _blocks(row: Row) -> list[Block]:
 def plain_rows() -> tuple[Row, ...]:
     """Rows without memory, jumps, or anything foreign."""
     found = []
-    for row in rows().values():
+    for row in (row for row in rows().values() if not is_hidden(row)):
         ops = {value.op.name for b in _blocks(row) for value in b.values}
         is_plain = not any(b.ends for b in _blocks(row))
         if is_plain and not ops & FOREIGN and row not in memory_rows():
@@ -39,7 +39,7 @@ def plain_rows() -> tuple[Row, ...]:
 def memory_rows() -> tuple[Row, ...]:
     """Rows that load or store through RA."""
     found = []
-    for row in rows().values():
+    for row in (row for row in rows().values() if not is_hidden(row)):
         values = [value for b in _blocks(row) for value in b.values]
         touches = any(v.op.effects & MEMORY and v.args for v in values)
         if touches and "RA" in row.picture.fields and not {v.op.name for v in values} & FOREIGN:

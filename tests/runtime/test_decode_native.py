@@ -9,7 +9,8 @@ from bench import CODE, Bench, bench
 from isa.vectors import new_state
 from strategies import random_word
 
-from jitppc.frontend.decode import decode, rows
+from jitppc.frontend.decode import decode, is_hidden, is_prefix, rows
+from jitppc.frontend.forms import words_of
 from jitppc.ir.builder import ANY, LE64
 from jitppc.ir.layout import MSR
 from jitppc.runtime.tier0 import _symbol
@@ -28,11 +29,14 @@ def expected_names(word: int, mode: str) -> set[str]:
 
 def chosen(native: Bench, word: int, mode: str, names: dict[int, str]) -> str:
     bits = MODES[mode][1]
+    native.vcpu.state["gpr"] = 0        # no store hits the code
     native.place(CODE, [word], bool(bits & MSR.LE))
     native.vcpu.msr, native.vcpu.nia = bits | MSR.ME, CODE
     native.vcpu.run_for(1)
     number = int(native.cells(CODE)["handler"][0])
-    assert int(native.cells(CODE)["word"][0]) == word
+    if decode(word) is not None:
+        kept = tuple(int(n) for n in native.cells(CODE)["word"][: len(words_of(word))])
+        assert words_of(word) == kept
     table = native.engine.handlers
     address = native.words_at(table + 8 * number)
     return names[address]
@@ -41,14 +45,15 @@ def chosen(native: Bench, word: int, mode: str, names: dict[int, str]) -> str:
 def words(source: random.Random) -> list[int]:
     """Words of every row with reserved bits set too, and any words."""
     found = []
-    for row in rows().values():
+    for row in (row for row in rows().values() if not is_hidden(row)):
         for _ in range(3):
             word = random_word(row, source)
             found += [word, word & ~0x7FE | source.getrandbits(32) & 0x7FE]
-            found.append(row.picture.value | source.getrandbits(32) & ~row.picture.mask)
+            any_bits = source.getrandbits(row.picture.bits)
+            found.append(row.picture.value | any_bits & ~row.picture.mask)
     found += [source.getrandbits(32) for _ in range(500)]
     found += [source.choice(CROWDED) << 26 | source.getrandbits(26) for _ in range(3000)]
-    return [word & 0xFFFFFFFF for word in found]
+    return [word for word in found if word >> 32 or not is_prefix(word)]
 
 
 @pytest.mark.parametrize("mode", sorted(MODES))
@@ -58,7 +63,7 @@ def test_the_native_decoder_agrees_with_decode(mode):
     names = {
         address: name
         for name, address in native.engine.arena.symbols.items()
-        if name.startswith(("h_", "unknown_"))
+        if name.startswith(("h_", "unknown_", "crossing_"))
     }
     wrong = []
     for word in words(random.Random(mode)):

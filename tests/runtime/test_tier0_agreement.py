@@ -26,12 +26,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import U32, random_state, random_word
 
-from jitppc.frontend.decode import decode, rows
+from jitppc.frontend.decode import decode, is_hidden, rows
 from jitppc.frontend.disasm import disassemble
-from jitppc.frontend.forms import raw_field
+from jitppc.frontend.forms import raw_field, words_of
 from jitppc.ir.layout import MSR
 
-ROWS = sorted(rows())
+ROWS = sorted(key for key, row in rows().items() if not is_hidden(row))
 EXAMPLES = 4
 BOUNDARY = WINDOW + WINDOW_BYTES // 2
 MIDDLES = (BOUNDARY, BOUNDARY - 4096, BOUNDARY + 2048)
@@ -46,7 +46,8 @@ def aim(word: int, state: np.ndarray, judge_mode: str, source: random.Random) ->
     mode, _ = MODES[judge_mode]
     judge = Judge(state.copy(), bytes(bench("exact").memory.size), mode)
     order = "little" if state[0]["little"] else "big"
-    judge.memory.data[CODE : CODE + 4] = word.to_bytes(4, order)
+    line = b"".join(part.to_bytes(4, order) for part in words_of(word))
+    judge.memory.data[CODE : CODE + len(line)] = line
     outcome = judge.step(CODE)
     ea = judge.memory.first_ea
     if ea is None and outcome.kind == "helper":
@@ -92,7 +93,7 @@ def compare(word: int, mode_name: str, seed: int, strategy: str) -> None:
     skip: tuple[str, ...] = ()
     retired = 1
     if outcome.kind == "interrupt":
-        nia = expect_interrupt(state, outcome.detail, cia, outcome.value)
+        nia = expect_interrupt(state, outcome.detail, cia, outcome.value, word)
         if outcome.detail == "STORAGE":
             skip = ("spr[18]", "spr[19]")
     elif outcome.kind == "helper":

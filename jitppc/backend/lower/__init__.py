@@ -5,6 +5,7 @@ Pure ops here; state, memory and control in `effects`.
 
 from . import (
     decimal,
+    digest,
     floating,
     floating_ordinary,
     integer,
@@ -19,6 +20,7 @@ __all__ = [
     "LOWER",
     "Emitter",
     "decimal",
+    "digest",
     "floating",
     "floating_ordinary",
     "integer",

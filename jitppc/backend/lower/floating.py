@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from jitppc.ir.block import Value
 
-from . import floating_functions, floating_quad, floating_vector
+from . import floating_functions, floating_outer, floating_quad, floating_vector
 from .emitter import Emitter, lowers
 
-__all__ = ["floating_functions", "floating_quad", "floating_vector"]
+__all__ = ["floating_functions", "floating_outer", "floating_quad", "floating_vector"]
 
 HOST = {"d_add": "fadd", "d_sub": "fsub", "d_mul": "fmul", "d_div": "fdiv"}
 INFINITY = 0x7FF << 52

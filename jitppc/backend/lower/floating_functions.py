@@ -11,7 +11,7 @@ from typing import Any
 from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import OpsMixin
 from jitppc.ir.fpscr import FPSCR
-from jitppc.ir.ieee import DOUBLE, HALF, SINGLE
+from jitppc.ir.ieee import BFLOAT, DOUBLE, HALF, SINGLE
 from jitppc.ir.ops import OPS
 from jitppc.ir.ops.row import Op
 from jitppc.ir.types import Type
@@ -23,7 +23,7 @@ from . import floating_soft_convert as convert
 from .effects import EffectEmitter
 from .emitter import LOWER, Emitter, lowers
 
-FORMAT = {64: DOUBLE, 32: SINGLE, 16: HALF}
+FORMAT = {64: DOUBLE, 32: SINGLE, 16: HALF, "bfloat": BFLOAT}
 PARAMETER = Op("parameter", (), "attr", "An operand of a function; the attribute is its width.")
 
 SLOW = ".slow"

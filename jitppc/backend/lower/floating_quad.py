@@ -47,16 +47,21 @@ OUTCOMES: dict[str, Callable[..., state.Outcome]] = {
     "q_to_double": lambda a, b, *v: convert.to_double(b, bool(a), *v),
     "q_of_double": lambda a, b, *v: convert.of_double(b, *v),
     "q_of_int": lambda a, b, *v: convert.of_integer(b, bool(a), *v),
+    "q_of_int128": lambda a, b, *v: convert.of_quad_integer(b, bool(a), *v),
 }
 
 
-NAMES = (*OUTCOMES, "q_to_int", "q_compare")
+NAMES = (*OUTCOMES, "q_to_int", "q_to_int128", "q_extremum", "q_compare")
 
 
 def computed(name: str, attr: Any, b: state.B, *operands: Value) -> Pair:
     """Number and FPSCR of an operation."""
     if name == "q_to_int":
         return convert.to_integer(b, *attr, *operands)
+    if name == "q_to_int128":
+        return convert.to_quad_integer(b, bool(attr), *operands)
+    if name == "q_extremum":
+        return convert.extremum(b, attr, *operands)
     if name == "q_compare":
         return convert.compare(b, bool(attr), *operands)
     return state.finished(b, operands[-1], OUTCOMES[name](attr, b, *operands))

@@ -7,7 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import floating_functions, floating_quad, floating_settle, floating_vector
+from . import (
+    floating_functions,
+    floating_outer,
+    floating_quad,
+    floating_settle,
+    floating_vector,
+)
 
 
 def _of_symbol(text: str) -> tuple[str, Any]:
@@ -24,7 +30,8 @@ def slow_module(names: Iterable[str]) -> str:
     text = {floating_settle.NAME: settle}
     names = (*names, *declarations)
     slow = floating_functions.SLOW
-    rooms = {name: room for room in (floating_quad, floating_vector) for name in room.NAMES}
+    files = (floating_quad, floating_vector, floating_outer)
+    rooms = {name: file for file in files for name in file.NAMES}
     wanted = sorted(name for name in set(names) if name.endswith(slow))
     while wanted:
         symbol = wanted.pop()

@@ -120,6 +120,45 @@ def to_integer(b: B, is_signed: bool, bits: int, x: Value, fpscr: Value) -> tupl
     )
 
 
+def of_quad_integer(b: B, is_signed: bool, x: Value, fpscr: Value) -> Outcome:
+    """A 128-bit integer as a quad, rounded."""
+    negative = b.slt(b.hi(x), 0) if is_signed else b.const(0, I1)
+    m = b.select(negative, b.neg(x), x)
+    zeros = b.ctlz(m)
+    number = Number(negative, b.shl(m, zeros), b.sub(127, b.lo(zeros)))
+    r = rounded(b, QUAD, number, fpscr, mode_of(b, fpscr, False))
+    return special(b, r, b.eq(x, wide(b, 0)), wide(b, 0))
+
+
+def to_quad_integer(b: B, is_signed: bool, x: Value, fpscr: Value) -> tuple[Value, Value]:
+    """A 128-bit integer, saturated; and the FPSCR."""
+    p = operand(b, x)
+    kept, rest = shifted_apart(b, p.m, b.sub(127, p.e))
+    low, high = limits(is_signed, 128)
+    limit = b.select(p.negative, wide(b, -low), wide(b, high))
+    too_big = b.or_(b.slt(b.const(127), p.e), b.ult(limit, kept))
+    bad = b.or_(too_big, p.is_nan)
+    value = b.select(p.negative, b.neg(kept), kept)
+    saturated = b.select(b.or_(p.negative, p.is_nan), wide(b, low), wide(b, high))
+    inexact = b.and_(b.ne(rest, 0), not_(b, bad))
+    exceptions = b.or_(
+        b.or_(flag(b, bad, FPSCR.VXCVI), flag(b, p.is_signalling, FPSCR.VXSNAN)),
+        flag(b, inexact, FPSCR.XX),
+    )
+    status = settled(b, fpscr, exceptions, inexact, b.const(0, I1), None)
+    return b.select(bad, saturated, value), status
+
+
+def extremum(b: B, kind: str, x: Value, y: Value, fpscr: Value) -> tuple[Value, Value]:
+    """The first if it is larger (maxc) or smaller (minc), else the second; and the FPSCR."""
+    code, _ = compare(b, None, x, y, fpscr)
+    p, q, no = operand(b, x), operand(b, y), b.const(0, I1)
+    exceptions = flag(b, b.or_(p.is_signalling, q.is_signalling), FPSCR.VXSNAN)
+    kept = b.and_(fpscr, FPSCR.FR | FPSCR.FI)
+    status = b.or_(settled(b, fpscr, exceptions, no, no, None), kept)
+    return b.select(b.eq(code, 4 if kind == "maxc" else 8), x, y), status
+
+
 def compare(b: B, ordered: bool | None, x: Value, y: Value, fpscr: Value) -> tuple[Value, Value]:
     """FPCC, and the FPSCR with it."""
     p, q = operand(b, x), operand(b, y)

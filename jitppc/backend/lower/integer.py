@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jitppc.ir.block import Value
 
+from . import vector_host
 from .emitter import Emitter, lowers
 
 
@@ -82,6 +83,86 @@ def _zeros(e: Emitter, v: Value) -> str:
 def _popcnt(e: Emitter, v: Value) -> str:
     _declare(e, "ctpop", str(v.type))
     return e.tmp(f"call {v.type} @llvm.ctpop.{v.type}({v.type} {e.of(v.args[0])})")
+
+
+#: bit by bit from the right: what the mask's lowest one names goes to, or comes from, the next one
+_BITS = """define internal i64 @jitppc.{name}(i64 %x, i64 %m) {{
+entry:
+ br label %test
+test:
+ %mask = phi i64 [ %m, %entry ], [ %fewer, %loop ]
+ %place = phi i64 [ 1, %entry ], [ %next, %loop ]
+ %total = phi i64 [ 0, %entry ], [ %more, %loop ]
+ %none = icmp eq i64 %mask, 0
+ br i1 %none, label %done, label %loop
+loop:
+ %less = sub i64 %mask, 1
+ %fewer = and i64 %mask, %less
+ %low = xor i64 %mask, %fewer
+ %next = shl i64 %place, 1
+ %bit = and i64 %x, {source}
+ %is_zero = icmp eq i64 %bit, 0
+ %chosen = select i1 %is_zero, i64 0, i64 {target}
+ %more = or i64 %total, %chosen
+ br label %test
+done:
+ ret i64 %total
+}}"""
+
+
+@lowers("pext", "pdep")
+def _bits_under_mask(e: Emitter, v: Value) -> str:
+    name = v.op.name
+    operands = ", ".join(f"i64 {e.of(a)}" for a in v.args)
+    if vector_host.has("bmi2"):
+        symbol = f"llvm.x86.bmi.{name}.64"
+        e.need(symbol, f"declare i64 @{symbol}(i64, i64)")
+        return e.tmp(f"call i64 @{symbol}({operands})")
+    source, target = ("%low", "%place") if name == "pext" else ("%place", "%low")
+    e.need(f"jitppc.{name}", _BITS.format(name=name, source=source, target=target))
+    return e.tmp(f"call i64 @jitppc.{name}({operands})")
+
+
+#: long division, a bit of the quotient at a time; `%part` says which of the two results is wanted
+_DIVISION = """define internal i128 @jitppc.division(
+ i128 %high, i128 %low, i128 %divisor, i1 %part) noinline {
+entry:
+ %fits = icmp ult i128 %high, %divisor
+ br i1 %fits, label %loop, label %none
+none:
+ ret i128 0
+loop:
+ %rest = phi i128 [ %high, %entry ], [ %new, %loop ]
+ %shifting = phi i128 [ %low, %entry ], [ %shifted, %loop ]
+ %quotient = phi i128 [ 0, %entry ], [ %longer, %loop ]
+ %count = phi i64 [ 128, %entry ], [ %left, %loop ]
+ %carry = icmp slt i128 %rest, 0
+ %doubled = shl i128 %rest, 1
+ %next = lshr i128 %shifting, 127
+ %shifted = shl i128 %shifting, 1
+ %wide = or i128 %doubled, %next
+ %enough = icmp uge i128 %wide, %divisor
+ %takes = or i1 %carry, %enough
+ %less = sub i128 %wide, %divisor
+ %new = select i1 %takes, i128 %less, i128 %wide
+ %digit = zext i1 %takes to i128
+ %room = shl i128 %quotient, 1
+ %longer = or i128 %room, %digit
+ %left = sub i64 %count, 1
+ %more = icmp ne i64 %left, 0
+ br i1 %more, label %loop, label %done
+done:
+ %result = select i1 %part, i128 %new, i128 %longer
+ ret i128 %result
+}"""
+
+
+@lowers("quotient", "remainder")
+def _wide_division(e: Emitter, v: Value) -> str:
+    e.need("jitppc.division", _DIVISION)
+    operands = ", ".join(f"i128 {e.of(a)}" for a in v.args)
+    part = int(v.op.name == "remainder")
+    return e.tmp(f"call i128 @jitppc.division({operands}, i1 {part})")
 
 
 @lowers("bswap")

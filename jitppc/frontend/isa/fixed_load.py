@@ -93,15 +93,32 @@ load("ldbrx", "X", "011111 RT RA RB 1000010100 /", 64, reverse=True, ref=REF_REV
      since="2.06")
 
 
-@insn("DQ", "111000 RTp RA DQ ////", "RTp,DQ(RA)", since="2.07", ref="Book I 3.3.4",
-      accept=lambda word: not word >> 21 & 1 and word >> 21 & 31 != word >> 16 & 31)
-def lq(b: Builder, i: Fields) -> None:
-    """RTp || RTp+1 <- MEM(EA, 16), EA = (RA|0) + EXTS(DQ || 0b0000).
-
-    Either byte order gives RTp the more significant doubleword. Any alignment will do.
-    """
+def load_quad(b: Builder, i: Fields) -> None:
+    """RTp || RTp+1 <- MEM(EA, 16)."""
     b.invalid_form_if(b.ne(b.and_(i.RTp, 1), 0))
     ea = b.ea(b.gpr_or_zero(i.RA), i.DQ)
     value = b.load(128, ea)
     b.set_gpr(i.RTp, b.hi(value))
     b.set_gpr(b.or_(i.RTp, 1), b.lo(value))
+
+
+def is_valid_quad(word: int) -> bool:
+    """RTp is even and not RA."""
+    return not word >> 21 & 1 and word >> 21 & 31 != word >> 16 & 31
+
+
+@insn("DQ", "111000 RTp RA DQ ////", "RTp,DQ(RA)", since="2.07", ref="Book I 3.3.4", accept=is_valid_quad)
+def lq(b: Builder, i: Fields) -> None:
+    """RTp || RTp+1 <- MEM(EA, 16), EA = (RA|0) + EXTS(DQ || 0b0000).
+
+    Either byte order gives RTp the more significant doubleword. Any alignment will do.
+    """
+    load_quad(b, i)
+
+
+@insn("DQ", "111000 RTp RA DQ ////", "RTp,DQ(RA)", since="2.03", until="2.06", ref="Book III 4.4.1 of ISA 2.06",
+      name="lq", key="lq.2.06", accept=is_valid_quad)
+def lq_(b: Builder, i: Fields) -> None:
+    """The same, privileged."""
+    b.privileged()
+    load_quad(b, i)

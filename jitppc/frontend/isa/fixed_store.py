@@ -61,10 +61,23 @@ store("stdbrx", "X", "011111 RS RA RB 1010010100 /", 64, reverse=True, ref=REF_R
       since="2.06")
 
 
+def store_quad(b: Builder, i: Fields) -> None:
+    """MEM(EA, 16) <- RSp || RSp+1."""
+    b.invalid_form_if(b.ne(b.and_(i.RSp, 1), 0))
+    ea = b.ea(b.gpr_or_zero(i.RA), i.DS)
+    b.store(128, ea, b.pack(b.gpr(i.RSp), b.gpr(b.or_(i.RSp, 1))))
+
+
 @insn("DS", "111110 RSp RA DS 10", "RSp,DS(RA)", since="2.07", ref="Book I 3.3.4",
       accept=lambda word: not word >> 21 & 1)
 def stq(b: Builder, i: Fields) -> None:
     """MEM(EA, 16) <- RSp || RSp+1, EA = (RA|0) + EXTS(DS || 0b00); any alignment."""
-    b.invalid_form_if(b.ne(b.and_(i.RSp, 1), 0))
-    ea = b.ea(b.gpr_or_zero(i.RA), i.DS)
-    b.store(128, ea, b.pack(b.gpr(i.RSp), b.gpr(b.or_(i.RSp, 1))))
+    store_quad(b, i)
+
+
+@insn("DS", "111110 RSp RA DS 10", "RSp,DS(RA)", since="2.03", until="2.06", ref="Book III 4.4.1 of ISA 2.06",
+      name="stq", key="stq.2.06", accept=lambda word: not word >> 21 & 1)
+def stq_(b: Builder, i: Fields) -> None:
+    """The same, privileged."""
+    b.privileged()
+    store_quad(b, i)

@@ -6,6 +6,7 @@ Each line of the table becomes an `mfspr` and an `mtspr` row of its own, so that
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.block import Value
@@ -17,8 +18,11 @@ Read = Callable[[Builder], Value]
 Write = Callable[[Builder, Value], None]
 
 #: facilities FSCR can withhold from problem state, by their interrupt cause. Ref: Book III 7.2.12
-DSCR_FACILITY, EBB_FACILITY, TAR_FACILITY, SCV_FACILITY = 2, 7, 8, 12
-FSCR = 153
+DSCR_FACILITY, PM_FACILITY, BHRB_FACILITY, TM_FACILITY, EBB_FACILITY, TAR_FACILITY = 2, 3, 4, 5, 7, 8
+SCV_FACILITY, PREFIX_FACILITY = 12, 13
+FSCR, MMCR0, BESCR = 153, 795, 806
+TFHAR, TFIAR, TEXASR = 128, 129, 130
+HASHKEYR, HASHPKEYR = 468, 469
 
 
 def facility(b: Builder, number: int) -> None:
@@ -32,7 +36,23 @@ def _encode(number: int) -> str:
     return f"{number & 31:05b} {number >> 5:05b}"
 
 
-def _reader(number: int, name: str, read: Read, gate: int | None, privileged: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The ISA levels that have an SPR."""
+
+    since: str = "PPC"
+    until: str | None = None
+
+
+ALWAYS, ISA_206, ISA_207, ISA_300, ISA_310 = (Span(level) for level in ("PPC", "2.06", "2.07", "3.0", "3.1"))
+TRANSACTIONAL = Span("2.07", "3.0C")
+
+
+def _key(kind: str, name: str, span: Span) -> str:
+    return f"{kind}.{name}" if span.until is None or span is TRANSACTIONAL else f"{kind}.{name}.{span.until}"
+
+
+def _reader(number: int, name: str, read: Read, gate: int | None, privileged: bool, span: Span) -> None:
     def body(b: Builder, i: Fields) -> None:
         if privileged:
             b.privileged()
@@ -41,10 +61,10 @@ def _reader(number: int, name: str, read: Read, gate: int | None, privileged: bo
         b.set_gpr(i.RT, read(b))
     body.__doc__ = f"RT <- {name}."
     insn("XFX", f"011111 RT {_encode(number)} 0101010011 /", f"RT,{number}", ref=REF, name="mfspr",
-         key=f"mfspr.{name}")(body)
+         key=_key("mfspr", name, span), since=span.since, until=span.until)(body)
 
 
-def _writer(number: int, name: str, write: Write, gate: int | None, privileged: bool) -> None:
+def _writer(number: int, name: str, write: Write, gate: int | None, privileged: bool, span: Span) -> None:
     def body(b: Builder, i: Fields) -> None:
         if privileged:
             b.privileged()
@@ -53,17 +73,17 @@ def _writer(number: int, name: str, write: Write, gate: int | None, privileged: 
         write(b, b.gpr(i.RS))
     body.__doc__ = f"{name} <- (RS)."
     insn("XFX", f"011111 RS {_encode(number)} 0111010011 /", f"{number},RS", ref=REF, name="mtspr",
-         key=f"mtspr.{name}")(body)
+         key=_key("mtspr", name, span), since=span.since, until=span.until)(body)
 
 
 def spr(number: int, name: str, read: Read | None, write: Write | None, gate: int | None = None,
-        privileged: bool | None = None) -> None:
+        privileged: bool | None = None, span: Span = ALWAYS) -> None:
     """The rows of one SPR; `privileged` defaults to what bit 0 of the number's halves says (spr[0])."""
     needs = bool(number & 0x10) if privileged is None else privileged
     if read is not None:
-        _reader(number, name, read, gate, needs)
+        _reader(number, name, read, gate, needs, span)
     if write is not None:
-        _writer(number, name, write, gate, needs)
+        _writer(number, name, write, gate, needs, span)
 
 
 def _kept(number: int, mask: int | None = None) -> tuple[Read, Write]:
@@ -77,10 +97,10 @@ def _kept(number: int, mask: int | None = None) -> tuple[Read, Write]:
 
 
 def plain(number: int, name: str, mask: int | None = None, gate: int | None = None, store: int | None = None,
-          read_only: bool = False) -> None:
+          read_only: bool = False, span: Span = ALWAYS) -> None:
     """An SPR that only remembers; `store` names the number it shares storage with."""
     read, write = _kept(number if store is None else store, mask)
-    spr(number, name, read, None if read_only else write, gate)
+    spr(number, name, read, None if read_only else write, gate, span=span)
 
 
 WORD = 0xFFFF_FFFF
@@ -114,11 +134,12 @@ def _tbu(b: Builder) -> Value:
     return b.lshr(b.timebase(), 32)
 
 
-spr(1, "XER", read_xer, write_xer)
-plain(3, "UDSCR", gate=DSCR_FACILITY, store=17)
+spr(1, "XER", read_xer, write_xer, span=ISA_300)
+spr(1, "XER", lambda b: b.and_(read_xer(b), ~(3 << 18)), write_xer, span=Span("PPC", "2.07"))
+plain(3, "UDSCR", gate=DSCR_FACILITY, store=17, span=ISA_207)
 spr(8, "LR", lambda b: b.get("lr"), lambda b, x: b.set("lr", x))
 spr(9, "CTR", lambda b: b.get("ctr"), lambda b, x: b.set("ctr", x))
-spr(13, "UAMR", lambda b: b.get("spr", 29), _user_amr_write)
+spr(13, "UAMR", lambda b: b.get("spr", 29), _user_amr_write, span=ISA_206)
 plain(17, "DSCR")
 plain(18, "DSISR", WORD)
 plain(19, "DAR")
@@ -126,15 +147,15 @@ spr(22, "DEC", _dec, lambda b, x: b.helper("mtdec", x))
 plain(26, "SRR0")
 plain(27, "SRR1")
 plain(28, "CFAR")
-spr(29, "AMR", lambda b: b.get("spr", 29), lambda b, x: b.helper("mtamr", x, -1))
-spr(48, "PIDR", lambda b: b.get("spr", 48), lambda b, x: b.helper("mtpid", x))
-spr(61, "IAMR", lambda b: b.get("spr", 61), lambda b, x: b.helper("mtiamr", x))
+spr(29, "AMR", lambda b: b.get("spr", 29), lambda b, x: b.helper("mtamr", x, -1), span=ISA_206)
+spr(48, "PIDR", lambda b: b.get("spr", 48), lambda b, x: b.helper("mtpid", x), span=ISA_300)
+spr(61, "IAMR", lambda b: b.get("spr", 61), lambda b, x: b.helper("mtiamr", x), span=ISA_207)
 spr(136, "CTRL", lambda b: b.get("spr", 152), None, privileged=False)
 spr(152, "CTRL", None, lambda b, x: b.set("spr", 152, b.and_(x, 1)))
-plain(153, "FSCR")
-plain(157, "UAMOR")
-plain(159, "PSPB", WORD)
-spr(176, "DPDES", lambda b: b.get("doorbell"), None)
+plain(153, "FSCR", span=ISA_207)
+plain(157, "UAMOR", span=ISA_206)
+plain(159, "PSPB", WORD, span=ISA_207)
+spr(176, "DPDES", lambda b: b.get("doorbell"), None, span=ISA_207)
 spr(256, "VRSAVE", lambda b: b.get("vrsave"), lambda b, x: b.set("vrsave", b.and_(x, WORD)))
 spr(259, "USPRG3", lambda b: b.get("spr", 275), None, privileged=False)
 spr(268, "TB", lambda b: b.timebase(), None, privileged=False)
@@ -144,19 +165,68 @@ for _n in range(4):
 spr(287, "PVR", lambda b: b.get("pvr"), None)
 spr(308, "SPURR", lambda b: b.timebase(), None)
 spr(309, "PURR", lambda b: b.timebase(), None)
-spr(446, "TIR", lambda b: b.const(0), None)
+spr(446, "TIR", lambda b: b.const(0), None, span=ISA_207)
 for _n, _name in enumerate(("SIER", "MMCR2", "MMCRA", "PMC1", "PMC2", "PMC3", "PMC4", "PMC5", "PMC6", None, None,
                             "MMCR0", "SIAR", "SDAR", "MMCR1")):
     if _name is not None:
         _mask = WORD if _name.startswith("PMC") or _name == "MMCR0" else None
-        plain(784 + _n, _name, _mask)
-        plain(768 + _n, "U" + _name, store=784 + _n, read_only=True)
-for _n, _name in enumerate(("EBBHR", "EBBRR", "BESCR")):
-    plain(804 + _n, _name, gate=EBB_FACILITY)
-plain(815, "TAR", gate=TAR_FACILITY)
-plain(823, "PSSCR")
-spr(848, "IC", lambda b: b.get("spr", 848), None)
-spr(849, "VTB", lambda b: b.timebase(), None)
+        _span = ISA_207 if _n < 2 else ALWAYS
+        plain(784 + _n, _name, _mask, span=_span)
+        plain(768 + _n, "U" + _name, store=784 + _n, read_only=True, span=_span)
+for _n, _name in enumerate(("EBBHR", "EBBRR")):
+    plain(804 + _n, _name, gate=EBB_FACILITY, span=ISA_207)
+
+
+def _bescr(number: int, name: str, write: Callable[[Builder, Value, Value], Value], upper: bool = False) -> None:
+    """A way to reach BESCR, whole or its upper word: (builder, BESCR, what is written in place) -> BESCR."""
+    def get(b: Builder) -> Value:
+        whole = b.get("spr", BESCR)
+        return b.lshr(whole, 32) if upper else whole
+
+    def put(b: Builder, value: Value) -> None:
+        b.helper("mtbescr", write(b, b.get("spr", BESCR), b.shl(value, 32) if upper else value))
+    spr(number, name, get, put, EBB_FACILITY, span=ISA_207)
+
+
+for _n, _suffix, _upper in ((800, "S", False), (801, "SU", True)):
+    _bescr(_n, "BESCR" + _suffix, lambda b, old, x: b.or_(old, x), _upper)
+for _n, _suffix, _upper in ((802, "R", False), (803, "RU", True)):
+    _bescr(_n, "BESCR" + _suffix, lambda b, old, x: b.and_(old, b.not_(x)), _upper)
+_bescr(806, "BESCR", lambda b, old, x: x)
+
+
+def _tm(b: Builder) -> None:
+    """MSR[TM] is 1, else the facility unavailable interrupt."""
+    b.interrupt_if(b.eq(b.and_(b.get("msr"), MSR.TM), 0), "FACILITY_UNAVAILABLE", TM_FACILITY)
+
+
+def _transactional(number: int, name: str, store: int, shift: int = 0) -> None:
+    """An SPR of transactional memory: storage, or the upper word of one."""
+    def get(b: Builder) -> Value:
+        _tm(b)
+        return b.lshr(b.get("spr", store), shift)
+
+    def put(b: Builder, value: Value) -> None:
+        _tm(b)
+        low = b.and_(b.get("spr", store), WORD)
+        b.set("spr", store, b.or_(b.shl(value, shift), low) if shift else value)
+    spr(number, name, get, put, span=TRANSACTIONAL)
+
+
+_transactional(TFHAR, "TFHAR", TFHAR)
+_transactional(TFIAR, "TFIAR", TFIAR)
+_transactional(TEXASR, "TEXASR", TEXASR)
+_transactional(131, "TEXASRU", TEXASR, 32)
+plain(HASHKEYR, "HASHKEYR", span=ISA_310)
+spr(812, "UDEXCR", lambda b: b.and_(b.get("spr", 828), WORD), None, privileged=False, span=ISA_310)
+plain(828, "DEXCR", span=ISA_310)
+for _n, _name in ((752, "SIER2"), (753, "SIER3"), (754, "MMCR3")):
+    plain(_n, _name, span=ISA_310)
+    plain(_n - 16, "U" + _name, store=_n, read_only=True, span=ISA_310)
+plain(815, "TAR", gate=TAR_FACILITY, span=ISA_207)
+plain(823, "PSSCR", span=ISA_300)
+spr(848, "IC", lambda b: b.get("spr", 848), None, span=ISA_207)
+spr(849, "VTB", lambda b: b.timebase(), None, span=ISA_207)
 plain(896, "PPR", 7 << 50)
 spr(898, "PPR32", lambda b: b.lshr(b.get("spr", 896), 32),
     lambda b, x: b.set("spr", 896, b.shl(b.and_(x, 7 << 18), 32)))

@@ -61,13 +61,13 @@ def _tlbie(b: Builder, i: Fields) -> None:
     b.helper("tlbie", b.gpr(i.RB), rs, b.or_(i.RIC, b.shl(i.PRS, 2)))
 
 
-@insn("X", "011111 RS / RIC PRS R RB 0100110010 /", "RB,RS,RIC,PRS,R", ref="Book III 6.9.3.3")
+@insn("X", "011111 RS / RIC PRS R RB 0100110010 /", "RB,RS,RIC,PRS,R", since="3.0", ref="Book III 6.9.3.3")
 def tlbie(b: Builder, i: Fields) -> None:
     """Invalidate translations on all processors."""
     _tlbie(b, i)
 
 
-@insn("X", "011111 RS / RIC PRS R RB 0100010010 /", "RB,RS,RIC,PRS,R", ref="Book III 6.9.3.3")
+@insn("X", "011111 RS / RIC PRS R RB 0100010010 /", "RB,RS,RIC,PRS,R", since="3.0", ref="Book III 6.9.3.3")
 def tlbiel(b: Builder, i: Fields) -> None:
     """Invalidate translations on this processor."""
     _tlbie(b, i)
@@ -127,3 +127,24 @@ def slbmfev(b: Builder, i: Fields) -> None:
     """RT <- the VSID half of an SLB entry."""
     b.privileged()
     b.helper("slbmfev", i.RT, b.gpr(i.RB))
+
+
+@insn("X", "011111 RT ///// RB 1111010011 1", "RT,RB", since="2.05", ref="Book III 6.9.3.2", name="slbfee.")
+def slbfee(b: Builder, i: Fields) -> None:
+    """RT <- the VSID half of the SLB entry that translates (RB), CR0 <- 0b00 || found || SO."""
+    b.privileged()
+    b.helper("slbfee", i.RT, b.gpr(i.RB))
+
+
+@insn("X", "011111 ///// ///// ///// 0101010010 /", since="3.0", ref="Book III 6.9.3.2")
+def slbsync(b: Builder, i: Fields) -> None:
+    """Order the invalidations of slbieg; they are done when slbieg is."""
+    b.privileged()
+    b.fence("seq_cst")
+
+
+@insn("X", "011111 RS ///// RB 0111010010 /", "RS,RB", since="3.0", ref="Book III 6.9.3.2")
+def slbieg(b: Builder, i: Fields) -> None:
+    """Invalidate the SLB entry of a segment on all processors; the process named in RS is this partition's."""
+    b.privileged()
+    b.helper("slbie", b.gpr(i.RB))

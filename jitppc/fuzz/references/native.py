@@ -9,7 +9,7 @@ import numpy as np
 
 from jitppc import __version__
 from jitppc.errors import ReferenceFailure
-from jitppc.frontend.levels import DEFAULT_MODEL, in_model
+from jitppc.frontend.levels import DEFAULT_MODEL, MODELS, in_model
 from jitppc.frontend.rows import Row
 from jitppc.fuzz.cases import (
     ALL_FIELDS,
@@ -61,7 +61,7 @@ class NativeReference:
     is_independent = False
     fields: tuple[str, ...] = ALL_FIELDS
     version: tuple[int, ...] = ()
-    models: tuple[str, ...] = (DEFAULT_MODEL.name,)
+    models: tuple[str, ...] = tuple(MODELS)
 
     def __init__(self, tier: str = "interp", *, use_cache: bool = True) -> None:
         self.name = tier
@@ -75,7 +75,8 @@ class NativeReference:
         self._loop = load_loop(self._engine)
         self._jobs = aligned_zeros(CHUNK * JOB.itemsize).view(JOB)
         self._place = self._make_place()
-        self._regions = RegionCode(self._engine, self._space.memory) if tier == "regions" else None
+        self._regions = (
+            RegionCode(self._engine, self._space.memory, self.vcpu) if tier == "regions" else None)
 
     def _make_place(self) -> np.ndarray:
         place, base = np.zeros(1, PLACE), self._space.memory.base
@@ -101,6 +102,8 @@ class NativeReference:
     def run(self, batch: Batch) -> np.ndarray:
         if batch.model not in self.models:
             raise ReferenceFailure(f"{self.name} is no {batch.model}")
+        self.vcpu.set_model(MODELS[batch.model])
+        self.vcpu.state["pvr"] = PVR[batch.model]
         outcomes = np.zeros(len(batch), OUTCOME)
         if self._regions is not None:
             self._run_regions(batch, outcomes)

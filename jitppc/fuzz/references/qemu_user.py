@@ -56,9 +56,19 @@ _KINDS = {
 _ILL_PRVOPC, _ILL_PRVREG = 5, 6
 #: rows that mean something else to an emulator of user mode: hypervisor SPRs that it knows or
 #: refuses, translation that it has not
-NOT_HERE = {"sc", "scv", "mfspr", "mtspr", "mtspr.UAMR"}
+#: the process has transactional memory, and cases have MSR[TM] off; event-based branches go where
+#: nothing is; keys of hash checks are random
+NOT_HERE = {
+    "sc", "scv", "mfspr", "mtspr", "mtspr.UAMR", "rfebb", "mfbhrbe", "clrbhrb", "hashst", "hashchk",
+    "hashstp", "hashchkp", "tbegin.", "tend.", "tabort.", "tabortwc.", "tabortwci.", "tabortdc.",
+    "tabortdci.", "tsr.", "tcheck", "treclaim.", "trechkpt.", "urfid",
+    *(f"m{way}spr.{name}" for way in "ft" for name in (
+        "TFHAR", "TFIAR", "TEXASR", "TEXASRU", "BESCRS", "BESCRSU", "BESCRR", "BESCRRU",
+        "UDEXCR", "USIER2", "USIER3", "UMMCR3",
+    )),
+}  # fmt: skip
 #: words that end the emulator: alignment interrupts of little-endian mode, facility interrupts
-_EBB_SPRS = (804, 805, 806)
+_EBB_SPRS = (800, 801, 802, 803, 804, 805, 806)
 _ALWAYS_DEADLY = [(0xFC0007FE, 0x7C00003C)] + [
     (0xFC1FFFFE, 31 << 26 | (number & 31) << 16 | number >> 5 << 11 | extended << 1)
     for number in _EBB_SPRS for extended in (339, 467)

@@ -11,6 +11,7 @@ import numpy as np
 from jitppc.ir.layout import CELL, CELLS_PER_PAGE, PAGE_INFO, PAGE_INFO_OFFSET
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.memory import GuestMemory
+from jitppc.runtime.vcpu import Vcpu
 from jitppc.runtime.worker import compile_region
 from jitppc.strategies import RegionOptions
 
@@ -23,8 +24,8 @@ def _record(address: int, kind: np.dtype, count: int = 1) -> np.ndarray:
 class RegionCode:
     """Makes the regions of one engine. Nothing it places into the arena stays there."""
 
-    def __init__(self, engine: Engine, memory: GuestMemory) -> None:
-        self._arena, self._memory = engine.arena, memory
+    def __init__(self, engine: Engine, memory: GuestMemory, vcpu: Vcpu) -> None:
+        self._arena, self._memory, self._vcpu = engine.arena, memory, vcpu
         names = ("decode_me_le64", "decode_me_any")
         self._undecoded = np.array([self._arena.symbols[name] for name in names], np.uint64)
         #: how many regions were made, and how many places had none
@@ -59,7 +60,8 @@ class RegionCode:
         found = None
         if has_run[index]:
             flags = has_run.astype(np.uint8).tobytes()
-            found = compile_region({0: (page, flags)}, index, RegionOptions())
+            found = compile_region(
+                {0: (page, flags)}, index, RegionOptions(), int(self._vcpu.state["models"]))
         if found is None:
             self.refused += 1
             return

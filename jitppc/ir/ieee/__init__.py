@@ -12,11 +12,12 @@ from .convert import (
     narrowed,
     order,
     rounded_to,
+    stored_single,
     to_integer,
     to_integral,
     widened,
 )
-from .formats import DOUBLE, HALF, QUAD, SINGLE, Format, Result, exactly, result_class
+from .formats import BFLOAT, DOUBLE, HALF, QUAD, SINGLE, Format, Result, exactly, result_class
 from .rounding import (
     DOWN,
     NEAR_AWAY,
@@ -32,6 +33,7 @@ from .rounding import (
 )
 
 __all__ = [
+    "BFLOAT",
     "DOUBLE",
     "DOWN",
     "HALF",
@@ -61,6 +63,7 @@ __all__ = [
     "rounded",
     "rounded_to",
     "square_root",
+    "stored_single",
     "to_integer",
     "to_integral",
     "widened",

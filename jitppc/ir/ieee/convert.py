@@ -46,6 +46,15 @@ def narrowed(
     return rounded(narrow, bool(sign), *wide.parts(x), controls, mode=mode)
 
 
+def stored_single(x: int) -> int:
+    """A double's bits as a single, as stores convert: never rounded. Ref: Book I 4.6.3."""
+    exponent, sign = x >> 52 & 0x7FF, x >> 63
+    if exponent > 896 or not x << 1 & (1 << 64) - 1:
+        return (x >> 62) << 30 | x >> 29 & 0x3FFFFFFF
+    significand = 1 << 23 | x >> 29 & 0x7FFFFF
+    return sign << 31 | (significand >> (897 - exponent) if exponent >= 874 else 0)
+
+
 def from_integer(fmt: Format, value: int, how: Rounding) -> Result:
     """A Python integer as a number, kept in `fmt`."""
     if not value:
@@ -61,20 +70,21 @@ def _integral(fmt: Format, x: int, mode: int) -> tuple[int, bool, bool]:
     return kept + larger, bool(rest), larger
 
 
-def to_integer(fmt: Format, x: int, low: int, high: int, mode: int) -> Result:
-    """x as an integer from low to high, taken as the bits of a 64-bit one; saturated, low for NaNs,
+def to_integer(fmt: Format, x: int, low: int, high: int, mode: int, bits: int = 64) -> Result:
+    """x as an integer from low to high, taken as those of `bits` bits; saturated, low for NaNs,
     with VXCVI.
     """
+    mask = (1 << bits) - 1
     if fmt.is_nan(x):
         cause = FPSCR.VXCVI | (FPSCR.VXSNAN if fmt.is_signalling(x) else 0)
-        return Result(low & (1 << 64) - 1, None, cause)
+        return Result(low & mask, None, cause)
     negative = bool(x & fmt.sign_bit)
     if not fmt.is_infinite(x):
         magnitude, fi, fr = _integral(fmt, x, mode)
         value = -magnitude if negative else magnitude
         if low <= value <= high:
-            return Result(value & (1 << 64) - 1, None, FPSCR.XX if fi else 0, fi, fr)
-    return Result((low if negative else high) & (1 << 64) - 1, None, FPSCR.VXCVI)
+            return Result(value & mask, None, FPSCR.XX if fi else 0, fi, fr)
+    return Result((low if negative else high) & mask, None, FPSCR.VXCVI)
 
 
 def to_integral(fmt: Format, x: int, mode: int, *, exact: bool = False) -> Result:

@@ -86,6 +86,8 @@ HALF, SINGLE, DOUBLE, QUAD = (
     Format(11, 52, 1536),
     Format(15, 112, 24576),
 )
+#: bfloat16: a single's exponents
+BFLOAT = Format(8, 7, 192)
 
 
 @dataclass(frozen=True, slots=True)

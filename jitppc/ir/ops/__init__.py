@@ -6,11 +6,11 @@ the evaluator, by constant folding, and by the tests of the back end: it is the 
 
 from __future__ import annotations
 
-from . import decimal, floating, integer, memory, state, vector
+from . import decimal, digest, floating, integer, memory, state, vector
 from .row import Effect, Op
 
 OPS: dict[str, Op] = {}
-for _subject in (integer, vector, floating, decimal, state, memory):
+for _subject in (integer, digest, vector, floating, decimal, state, memory):
     for _row in _subject.ROWS:
         if _row.name in OPS:
             raise ValueError(f"op {_row.name} is defined twice")

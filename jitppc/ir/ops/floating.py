@@ -16,10 +16,10 @@ from dataclasses import replace
 
 from jitppc.ir import ieee
 from jitppc.ir.fpscr import FPSCR
-from jitppc.ir.ieee import DOUBLE, HALF, SINGLE, Result, Rounding
+from jitppc.ir.ieee import BFLOAT, DOUBLE, HALF, SINGLE, Result, Rounding
 from jitppc.ir.types import I1, I32, I64, I128, Type, signed
 
-from . import floating_ordinary, floating_quad, floating_vector
+from . import floating_ordinary, floating_outer, floating_quad, floating_vector
 from .floating_status import limits, settled, signalling, unrounded
 from .row import Effect, Op
 
@@ -54,10 +54,11 @@ def _multiply_add(_t: Type, attr: tuple[str, int], x: int, z: int, y: int, fpscr
     return _packed(fpscr, _of_precision(precision, r))
 
 
-def _narrow(_t: Type, bits: int, x: int, fpscr: int) -> int:
+def _narrow(_t: Type, bits: int | str, x: int, fpscr: int) -> int:
     if bits == 32:
         return _packed(fpscr, ieee.rounded_to(DOUBLE, x, Rounding(SINGLE, fpscr)))
-    return _packed(fpscr, ieee.narrowed(DOUBLE, HALF, x, fpscr & ~(FPSCR.OE | FPSCR.UE)))
+    to = BFLOAT if bits == "bfloat" else HALF
+    return _packed(fpscr, ieee.narrowed(DOUBLE, to, x, fpscr & ~(FPSCR.OE | FPSCR.UE)))
 
 
 def _from_integer(_t: Type, attr: tuple[bool, int], x: int, fpscr: int) -> int:
@@ -134,11 +135,7 @@ def _estimate(r: Result) -> Result:
 
 
 def _single_of_double(_t: Type, _a: object, x: int) -> int:
-    exponent, sign = x >> 52 & 0x7FF, x >> 63
-    if exponent > 896 or not x << 1 & DOUBLE.sign_bit * 2 - 1:
-        return (x >> 62) << 30 | x >> 29 & 0x3FFFFFFF
-    significand = 1 << 23 | x >> 29 & 0x7FFFFF
-    return sign << 31 | (significand >> (897 - exponent) if exponent >= 874 else 0)
+    return ieee.stored_single(x)
 
 
 def _host(function: Callable[..., Result]) -> Callable[..., int]:
@@ -172,8 +169,8 @@ _F_ROWS = (
     Op("f_sqrt", ONE_OPERAND, I128, "Square root.", _arithmetic(ieee.square_root), attr="precision"),
     Op("f_fma", THREE_OPERANDS, I128, "x * z + y, rounded once; the attribute is (madd, msub, nmadd or nmsub, "
        "precision).", _multiply_add, attr="kind"),
-    Op("f_narrow", ONE_OPERAND, I128, "Rounded to single (attribute 32, kept as double) or to half precision (16, as "
-       "the 16 bits of a half).", _narrow, attr="bits"),
+    Op("f_narrow", ONE_OPERAND, I128, "Rounded to single (attribute 32, kept as double), to half precision (16, as "
+       "the 16 bits of a half) or to bfloat (the same).", _narrow, attr="format"),
     Op("f_from_int", ONE_OPERAND, I128, "A 64-bit integer as a number; the attribute is (signed, precision).",
        _from_integer, attr="kind"),
     Op("f_to_int", ONE_OPERAND, I128, "An integer, sign- or zero-extended to 64 bits; the attribute is (signed, bits, "
@@ -190,7 +187,8 @@ _F_ROWS = (
 )
 
 ROWS: tuple[Op, ...] = (
-    *map(leaving, (*_F_ROWS, *floating_ordinary.rows_from(_F_ROWS), *floating_quad.ROWS, *floating_vector.ROWS)),
+    *map(leaving, (*_F_ROWS, *floating_ordinary.rows_from(_F_ROWS), *floating_quad.ROWS, *floating_vector.ROWS,
+                   *floating_outer.ROWS)),
     floating_ordinary.LEAVE_IF,
     Op("double_of_single", (I32,), I64, "A single's bits in double format, signalling NaNs as they are.",
        lambda t, a, x: ieee.widened(SINGLE, DOUBLE, x)),

@@ -75,6 +75,19 @@ def _to_int(attr: tuple[bool, int], x: int, _fpscr: int) -> Result:
     return Result(r.bits << 64, r.fprf, r.exceptions, r.fi, r.fr)
 
 
+def _of_int128(is_signed: bool, x: int, fpscr: int) -> Result:
+    return ieee.from_integer(QUAD, signed(x, 128) if is_signed else x, Rounding(QUAD, fpscr))
+
+
+def _to_int128(is_signed: bool, x: int, _fpscr: int) -> Result:
+    return ieee.to_integer(QUAD, x, *limits(is_signed, 128), ieee.TO_ZERO, 128)
+
+
+def _extremum(kind: str, x: int, y: int, _fpscr: int) -> Result:
+    code = ieee.compare(QUAD, x, y)
+    return Result(x if code == (4 if kind == "maxc" else 8) else y, None, signalling(QUAD, (x, y)))
+
+
 def _compare(_t: Type, ordered: bool, x: int, y: int, fpscr: int) -> int:
     code = ieee.compare(QUAD, x, y)
     exceptions = signalling(QUAD, (x, y))
@@ -109,6 +122,13 @@ ROWS = (
     *_pair("q_of_int", (I64,), "An integer as a quad; the attribute is signed.", _of_int, "signed"),
     *_pair("q_to_int", (I128,), "An integer, toward zero, extended to 64 bits, as high doubleword; the attribute is "
            "(signed, bits).", _to_int, "kind"),
+    *_pair("q_of_int128", (I128,), "A 128-bit integer as a quad, rounded; the attribute is signed.", _of_int128,
+           "signed"),
+    *_pair("q_to_int128", (I128,), "A 128-bit integer, toward zero; the attribute is signed.", _to_int128, "signed"),
+    Op("q_extremum", (I128, I128, I64), I128, "The first if it is the larger (attribute maxc) or the smaller (minc), "
+       "else the second.", lambda t, a, x, y, fpscr: _extremum(a, x, y, fpscr).bits, attr="kind"),
+    Op("q_extremum_status", (I128, I128, I64), I64, "The FPSCR of q_extremum: FPRF, FR and FI stay.",
+       lambda t, a, x, y, fpscr: unrounded(fpscr, signalling(QUAD, (x, y))), attr="kind"),
     Op("q_compare", (I128, I128, I64), I64, "FPCC, as a CR field.",
        lambda t, a, x, y, fpscr: ieee.compare(QUAD, x, y), attr="ordered"),
     Op("q_compare_status", (I128, I128, I64), I64, "The FPSCR with FPCC; the attribute is 1 when QNaNs are invalid.",

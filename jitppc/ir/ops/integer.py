@@ -38,6 +38,31 @@ def _srem(t: Type, _a: object, x: int, y: int) -> int:
     return (-rest if sx < 0 else rest) & t.mask
 
 
+def _gather(_t: Type, _a: object, x: int, mask: int) -> int:
+    """The bits of x where the mask has 1, at the right end in their order."""
+    result = at = 0
+    while mask:
+        low = mask & -mask
+        result |= bool(x & low) << at
+        at, mask = at + 1, mask ^ low
+    return result
+
+
+def _scatter(_t: Type, _a: object, x: int, mask: int) -> int:
+    """The inverse: the low bits of x, put where the mask has 1."""
+    result = 0
+    while mask:
+        low = mask & -mask
+        result |= low if x & 1 else 0
+        x, mask = x >> 1, mask ^ low
+    return result
+
+
+def _wide(high: int, low: int, divisor: int) -> tuple[int, int]:
+    """(high || low) divided, unsigned; 0, 0 when the quotient has no room."""
+    return divmod(high << 128 | low, divisor) if high < divisor else (0, 0)
+
+
 def _less(t: Type, x: int, y: int) -> bool:
     return signed(x, t.bits) < signed(y, t.bits)
 
@@ -64,6 +89,12 @@ ROWS = (
     Op("ctlz", (T,), T, "Leading zeros; the width for 0.", lambda t, a, x: t.bits - x.bit_length()),
     Op("cttz", (T,), T, "Trailing zeros; the width for 0.",
        lambda t, a, x: (x & -x).bit_length() - 1 if x else t.bits),
+    Op("pext", (I64, I64), I64, "The bits of the first operand where the second has 1, at the right.", _gather),
+    Op("pdep", (I64, I64), I64, "The low bits of the first operand, put where the second has 1.", _scatter),
+    Op("quotient", (I128, I128, I128), I128, "The first operand || the second over the third, unsigned; 0 when "
+       "128 bits have no room for it.", lambda t, a, high, low, d: _wide(high, low, d)[0]),
+    Op("remainder", (I128, I128, I128), I128, "What is left of that division; 0 when there was no room.",
+       lambda t, a, high, low, d: _wide(high, low, d)[1]),
     Op("popcnt", (T,), T, "Number of ones.", lambda t, a, x: x.bit_count()),
     Op("bswap", (T,), T, "Bytes in reverse order.",
        lambda t, a, x: int.from_bytes(x.to_bytes(t.bits // 8, "little"), "big")),

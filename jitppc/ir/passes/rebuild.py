@@ -23,7 +23,8 @@ def with_operands(value: Value, replaced: dict[Value, Value]) -> Value:
 def with_starts(values: list[Value], block: Block, at: list[int]) -> Block:
     """A block of new values; `at[i]` is where what came of the old op i begins."""
     at.append(len(values))
-    return Block(values, [(at[index], offset) for index, offset in block.starts])
+    starts = [(at[index], offset) for index, offset in block.starts]
+    return Block(values, starts, block.size_bytes)
 
 
 def only(block: Block, kept: list[int]) -> Block:
@@ -34,4 +35,5 @@ def only(block: Block, kept: list[int]) -> Block:
     return Block(
         [values[index] for index in kept],
         [(bisect_left(kept, index), offset) for index, offset in block.starts],
+        block.size_bytes,
     )

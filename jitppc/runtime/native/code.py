@@ -45,7 +45,7 @@ from .radix import FETCH, NOT_RAM, PR, REAL_MASK, walk
 from .stitch import is_unit, stitch
 
 NONE = U(NO_TAG)
-IR = U(MSR.IR)
+IR, PR_BIT = U(MSR.IR), U(MSR.PR)
 INFO = U(PAGE_INFO_OFFSET)
 BYTES = U(CELL_PAGE_BYTES)
 FLUSHES, CODE_PAGES, ITLB_MISSES, REVIVED, HOT_COUNT = (
@@ -82,10 +82,19 @@ def fetch(cpu: Any) -> None:
 
 @njit
 def mode_of(cpu: Any) -> Any:
-    """The current mode's number: 0 little-endian 64-bit, 1 big-endian, 2 little-endian 32-bit."""
+    """The current mode's number: 0 little-endian 64-bit, 1 big-endian, 2 little-endian 32-bit; 4
+    more where PCR makes problem state an older processor.
+    """
+    restricted = U(4) if models_now(cpu) != cpu.models else U(0)
     if cpu.little == 0:
-        return U(1)
-    return U(0) if cpu.sixty_four != 0 else U(2)
+        return U(1) + restricted
+    return restricted if cpu.sixty_four != 0 else U(2) + restricted
+
+
+@njit
+def models_now(cpu: Any) -> Any:
+    """The bit of the model whose instructions the processor executes now. Ref: Book III 2.5."""
+    return cpu.models if cpu.msr & PR_BIT == U(0) else cpu.problem_models
 
 
 @njit
@@ -150,7 +159,7 @@ def _allocate(cpu: Any) -> Any:
 def _fill(cpu: Any, cells: Any, mode: Any) -> None:
     """Every cell undecoded, the page-end cell behind them."""
     heat = UNIT_THRESHOLD if machine_of(cpu).stencils != U(0) else HOT_THRESHOLD
-    first = anchor(U(0) if mode == U(0) else U(1))
+    first = anchor(U(0) if mode & U(3) == U(0) else U(1))
     for n in range(CELLS_PER_PAGE):
         cell = cell_at(cells + U(n * CELL_BYTES))
         cell.entry = first
@@ -216,6 +225,14 @@ def note_store(cpu: Any, real: Any) -> None:
         info.contents = U(0)
         _fill(cpu, cells, info.mode)
         cpu.counters[REVIVED] += U(1)
+
+
+@njit
+def forget_code(cpu: Any) -> None:
+    """Everything is decoded anew: the processor became another model."""
+    machine = machine_of(cpu)
+    for page in range(I(machine.ram_size >> U(12))):
+        note_store(cpu, U(page) << U(12))
 
 
 @njit

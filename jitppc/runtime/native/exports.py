@@ -103,6 +103,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_run": (U64(P), _with_pointer(loop.run)),
         "rt_switch_context": (U64(P), _plain(contexts.refresh)),
         "rt_forget_all": (U64(P), _plain(contexts.forget_all)),
+        "rt_forget_code": (U64(P), _plain(code.forget_code)),
         "rt_note_store": (U64(P, U64), rt_note_store),
     }
     for name in ROUTINES:

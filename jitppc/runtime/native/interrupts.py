@@ -9,7 +9,14 @@ from typing import Any
 
 from numba import njit
 
-from jitppc.ir.layout import INTERRUPT_NUMBER, LPCR, MSR, ExitReason
+from jitppc.ir.layout import (
+    INTERRUPT_NUMBER,
+    LPCR,
+    MSR,
+    SRR1_BOUNDARY,
+    SRR1_PREFIXED,
+    ExitReason,
+)
 
 from .contexts import set_msr
 from .host import I, U
@@ -24,11 +31,11 @@ KEPT = U(MSR.ME)
 CHECKSTOP = U(ExitReason.CHECKSTOP)
 SF, LE, IR, DR, EE, RI = (U(bit) for bit in (MSR.SF, MSR.LE, MSR.IR, MSR.DR, MSR.EE, MSR.RI))
 VECTORED = U(0x17)
-_TRAP, _ILLEGAL, _PRIVILEGED, _FP = (INTERRUPT_NUMBER["PROGRAM_" + n] for n in (
-    "TRAP", "ILLEGAL", "PRIVILEGED", "FP_ENABLED"))
-_ALIGNMENT, _FPU, _VEC, _VSX, _FACILITY, _SC, _SCV = (INTERRUPT_NUMBER[n] for n in (
-    "ALIGNMENT", "FP_UNAVAILABLE", "VECTOR_UNAVAILABLE", "VSX_UNAVAILABLE", "FACILITY_UNAVAILABLE",
-    "SYSTEM_CALL", "SYSTEM_CALL_VECTORED"))
+_TRAP, _ILLEGAL, _PRIVILEGED, _FP, _TM = (INTERRUPT_NUMBER["PROGRAM_" + n] for n in (
+    "TRAP", "ILLEGAL", "PRIVILEGED", "FP_ENABLED", "TM_BAD"))
+_ALIGNMENT, _CROSSING, _FPU, _VEC, _VSX, _FACILITY, _SC, _SCV = (INTERRUPT_NUMBER[n] for n in (
+    "ALIGNMENT", "ALIGNMENT_PREFIX", "FP_UNAVAILABLE", "VECTOR_UNAVAILABLE", "VSX_UNAVAILABLE",
+    "FACILITY_UNAVAILABLE", "SYSTEM_CALL", "SYSTEM_CALL_VECTORED"))
 
 
 @njit
@@ -47,7 +54,8 @@ def deliver(cpu: Any, vector: Any, srr0: Any, causes: Any) -> None:
     One unit of the slice goes with it, so that no storm hangs the host.
     """
     cpu.spr[SRR0] = srr0
-    cpu.spr[SRR1] = (cpu.msr & ~SRR1_OWN) | causes
+    cpu.spr[SRR1] = (cpu.msr & ~SRR1_OWN) | causes | cpu.prefixed
+    cpu.prefixed = U(0)
     relocated = (cpu.lpcr & AIL3 == AIL3) and cpu.msr & (IR | DR) == (IR | DR) and vector > U(0x200)
     msr = new_msr(cpu, KEPT)
     base = U(0)
@@ -135,10 +143,14 @@ def raise_kind(cpu: Any, kind: Any, value: Any) -> None:
         deliver(cpu, U(0x700), cpu.cia, U(0x4_0000))
     elif number == _FP:
         deliver(cpu, U(0x700), cpu.cia, U(0x10_0000))
+    elif number == _TM:
+        deliver(cpu, U(0x700), cpu.cia, U(0x20_0000))
     elif number == _ALIGNMENT:
         cpu.spr[DAR] = value
         cpu.spr[DSISR] = U(0)
         deliver(cpu, U(0x600), cpu.cia, U(0))
+    elif number == _CROSSING:
+        deliver(cpu, U(0x600), cpu.cia, U(SRR1_PREFIXED | SRR1_BOUNDARY))
     elif number == _FPU:
         deliver(cpu, U(0x800), cpu.cia, U(0))
     elif number == _VEC:

@@ -53,6 +53,19 @@ def slbie(cpu: Any) -> None:
 
 
 @njit
+def slbfee(cpu: Any) -> None:
+    """scratch = RT, RB: RT <- VSID and attributes of the entry for RB; CR0 says if there is one."""
+    rb, found = cpu.scratch[1], U(0)
+    cpu.gpr[I(cpu.scratch[0])] = U(0)
+    for n in range(32):
+        mask = U(0xFFFF_FF00_0000_0000) if cpu.slb[n, 1] & SIZE_1T != U(0) else ESID
+        if cpu.slb[n, 0] & VALID != U(0) and (cpu.slb[n, 0] ^ rb) & mask == U(0):
+            found = U(2)
+            cpu.gpr[I(cpu.scratch[0])] = cpu.slb[n, 1]
+    cpu.crf[0] = found | U(cpu.so)
+
+
+@njit
 def slbmfee(cpu: Any) -> None:
     """scratch = RT, RB: RT <- ESID and V of the entry."""
     cpu.gpr[I(cpu.scratch[0])] = cpu.slb[I(cpu.scratch[1] & U(31)), 0]

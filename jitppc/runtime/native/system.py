@@ -8,7 +8,7 @@ from typing import Any
 
 from numba import njit
 
-from jitppc.ir.layout import COUNTER, LPCR, MSR, ExitReason
+from jitppc.ir.layout import COUNTER, LPCR, MSR, NO_TAG, TRANSACTIONAL, ExitReason
 
 from .clock import timebase
 from .contexts import forget_all, forget_pid, forget_range, set_msr, switch_context
@@ -16,7 +16,7 @@ from .host import I, U
 from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import _PRIVILEGED as PRIVILEGED
 from .interrupts import _SC as SC
-from .interrupts import CTR, LR, SRR0, SRR1, raise_kind
+from .interrupts import CTR, FSCR, LR, SRR0, SRR1, raise_kind
 from .radix import AMR, IAMR, PIDR
 
 PR, EE, IR, DR, ME, RI = (U(b) for b in (MSR.PR, MSR.EE, MSR.IR, MSR.DR, MSR.ME, MSR.RI))
@@ -25,6 +25,11 @@ IMPLEMENTED = U(
     MSR.SF | MSR.VEC | MSR.VSX | MSR.EE | MSR.PR | MSR.FP | MSR.ME | MSR.FE0 | 1 << 10 | 1 << 9
     | MSR.FE1 | MSR.IR | MSR.DR | MSR.PMM | MSR.RI | MSR.LE
 )
+TRANSACTING, TM = U(TRANSACTIONAL), U(MSR.TM)
+#: Ref: Book II 7.2 (BESCR)
+EBBHR, EBBRR, BESCR = 804, 805, 806
+GE, EXTERNAL, PME = U(1 << 63), U(1 << 33), U(1 << 32)
+EXTERNAL_OCCURRED, PMEO, EBB = U(2), U(1), U(1 << 7)
 TRACING = U(1 << 10 | 1 << 9)                        # MSR[SE], MSR[BE]
 TLBIE = COUNTER["tlbie"]
 HCALL, UNKNOWN_WORD = U(ExitReason.HCALL), U(ExitReason.UNKNOWN_WORD)
@@ -52,12 +57,45 @@ def _install(cpu: Any, wanted: Any) -> None:
     Ref: Book III 4.4.1.
     """
     msr = wanted & IMPLEMENTED & ~ME
+    if cpu.models & TRANSACTING != U(0):
+        msr |= wanted & TM
     if msr & PR != U(0):
         msr |= EE | IR | DR
     set_msr(cpu, msr | (cpu.msr & ME))
     if msr & TRACING != U(0):
         end_slice(cpu)
     check_soon(cpu)
+    event_branch(cpu)
+
+
+@njit
+def event_branch(cpu: Any) -> None:
+    """An event-based branch, if one is enabled and due. Ref: Book II 7.2.1."""
+    bescr = cpu.spr[BESCR]
+    if bescr & GE == U(0) or cpu.msr & PR == U(0) or cpu.spr[FSCR] & EBB == U(0):
+        return
+    due = (bescr & PME != U(0) and bescr & PMEO != U(0)) or (
+        bescr & EXTERNAL != U(0) and bescr & EXTERNAL_OCCURRED != U(0))
+    if due:
+        cpu.spr[BESCR] = bescr & ~GE
+        cpu.spr[EBBRR] = cpu.nia & cpu.ea_mask
+        cpu.nia = cpu.spr[EBBHR] & ~U(3) & cpu.ea_mask
+        cpu.reserve_ea = U(NO_TAG)
+
+
+@njit
+def mtbescr(cpu: Any) -> None:
+    """scratch[0] = what BESCR becomes: an event may be due then."""
+    cpu.spr[BESCR] = cpu.scratch[0]
+    event_branch(cpu)
+
+
+@njit
+def rfebb(cpu: Any) -> None:
+    """scratch[0] = S, which becomes BESCR[GE]: return from an event-based branch."""
+    cpu.spr[BESCR] = (cpu.spr[BESCR] & ~GE) | (cpu.scratch[0] << U(63))
+    cpu.nia = cpu.spr[EBBRR] & ~U(3) & cpu.ea_mask
+    event_branch(cpu)
 
 
 @njit

@@ -10,9 +10,9 @@ from typing import Any
 
 from numba import njit, types
 
-from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, offset
+from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, CROSSING, PREFIXING, offset
 
-from .code import INFO, fetch, mode_of
+from .code import INFO, fetch, mode_of, models_now
 from .host import I, U, address_of, code_entry, load32, page_info, pointer_of
 from .interrupts import deliver
 
@@ -20,19 +20,30 @@ SINGLE_STEP, BRANCH_TRACE = U(1 << 10), U(1 << 9)
 TRACING = SINGLE_STEP | BRANCH_TRACE
 CELLS_AT = U(offset("step_cells"))
 _step = types.ExternalFunction(
-    "jit_step", types.uint64(types.voidptr, types.voidptr, types.uint64, types.uint64)
+    "jit_step", types.uint64(types.voidptr, types.voidptr, types.uint64, types.uint64, types.uint64)
 )
 
 
 @njit
 def word_at_nia(cpu: Any) -> Any:
-    """The word at nia; all ones (beyond 32 bits) after delivering the fetch's interrupt."""
+    """The word at nia, both of a prefixed instruction; 0 after delivering the fetch's interrupt."""
     before = cpu.deliveries
     fetch(cpu)
     if cpu.deliveries != before:
-        return U(1) << U(32)
+        return U(0)
     entry = code_entry(cpu.itlb + ((cpu.nia >> U(CODE_SHIFT)) & U(CODE_MASK)))
-    raw = load32(page_info(entry.cells + INFO).host + (cpu.nia & U(4092)))
+    host = page_info(entry.cells + INFO).host + (cpu.nia & U(4092))
+    word = _in_order(cpu, load32(host))
+    if word >> U(26) != U(1) or models_now(cpu) & U(PREFIXING) == U(0):
+        return word
+    if cpu.nia & U(60) == U(60):
+        return U(CROSSING)
+    return (word << U(32)) | _in_order(cpu, load32(host + U(4)))
+
+
+@njit
+def _in_order(cpu: Any, raw: Any) -> Any:
+    """A word of memory as the mode's byte order has it."""
     if cpu.little != 0:
         return raw
     return ((raw >> U(24)) | ((raw >> U(8)) & U(0xFF00)) | ((raw << U(8)) & U(0xFF_0000))
@@ -50,11 +61,11 @@ def step(cpu: Any, pointer: Any) -> None:
     cpu.icount = I(1)
     cpu.fault = U(0)
     word = word_at_nia(cpu)
-    if word >> U(32) == U(0):
+    if cpu.deliveries == before:
         cells = (address_of(pointer) + CELLS_AT + U(31)) & ~U(31)
-        _step(pointer, pointer_of(cells), word, U(0) if mode_of(cpu) == U(0) else U(1))
+        _step(pointer, pointer_of(cells), word, U(mode_of(cpu) & U(3) != U(0)), models_now(cpu))
         cpu.retired += U(1)
-        opcode = word >> U(26)
+        opcode = word >> U(26) if word >> U(32) == U(0) else U(1)
         has_jumped = opcode == U(19) and cpu.nia != start + U(4)
         is_branch = opcode == U(16) or opcode == U(18) or has_jumped
         wanted = msr & SINGLE_STEP != U(0) or (msr & BRANCH_TRACE != U(0) and is_branch)
