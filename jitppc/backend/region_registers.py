@@ -25,6 +25,8 @@ class RegisterEmitter(EffectEmitter):
     Variables become LLVM values by its SROA pass. Subclasses say which block is emitted.
     """
 
+    has_vectors = True
+
     def __init__(self, graph: Graph) -> None:
         super().__init__()
         self._graph = graph

@@ -14,6 +14,9 @@ from jitppc.ir.block import Value
 class Emitter:
     """Lines of one function, and what the module around it must declare or define."""
 
+    #: 128-bit values are mostly vectors, and what is done to them bit by bit is done there
+    has_vectors = False
+
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}

@@ -16,6 +16,10 @@ def _declare(e: Emitter, name: str, kind: str, extra: str = "") -> None:
 @lowers("add", "sub", "mul", "and", "or", "xor")
 def _plain(e: Emitter, v: Value) -> str:
     x, y = (e.of(a) for a in v.args)
+    if e.has_vectors and v.type.bits == 128 and v.op.name in ("and", "or", "xor"):
+        x, y = (e.tmp(f"bitcast i128 {text} to <2 x i64>") for text in (x, y))
+        result = e.tmp(f"{v.op.name} <2 x i64> {x}, {y}")
+        return e.tmp(f"bitcast <2 x i64> {result} to i128")
     return e.tmp(f"{v.op.name} {v.type} {x}, {y}")
 
 
