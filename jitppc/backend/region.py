@@ -257,11 +257,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         self.line("%head = add i64 %head_q, %delta")
         for page in pages:
             self.line(f"store ptr null, ptr {_cells(page)}")
-        for number in range(len(self._graph.places)):
-            if first.live_in >> number & 1:
-                kind, align = self._kept(number), self._align(number)
-                value = self.tmp(f"load {kind}, ptr {self._state(number)}, align {align}")
-                self.line(f"store {kind} {value}, ptr {self._variable(number)}")
+        self._fetch(first.live_in)
         self.lines += self._early_lines
         self.line(f"br label %{_label(first.index)}")
 
@@ -297,7 +293,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         if name == "interrupt_if":
             self.leave_if(self.of(value.args[0]))
         elif name in ("get", "set"):
-            number = self._graph.variable(value)
+            number = self._graph.variable(value) if self._block.is_cyclic else None
             if number is None:
                 super().lower(value)
             elif name == "get":
@@ -389,6 +385,8 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
         if there not in (here, 0):
             self._check_page(there, index, left)
         self._flush(self._dirty & ~after.lazy, self._held)
+        if not self._block.is_cyclic:
+            self._fetch(after.live_in)
         self._arrive(index, left)
 
     def _check_page(self, page: int, index: int, left: str) -> None:

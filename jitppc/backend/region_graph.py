@@ -1,9 +1,10 @@
 """The control-flow graph of a region, and which guest registers live in host registers across it.
 
-A *place* (see ir/passes/places.py) that is accessed in a cycle, and that no other accessed register
-overlaps, becomes a variable of the function. Blocks of cycles keep variables *lazily*: writes go to
-the variable alone, and whatever leaves stores it. Elsewhere each write goes to the state too. So a
-region without cycles has no variables, and costs least to compile.
+A *place* (see ir/passes/places.py) that is accessed in a cycle, and that no other register accessed
+there overlaps, is a variable of the function as long as control is in cycles: edges into them load
+what is wanted. Blocks of cycles keep variables *lazily*: writes go to the variable alone, and
+whatever leaves the cycles stores it. All other blocks read and write the state. So a region without
+cycles has no variables, and costs least to compile.
 """
 
 from __future__ import annotations
@@ -114,7 +115,11 @@ class Graph:
     @property
     def is_cyclic(self) -> bool:
         """Some block may run twice in a stay."""
-        return any(block.is_cyclic for block in self.blocks.values())
+        return bool(self.cycles())
+
+    def cycles(self) -> list[RegionBlock]:
+        """The blocks that may run twice in a stay."""
+        return [block for block in self.blocks.values() if block.is_cyclic]
 
     def _find_cycles(self) -> None:
         bits = {index: 1 << n for n, index in enumerate(self.blocks)}
@@ -143,9 +148,8 @@ class Graph:
 
     def _choose_places(self) -> None:
         accessed: dict[Place, None] = {}
-        wanted: set[Place] = set()
         barred = set(reservation())
-        for block in self.blocks.values():
+        for block in self.cycles():
             for value in block.block.values:
                 if value.op is GET or value.op is SET:
                     here = place(value)
@@ -153,21 +157,19 @@ class Graph:
                         barred |= file_places(value.attr)
                     else:
                         accessed[here] = None
-                        if block.is_cyclic:
-                            wanted.add(here)
         taken = barred.union(accessed)
         self.places = [
-            p for p in accessed if p in wanted - barred and taken.isdisjoint(overlapping(p))
+            p for p in accessed if p not in barred and taken.isdisjoint(overlapping(p))
         ]
         self.number = {p: n for n, p in enumerate(self.places)}
 
     def variable(self, access: Value) -> int | None:
-        """The number of the variable that a `get` or `set` is about, or None."""
+        """The number of the variable that a `get` or `set` of a cycle is about, or None."""
         here = place(access)
         return None if here is None else self.number.get(here)
 
     def _find_accesses(self) -> None:
-        for block in self.blocks.values():
+        for block in self.cycles():
             for value in block.block.values:
                 if value.op is GET:
                     number = self.variable(value)
@@ -179,14 +181,13 @@ class Graph:
                         block.writes |= 1 << number
 
     def _choose_lazy(self) -> None:
-        for block in self.blocks.values():
-            if block.is_cyclic:
-                block.lazy = (1 << len(self.places)) - 1
+        for block in self.cycles():
+            block.lazy = (1 << len(self.places)) - 1
 
     def _find_compared(self) -> None:
-        gain: dict[int, int] = {}                    # writes less twice the reads, in cycles
+        gain: dict[int, int] = {}                    # writes less twice the reads
         barred: set[int | None] = set()
-        for block in self.blocks.values():
+        for block in self.cycles():
             for value in block.block.values:
                 if value.op is SET and value.attr == "so":
                     return
@@ -197,12 +198,12 @@ class Graph:
                     value.attr != "crf" or comparison(value.args[-1]) is None
                 ):
                     barred.add(number)
-                elif block.is_cyclic:
+                else:
                     gain[number] = gain.get(number, 0) + (1 if value.op is SET else -2)
         self.compared = {n for n, times in gain.items() if times > 0 and n not in barred}
 
     def _find_dirty(self) -> None:
-        work = list(self.blocks.values())
+        work = self.cycles()
         for block in work:
             block.dirty_out = block.writes & block.lazy
         while work:
@@ -217,13 +218,13 @@ class Graph:
 
     def _find_live(self) -> None:
         before: dict[int, list[RegionBlock]] = {index: [] for index in self.blocks}
-        for block in self.blocks.values():
+        for block in self.cycles():
             for index in block.successors:
                 before[index].append(block)
             stored = block.dirty_in if block.may_leave else 0
             block.live_in = block.needs | stored
             block.live_out = block.dirty_out
-        work = list(self.blocks.values())
+        work = self.cycles()
         for block in work:
             block.live_in |= block.live_out & ~block.writes
         while work:

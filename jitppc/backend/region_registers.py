@@ -85,6 +85,14 @@ class RegisterEmitter(EffectEmitter):
             value = held.get(number)
             self._store(number, self._text(number, value))
 
+    def _fetch(self, wanted: int) -> None:
+        """Load variables from the state."""
+        for number in range(wanted.bit_length()):
+            if wanted >> number & 1:
+                kind, align = self._kept(number), self._align(number)
+                value = self.tmp(f"load {kind}, ptr {self._state(number)}, align {align}")
+                self.line(f"store {kind} {value}, ptr {self._variable(number)}")
+
     def _text(self, number: int, held: Held | None) -> str:
         """What a variable holds, whether the block has given it that or not."""
         if isinstance(held, str):
