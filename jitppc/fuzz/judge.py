@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -47,6 +48,11 @@ class Judge:
             self._generator = self._make_generator(self._reference)
             self._keys = np.array([row.key for row in self._generator.rows], object)
 
+    @cached_property
+    def _identity(self) -> dict[str, str]:
+        """Who judges; asking may start a program, so it is done once."""
+        return self._side.identity()
+
     def _make_generator(self, reference: Reference) -> Generator:
         plan = self.plan
         sides = [reference, *self._tiers.values()]
@@ -66,9 +72,9 @@ class Judge:
         """What this process can judge."""
         if self._recording is not None:
             count = -(-len(self._recording) // self.plan.batch)
-            return Ready((), self._recording.identity(), count)
+            return Ready((), self._identity, count)
         assert self._reference is not None
-        return Ready(tuple(self._keys), self._reference.identity())
+        return Ready(tuple(self._keys), self._identity)
 
     def close(self) -> None:
         """References and tiers are given back."""
@@ -224,7 +230,7 @@ class Judge:
                 plan.model,
                 tier,
                 plan.reference,
-                self._side.identity(),
+                self._identity,
                 self._side.fields,
                 origin,
                 batch.cases,
