@@ -45,6 +45,10 @@ OTHERWISE = {
 }
 #: what objdump prints and we have no row for, and why
 WITHOUT_A_ROW = {
+    "hashst": "objdump has it since POWER8, the book since 3.1B",
+    "hashchk": "objdump has it since POWER8, the book since 3.1B",
+    "hashstp": "objdump has it since POWER8, the book since 3.1B",
+    "hashchkp": "objdump has it since POWER8, the book since 3.1B",
     "vabsdub": "POWER8 has it, the book since 3.0",
     "vabsduh": "POWER8 has it, the book since 3.0",
     "vabsduw": "POWER8 has it, the book since 3.0",
