@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,11 +11,13 @@ from campaigns import Here, plan, run
 from jitppc.errors import UserError
 from jitppc.fuzz.events import Found
 from jitppc.fuzz.export import tables, write_json, write_parquet
+from jitppc.fuzz.generate import Generator
 from jitppc.fuzz.ledger import Ledger
 from jitppc.fuzz.plan import Plan
 from jitppc.fuzz.replay import from_text, read, to_text
 from jitppc.fuzz.report import report
 from jitppc.fuzz.rerun import rerun
+from jitppc.fuzz.shrink import shrink
 
 
 def test_honest_sides_agree(tmp_path):
@@ -44,6 +47,23 @@ def test_of_a_line_only_the_guilty_instruction_is_left(tmp_path):
     found = ear.found_ones[0][1]
     assert 1 == found.case["count"][0]
     assert 14 == found.case["words"][0, 0] >> 26
+
+
+def test_making_small_ends_in_time_with_what_it_has():
+    """A condition that is slow ends it soon; the result still fails."""
+    generator = Generator(Plan("evaluator", rows="ld,std,add").chosen_rows(), "power9")
+    case = generator.batch("block", 1, 3, 0).batch.cases
+
+    def fails(cases):
+        time.sleep(0.02)
+        return cases["state"]["gpr"][:, 5] > 1000
+
+    case["state"]["gpr"][0, 5] = 123456789
+    began = time.monotonic()
+    small = shrink(case, "power9", fails, 1.5)
+    assert time.monotonic() - began < 30
+    assert 1000 < small["state"]["gpr"][0, 5] <= 123456789
+    assert 1 == small["count"][0]
 
 
 def test_later_lines_with_the_same_fault_are_counted_not_reported(tmp_path):
@@ -85,7 +105,7 @@ def test_a_replay_file_is_exact(tmp_path):
 
 
 def test_every_case_survives_a_replay_file(tmp_path):
-    from jitppc.fuzz.generate import STRATEGIES, Generator
+    from jitppc.fuzz.generate import STRATEGIES
     from jitppc.fuzz.references import open_reference
     from jitppc.fuzz.replay import Replay
 
