@@ -57,11 +57,12 @@ _ILL_PRVOPC, _ILL_PRVREG = 5, 6
 #: rows that mean something else to an emulator of user mode: hypervisor SPRs that it knows or
 #: refuses, translation that it has not
 #: the process has transactional memory, and cases have MSR[TM] off; event-based branches go where
-#: nothing is; keys of hash checks are random
+#: nothing is; keys of hash checks are random; what only a supervisor executes it calls illegal
 NOT_HERE = {
     "sc", "scv", "mfspr", "mtspr", "mtspr.UAMR", "rfebb", "mfbhrbe", "clrbhrb", "hashst", "hashchk",
     "hashstp", "hashchkp", "tbegin.", "tend.", "tabort.", "tabortwc.", "tabortwci.", "tabortdc.",
-    "tabortdci.", "tsr.", "tcheck", "treclaim.", "trechkpt.", "urfid",
+    "tabortdci.", "tsr.", "tcheck", "treclaim.", "trechkpt.", "urfid", "msgsndu", "msgclru",
+    "slbfee.", "slbsync", "slbieg", "slbiag",
     *(f"m{way}spr.{name}" for way in "ft" for name in (
         "TFHAR", "TFIAR", "TEXASR", "TEXASRU", "BESCRS", "BESCRSU", "BESCRR", "BESCRRU",
         "UDEXCR", "USIER2", "USIER3", "UMMCR3",
