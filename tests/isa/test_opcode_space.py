@@ -30,6 +30,7 @@ NOP = 0x60000000
 
 #: rows that objdump does not know in a dialect, or knows by other operands, and why
 OTHERWISE = {
+    "mtvsrbmi": "its mask is printed as a signed number",
     "mftb": "printed as mfspr",
     "mftb.TBU": "printed as mfspr",
     "nop": "printed as ori r0,r0,0",
@@ -44,6 +45,10 @@ OTHERWISE = {
     "copy": "its L field is printed by later versions",
 }
 #: what objdump prints and we have no row for, and why
+OPEN_FAMILIES = (
+    "xxgenpcv",  # immediates that the book does not have
+    "tabort", "tbegin", "tend", "tcheck", "tsr", "treclaim", "trechkpt",  # gone in 3.1
+)  # fmt: skip
 WITHOUT_A_ROW = {
     "hashst": "objdump has it since POWER8, the book since 3.1B",
     "hashchk": "objdump has it since POWER8, the book since 3.1B",
@@ -88,6 +93,11 @@ def without_reserved(insn: Insn) -> int:
     return insn.word & (insn.row.picture.mask | fields)
 
 
+def is_exception(insn: Insn) -> bool:
+    """Something is said about the row in OTHERWISE."""
+    return not {insn.row.key, insn.row.name}.isdisjoint(OTHERWISE)
+
+
 def is_acceptable(insn: Insn) -> bool:
     """The word is a valid form; update forms with RA = 0 are executed, and are none."""
     row = insn.row
@@ -117,7 +127,7 @@ def test_words_are_instructions_here_and_there_and_print_alike(model, require_to
                 unknown[f"{word:08x}"] = theirs
         elif not knows:
             refused[number] = insn
-        elif not is_acceptable(insn) or insn.row.key in OTHERWISE:
+        elif not is_acceptable(insn) or is_exception(insn):
             continue
         elif not agrees(render(insn, at), theirs):
             strange[f"{word:08x}"] = (render(insn, at), theirs)
@@ -127,7 +137,7 @@ def test_words_are_instructions_here_and_there_and_print_alike(model, require_to
     clean = printed([again.get(n, NOP) for n in range(len(words))], DIALECTS[model], tool)
     still = {
         f"{again[n]:08x}": refused[n].row.key for n in again
-        if clean[AT + 4 * n].startswith(".long") and refused[n].row.key not in OTHERWISE
+        if clean[AT + 4 * n].startswith(".long") and not is_exception(refused[n])
     }
     assert {} == still
 
@@ -135,7 +145,7 @@ def test_words_are_instructions_here_and_there_and_print_alike(model, require_to
 def is_expected(theirs: str) -> bool:
     """An instruction that we should have: of the book, not refused, and not missing as a whole."""
     name = plain(theirs.split(" ", maxsplit=1)[0])
-    if name in WITHOUT_A_ROW:
+    if name in WITHOUT_A_ROW or name.startswith(OPEN_FAMILIES):
         return False
     for suffix in ("", ".", "o", "o.", "l", "a", "la"):
         base = name[: len(name) - len(suffix)] if name.endswith(suffix) else ""
