@@ -8,6 +8,7 @@ import pytest
 
 from jitppc.frontend.decode import decode, rows
 from jitppc.frontend.disasm import disassemble
+from jitppc.frontend.levels import in_model
 
 OURS = (
     "fixed_arith fixed_bcd fixed_compare fixed_load fixed_logical fixed_muldiv fixed_multiple "
@@ -21,7 +22,11 @@ PREFERRED = {"nop": "ori 0 0 0"}
 
 
 def own_rows():
-    return [row for row in rows().values() if row.body.__module__.rsplit(".", 1)[-1] in OURS]
+    return [
+        row
+        for row in rows().values()
+        if row.body.__module__.rsplit(".", 1)[-1] in OURS and in_model(row, "power9")
+    ]
 
 
 def sample_words(row, source, count=3):
