@@ -54,6 +54,8 @@ def block_text(block: Block) -> str:
             names[value] = f"%{len(names)}"
         lines.append("  " + value_text(value, names))
     lines += [f"+{offset}:" for _, offset in starts]
+    if block.size_bytes != 4:
+        lines.append(_PREFIXED)
     return "\n".join(lines) + "\n"
 
 
@@ -62,6 +64,8 @@ def _attribute_text(attr: Any) -> str:
 
 
 # --- parsing --------------------------------------------------------------------------------------
+#: the last line of a block whose last instruction is prefixed
+_PREFIXED = "prefixed:"
 _START = re.compile(r"\+(\d+):")
 _LINE = re.compile(
     r"(?:(?P<name>%\w+):(?P<type>\w+)\s*=\s*)?(?P<op>[a-z_]\w*)(?:\[(?P<attr>[^\]]*)\])?"
@@ -78,7 +82,9 @@ def parse_block(text: str) -> Block:
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.partition(";")[0].strip()
         try:
-            if start := _START.fullmatch(line):
+            if line == _PREFIXED:
+                block.size_bytes = 8
+            elif start := _START.fullmatch(line):
                 block.starts.append((len(block.values), int(start.group(1))))
             elif line:
                 block.values.append(_parse_line(line, names, constants))

@@ -101,9 +101,9 @@ CONSTANTS = {
       accept=lambda word: word >> 11 & 31 in CONSTANTS)
 def lxvkq(b: Builder, i: Fields) -> None:
     """VSR[XT] <- the quad-precision constant UIM; other numbers are invalid forms."""
+    b.require("VSX")
     high = b.const(0)
     for number, quad in CONSTANTS.items():
         high = b.select(b.eq(i.UIM, number), b.const(quad), high)
     b.invalid_form_if(b.eq(high, 0))
-    b.require("VSX")
     b.set("vsr", i.XT, b.pack(high, 0))
