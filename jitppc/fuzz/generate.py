@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jitppc.frontend.levels import model_named, rank
 from jitppc.frontend.rows import Row
 
 from . import generate_blocks, generate_changing, generate_interrupted
@@ -21,7 +22,8 @@ U64 = np.uint64
 Array = np.ndarray
 #: rows in one batch of single instructions: few, because each costs some time of its own
 ROWS_PER_BATCH = 64
-XER_BITS = U64(0xE00C007F)  # SO OV CA OV32 CA32, and the byte count
+XER_BITS = U64(0xE000007F)  # SO OV CA, and the byte count
+XER_BITS_32 = U64(0x000C0000)  # OV32 CA32, since ISA 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Generator:
         self.table = WordTable(self.rows, model)
         self.values, self.aimer = Values(self.rows), Aimer(self.rows)
         self._msr = np.array(msr, U64)
+        has_32 = rank(model_named(model).level) >= rank("3.0")
+        self._xer = XER_BITS | XER_BITS_32 if has_32 else XER_BITS
         allowed = np.ones(len(self.rows), bool) if in_lines is None else np.array(in_lines, bool)
         self.pieces = generate_blocks.Pieces(self.rows, self.aimer.touches, allowed)
 
@@ -77,7 +81,7 @@ class Generator:
         state["vsr"] = drawn[:, 32:160].reshape(count, 64, 2)
         state["lr"], state["ctr"], state["tar"] = drawn[:, 160], drawn[:, 161], drawn[:, 162]
         bits = source.integers(0, 1 << 32, (count, 3), dtype=U64)
-        state["cr"], state["xer"] = bits[:, 0], bits[:, 1] & XER_BITS
+        state["cr"], state["xer"] = bits[:, 0], bits[:, 1] & self._xer
         state["vscr"] = bits[:, 2] & U64(0x10001)
         state["fpscr"] = fpscr(count, source)
         state["msr"] = self._msr[source.integers(0, len(self._msr), count)]

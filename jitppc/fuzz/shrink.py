@@ -2,7 +2,8 @@
 
 First whole batches of simpler cases are tried at once, which settles most of it. What is left is
 described to Hypothesis: which instructions stay, the fields of each row, and every register that
-is not zero. Hypothesis starts from the case itself and makes it simpler by its own rules.
+is not zero. Hypothesis starts from the case itself and makes it simpler by its own rules. The flags
+of a case stay: they say what has to be tidied up behind it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from jitppc.errors import UserError
 
-from .cases import MEMORY_BYTES, STATE, Flag
+from .cases import MEMORY_BYTES, STATE
 from .generate_values import legal_fpscr
 from .program import NOP, Item, join, row_of, split, without
 
@@ -38,7 +39,6 @@ def shrink(case: np.ndarray, model: str, asked: Fails, seconds: float = SECONDS)
         before = case.tobytes()
         case = _fewer_words(case, model, fails)
         case = _fewer_components(case, fails)
-    case = _without_flags(case, fails)
     return legal(_by_hypothesis(case, model, fails, until))
 
 
@@ -122,15 +122,6 @@ def _fewer_components(case: np.ndarray, fails: Fails) -> np.ndarray:
                 break
             size //= 2
         candidates = candidates[max(size, 1) :]
-    return case
-
-
-def _without_flags(case: np.ndarray, fails: Fails) -> np.ndarray:
-    for flag in Flag:
-        smaller = case.copy()
-        smaller["flags"] &= np.uint32(~int(flag) & 0xFFFFFFFF)
-        if smaller["flags"][0] != case["flags"][0] and fails(smaller)[0]:
-            case = smaller
     return case
 
 

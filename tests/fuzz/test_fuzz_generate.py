@@ -130,13 +130,28 @@ def test_accesses_hit_the_memory_and_its_border(generator, interp):
     assert MEMORY_BYTES == changed.shape[1]
 
 
-@pytest.mark.parametrize("strategy", sorted(set(STRATEGIES) - {"single"}))
+@pytest.mark.parametrize("strategy", sorted(set(STRATEGIES) - {"single", "interrupted"}))
 def test_lines_of_instructions_mostly_run_to_their_end(strategy, generator, interp):
     made = generator.batch(strategy, 2048, 0, 0)
     assert made.batch.cases["count"].max() <= MAX_WORDS
     outcomes = interp.run(made.batch)
     assert (outcomes["kind"] == Kind.NEXT).mean() > 0.5
     assert (outcomes["kind"] != Kind.TIMEOUT).all()
+
+
+def test_interrupted_programs_are_interrupted_in_the_middle(generator, interp):
+    made = generator.batch("interrupted", 1024, 0, 0)
+    outcomes = interp.run(made.batch)
+    taken = outcomes["kind"] == Kind.OTHER_INTERRUPT
+    assert taken.mean() > 0.7
+    places = (outcomes["state"]["srr0"] - made.batch.cases["state"]["nia"])[taken] // 4
+    assert {2, 3, 4, 5, 6, 7} <= set(places.tolist())
+
+
+def test_before_isa_3_0_xer_has_no_ov32_and_ca32():
+    for model, wanted in (("power8", 0), ("power9", 0xC0000)):
+        cases = Generator(rows_of(model), model).batch("single", 512, 0, 0).batch.cases
+        assert wanted == np.bitwise_or.reduce(cases["state"]["xer"]) & 0xC0000
 
 
 def test_loops_run_more_than_once(generator, interp):
