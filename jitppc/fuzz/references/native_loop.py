@@ -37,6 +37,8 @@ PLACE = np.dtype([(name, np.uint64) for name in (
     "memory", "granules", "zeros", "code", "code_real", "limit", "keep_code")])  # fmt: skip
 
 SPILLED = 1 << 32
+#: a decrementer that no case meets: what an earlier one has set must not interrupt a later one
+FOREVER = (1 << 63) - 1
 #: bits of `keep_code`: the words are in place already; they stay there afterwards
 IN_PLACE, STAYS = 1, 2
 USES_MEMORY, STORES_TO_CODE = 1, 2
@@ -83,7 +85,8 @@ case:
 {_field("sprs", "job", _job("sprs"))}{_field("cpu_sprs", "cpu", offset("spr"))}
  call void @llvm.memcpy.p0.p0.i64(ptr %cpu_sprs, ptr %sprs, i64 {SPRS_BYTES}, i1 false)
 {_zero("fault")}{_zero("exit_reason")}{_zero("stop_request")}{_zero("doorbell")}
-{_zero("dec_pending")}{_zero("external")}
+{_zero("dec_pending")}{_zero("external")}{_zero("system_reset")}
+{_field("p_deadline", "cpu", offset("dec_deadline"))} store i64 {FOREVER}, ptr %p_deadline
  %ignored = call i64 @rt_switch_context(ptr %cpu)
 {_load("flags", "job", _job("flags"))}{_load("memory", "place", place["memory"], "ptr")}
 {_field("job_memory", "job", _job("memory"))}
