@@ -9,8 +9,9 @@ import pytest
 def plain_disassembler(monkeypatch):
     """The command is tested apart from the rows."""
 
-    def disassemble(word, cia=0, suffix=None):
-        return f"insn {word:x}" + ("" if suffix is None else f" then {suffix:x}")
+    def disassemble(word, cia=0, model=None):
+        prefix = f"{word >> 32:x} then " if word >> 32 else ""
+        return f"insn {prefix}{word & 0xFFFFFFFF:x}"
 
     monkeypatch.setattr("jitppc.frontend.disasm.disassemble", disassemble)
 
