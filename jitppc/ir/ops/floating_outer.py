@@ -53,7 +53,8 @@ def _status(_t: Type, attr: tuple[str, str], *operands: int) -> int:
     return vector_status(operands[-1], exceptions)
 
 
-SAYS = ("For each word the sum of both products of its halves, rounded once to single; with a kind pp, pn, np or nn plus "
+SAYS = ("For each word the sum of both products of its halves, rounded once to single; "
+        "with a kind pp, pn, np or nn plus "
         "or minus (the first letter) that, plus or minus the third operand, rounded again. The attribute is (half or "
         "bfloat, kind or nothing).")
 OPERANDS = (I128, I128, I128, I64)
