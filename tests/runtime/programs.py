@@ -47,6 +47,13 @@ def memory_rows() -> tuple[Row, ...]:
     return tuple(found)
 
 
+@functools.cache
+def rows_of_lines(accesses: bool) -> tuple[Row, ...]:
+    """What programs are made of; not prefixed, because branches count words."""
+    of = memory_rows() if accesses else plain_rows()
+    return tuple(row for row in of if row.size_bytes == 4)
+
+
 def with_fields(row: Row, word: int, **fields: int) -> int:
     """The word with these fields, as far as the row has them."""
     for name, value in fields.items():
@@ -58,7 +65,7 @@ def with_fields(row: Row, word: int, **fields: int) -> int:
 
 def access(source: random.Random) -> int:
     """A load or store whose address is a base register plus something small."""
-    row = source.choice(memory_rows())
+    row = source.choice(rows_of_lines(accesses=True))
     word = random_word(row, source, near=True)
     wide = source.getrandbits(11)
     word = with_fields(row, word, RA=source.choice(BASES), RB=INDEX, D=wide, DS=wide >> 2)
@@ -86,5 +93,5 @@ def program(seed: int, length: int, branches: float = 0.12, accesses: float = 0.
         elif kind < branches + accesses:
             words.append(access(source))
         else:
-            words.append(random_word(source.choice(plain_rows()), source, near=True))
+            words.append(random_word(source.choice(rows_of_lines(accesses=False)), source, near=True))
     return [*words, STAY]

@@ -10,6 +10,7 @@ from bench import CODE, WINDOW, Judge, bench, differences, program_state
 from hypothesis import given, settings
 from strategies import U32
 
+from jitppc.frontend.levels import DEFAULT_MODEL
 from jitppc.frontend.regions import OFTEN
 from jitppc.ir.layout import CODE_MASK, CODE_SHIFT
 from jitppc.runtime.region_file import page_contents, page_hash
@@ -127,7 +128,8 @@ def install(
             if address & -PAGE == gra:
                 flags[address % PAGE // 4] |= OFTEN
         found[page] = native.memory.read(gra, PAGE), flags.tobytes()
-        native.page_info(gra)["contents"] = page_contents(page_hash(found[page][0]))
+        native.page_info(gra)["contents"] = page_contents(
+            page_hash(found[page][0], DEFAULT_MODEL.bit))
     answer = compile_region(found, (entry & 4095) >> 2, RegionOptions())
     if answer is None:
         return
