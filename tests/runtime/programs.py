@@ -93,5 +93,6 @@ def program(seed: int, length: int, branches: float = 0.12, accesses: float = 0.
         elif kind < branches + accesses:
             words.append(access(source))
         else:
-            words.append(random_word(source.choice(rows_of_lines(accesses=False)), source, near=True))
+            row = source.choice(rows_of_lines(accesses=False))
+            words.append(random_word(row, source, near=True))
     return [*words, STAY]
