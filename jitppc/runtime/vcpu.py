@@ -28,7 +28,7 @@ KEPT_AT_RESET = (
     "mmu", "machine", "vcpu_id", "clock_is_insns", "random_state", "retired_limit", "table",
     "hot_ring", "hot_head", "hot_tail", "seen_ring", "seen_head", "seen_tail",
     "retired", "region_insns", "counters", "interrupts",
-    "unknown_count", "unknown_words", "unknown_known",
+    "unknown_count", "unknown_words", "unknown_known", "models", "problem_models",
 )
 
 

@@ -19,6 +19,7 @@ KEY = "k" * 40
 def test_a_region_may_leave_where_nothing_was_decoded(leaves_at):
     """Its load misses the TLB: the instruction is decoded then, and the region stays in place."""
     native = bench("interp")
+    native.vcpu.reset()                          # the processor model that it will have below
     words = [LWZ_R8, ADD_R3_R8, BDNZ | (-8 & 0xFFFC), STAY]
     words = words if leaves_at == "head" else [ADDI_R3 | 1, *words[:2], BDNZ | (-12 & 0xFFFC), STAY]
     load = words.index(LWZ_R8)
