@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,10 +179,10 @@ def _disassembled(image: bytes) -> Iterator[str]:
 def _references(elf: Any) -> dict[int, str]:
     """Names of symbols by the place in the code that refers to them."""
     symbols = elf.get_section_by_name(".symtab")
-    found: dict[int, str] = defaultdict(str)
+    found = {}
     section = elf.get_section_by_name(".rela.text")
     for relocation in section.iter_relocations() if section else ():
         name = symbols.get_symbol(relocation["r_info_sym"]).name
         if name:
             found[relocation["r_offset"]] = name
-    return dict(found)
+    return found

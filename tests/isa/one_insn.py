@@ -6,28 +6,14 @@ import numpy as np
 from vectors import new_state, registers, set_registers
 from window import Window
 
-from jitppc.frontend.decode import rows
-from jitppc.frontend.forms import COMBINED
 from jitppc.frontend.translate import translate_word
+from jitppc.fuzz.references.words import word_of
 from jitppc.ir.builder import LE64, Mode
 from jitppc.ir.interp import Evaluator, Outcome
 
 CIA = 0x10000
 WINDOW = 0x20000
 WINDOW_BYTES = 4096
-
-
-def word_of(key: str, **fields: int) -> int:
-    """The word of a row with these raw fields; split fields by their whole name."""
-    picture = rows()[key].picture
-    word = picture.value
-    for name, whole in fields.items():
-        value = whole
-        for piece in reversed(COMBINED[name] if name not in picture.fields else (name,)):
-            shift, width = picture.fields[piece]
-            word |= (value & (1 << width) - 1) << shift
-            value >>= width
-    return word
 
 
 def window(data: bytes = b"") -> Window:

@@ -61,6 +61,21 @@ def compare(native: Bench, start: int, words: list[int], mode: str, seed: int, l
     assert not lines, f"after {found.retired}:\n{listing(words, start)}"
 
 
+def compare_from_states(native: Bench, word: int, source: random.Random, steps: int, count: int):
+    """The program at CODE, which holds the word, from so many random states."""
+    for number in range(count):
+        seed = source.getrandbits(32)
+        state = program_state(seed, "le64")
+        native.memory.write(WINDOW, random.Random(seed).randbytes(WINDOW_BYTES))
+        native.load_state(state)
+        judge = Judge(state, native.memory.read(0, native.memory.size), MODES["le64"][0])
+        found = native.run(CODE, steps)
+        nia = judge.run(CODE, found.retired)
+        lines = differences(state, found.state, STORAGE_REGISTERS)
+        lines += memory_differences(judge.memory.data, native.memory.read(0, native.memory.size))
+        assert (nia, []) == (found.nia, lines), f"{word:08x} {disassemble(word)}, state {number}"
+
+
 STARTS = (CODE, CODE + 0x1000 - 40, CODE + 0x10000 - 24)
 
 

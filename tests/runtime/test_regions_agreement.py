@@ -7,23 +7,16 @@ import random
 import pytest
 from bench import (
     CODE,
-    MODES,
     STAY,
-    WINDOW,
-    WINDOW_BYTES,
-    Judge,
     bench,
-    differences,
-    memory_differences,
     program_state,
 )
 from programs import memory_rows, plain_rows, with_fields
 from strategies import random_word
+from test_blocks_agreement import compare_from_states
 
 from jitppc.frontend.decode import rows
-from jitppc.frontend.disasm import disassemble
 
-STORAGE_REGISTERS = ("spr[18]", "spr[19]")
 KEYS = sorted({row.key for row in (*plain_rows(), *memory_rows())})
 STATES = 12
 NOP = 0x60000000
@@ -42,14 +35,4 @@ def test_every_row_does_in_a_region_what_the_evaluator_does(key):
     native.load_state(program_state(0, "le64"))
     native.run(CODE, 2)
     native.install_region(CODE)
-    for number in range(STATES):
-        seed = source.getrandbits(32)
-        state = program_state(seed, "le64")
-        native.memory.write(WINDOW, random.Random(seed).randbytes(WINDOW_BYTES))
-        native.load_state(state)
-        judge = Judge(state, native.memory.read(0, native.memory.size), MODES["le64"][0])
-        found = native.run(CODE, 2)
-        nia = judge.run(CODE, found.retired)
-        lines = differences(state, found.state, STORAGE_REGISTERS)
-        lines += memory_differences(judge.memory.data, native.memory.read(0, native.memory.size))
-        assert (nia, []) == (found.nia, lines), f"{word:08x} {disassemble(word)}, state {number}"
+    compare_from_states(native, word, source, 2, STATES)

@@ -13,18 +13,15 @@ from bench import (
     WINDOW_BYTES,
     Judge,
     bench,
-    differences,
-    memory_differences,
     program_state,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import memory_rows, plain_rows, program, with_fields
 from strategies import U32, random_word
-from test_blocks_agreement import STARTS, STORAGE_REGISTERS, compare, prepare
+from test_blocks_agreement import STARTS, compare, compare_from_states, prepare
 
 from jitppc.frontend.decode import rows
-from jitppc.frontend.disasm import disassemble
 from jitppc.ir.layout import UNIT_BUFFER, UNIT_ROOM
 
 KEYS = sorted({row.key for row in (*plain_rows(), *memory_rows())})
@@ -60,17 +57,7 @@ def test_every_row(key):
     native.load_state(program_state(0, "le64"))
     native.run(CODE, 3)
     native.make_unit(CODE)
-    for number in range(STATES):
-        seed = source.getrandbits(32)
-        state = program_state(seed, "le64")
-        native.memory.write(WINDOW, random.Random(seed).randbytes(WINDOW_BYTES))
-        native.load_state(state)
-        judge = Judge(state, native.memory.read(0, native.memory.size), MODES["le64"][0])
-        found = native.run(CODE, 3)
-        nia = judge.run(CODE, found.retired)
-        lines = differences(state, found.state, STORAGE_REGISTERS)
-        lines += memory_differences(judge.memory.data, native.memory.read(0, native.memory.size))
-        assert (nia, []) == (found.nia, lines), f"{word:08x} {disassemble(word)}, state {number}"
+    compare_from_states(native, word, source, 3, STATES)
 
 
 def test_most_ordinary_instructions_have_a_stencil():
