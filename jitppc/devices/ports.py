@@ -1,0 +1,104 @@
+"""What devices ask of their neighbours: guest memory, interrupts, and the host's disks and nets.
+
+The machine side (`jitppc.spapr`, `jitppc.runtime`) and the host side (`jitppc.host`) implement
+these; tests use small fakes.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+
+class DmaError(Exception):
+    """A device address that the guest has not made reachable: outside RAM, or no such TCE."""
+
+    def __init__(self, address: int, count: int, is_write: bool) -> None:
+        self.address, self.count, self.is_write = address, count, is_write
+        super().__init__(f"{'write' if is_write else 'read'} of {count} bytes at {address:#x}")
+
+
+class DmaSpace(Protocol):
+    """Guest memory as a device addresses it. Every method may be called from any thread.
+
+    All of them raise `DmaError`, and then nothing was written.
+    """
+
+    def read(self, address: int, count: int) -> bytes: ...
+
+    def write(self, address: int, data: bytes | memoryview) -> None: ...
+
+    def views(self, address: int, count: int, is_write: bool) -> list[memoryview]:
+        """The bytes in place, in order, in as few pieces as the mapping allows.
+
+        Whoever writes to them calls `written` before the guest is told.
+        """
+
+    def written(self, address: int, count: int) -> None:
+        """Bytes there were changed through `views`: translations of them are gone on return."""
+
+
+class BlockError(Exception):
+    """The host could not do a transfer; `errno` says why (ENOSPC, EIO, EROFS, ...)."""
+
+    def __init__(self, errno: int, what: str) -> None:
+        self.errno = errno
+        super().__init__(what)
+
+
+class BlockBackend(Protocol):
+    """A disk image. Offsets and counts are in bytes; calls may come from several threads at once.
+
+    A range outside [0, size) raises BlockError(EINVAL); a write to a read-only image EROFS.
+    """
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def is_read_only(self) -> bool: ...
+
+    @property
+    def serial(self) -> str:
+        """What the guest sees as the disk's serial number; may be empty."""
+
+    def read_into(self, offset: int, views: Sequence[memoryview]) -> None: ...
+
+    def write_from(self, offset: int, views: Sequence[memoryview]) -> None:
+        """Written when this returns, as the cache mode defines it; durable after `flush`."""
+
+    def flush(self) -> None:
+        """Every write that has returned before this call is durable when this returns."""
+
+    def discard(self, offset: int, count: int) -> None:
+        """The contents are not needed any more."""
+
+    def write_zeroes(self, offset: int, count: int, may_unmap: bool) -> None: ...
+
+    def close(self) -> None:
+        """Everything is durable and the host's resources are given back."""
+
+
+class NetBackend(Protocol):
+    """One end of an Ethernet cable on the host's side. Frames have no preamble and no FCS."""
+
+    def start(self, receive: Callable[[bytes], None], link: Callable[[bool], None]) -> None:
+        """From now on frames go to `receive` and changes of the link to `link`.
+
+        Both are called on a thread of the back end; `receive` may block, and the back end then
+        stops reading (nothing is dropped here).
+        """
+
+    def send(self, frame: bytes | memoryview) -> None:
+        """The frame is on its way, or dropped as a cable would when the link is down."""
+
+    def close(self) -> None: ...
+
+
+class Chardev(Protocol):
+    """One end of a serial line on the host's side. Ref: reference §7.1."""
+
+    def start(self, receive: Callable[[bytes], None]) -> None:
+        """From now on what is typed goes to `receive`, on a thread of the back end."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
