@@ -23,6 +23,7 @@ HYPERTAS_FUNCTIONS = (
     "hcall-term",
     "hcall-dabr",
     "hcall-interrupt",
+    "hcall-tce",
     "hcall-vio",
     "hcall-splpar",
     "hcall-join",
@@ -31,6 +32,7 @@ HYPERTAS_FUNCTIONS = (
     "hcall-copy",
     "hcall-debug",
     "hcall-vphn",
+    "hcall-multi-tce",
     "hcall-watchdog",
 )
 

@@ -40,6 +40,7 @@ from jitppc.spapr.rtas.event_log import EventQueue, epow_shutdown_log
 from jitppc.spapr.rtas.table import advertised_tokens
 from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
 from jitppc.spapr.stop import Stop, StopLatch
+from jitppc.spapr.tce import TceTables
 from jitppc.spapr.vio.bus import VioBus
 from jitppc.spapr.vio.nvram import Nvram, load_backing
 from jitppc.spapr.vio.vty import Vty
@@ -127,6 +128,7 @@ class Machine:
         """Interrupt controller, VIO bus with console and NVRAM, clock, watchdogs, event queue."""
         self._xics = Xics(self.cpus)
         self._xics.claim(fdt.EPOW_IRQ)
+        self._tces = TceTables()
         self._vio = VioBus(self._xics.claim, self._xics.pulse)
         self.vty = self._vio.plug(lambda slot: Vty(slot, self._tap))
         self._nvram = self._vio.plug(lambda slot: Nvram(slot, path=nvram_path))
@@ -235,6 +237,7 @@ class Machine:
             events=self._events,
             clock=self._clock,
             watchdogs=self._watchdogs,
+            tces=self._tces,
             random_bytes=self._entropy.random_bytes,
         )
         views = [PaprCpu(record, platform) for record in self._partition.records]

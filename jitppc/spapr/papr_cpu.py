@@ -10,6 +10,7 @@ from jitppc.spapr.partition import Partition, VcpuRecord
 from jitppc.spapr.ports import GuestMemory, Vcpu
 from jitppc.spapr.rtas.clock import RtcClock
 from jitppc.spapr.rtas.event_log import EventQueue
+from jitppc.spapr.tce import TceTables
 from jitppc.spapr.vio.bus import VioBus
 from jitppc.spapr.vio.nvram import Nvram
 from jitppc.spapr.vio.vty import Vty
@@ -44,6 +45,7 @@ class Platform:
     events: EventQueue
     clock: RtcClock
     watchdogs: Watchdogs
+    tces: TceTables = field(default_factory=TceTables)
     uuid: bytes = bytes(16)
     random_bytes: Callable[[int], bytes] = os.urandom
 

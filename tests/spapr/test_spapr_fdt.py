@@ -44,7 +44,7 @@ ABSENT = {
 DIFFERENT = {
     ("/chosen", "rng-seed"): "random",
     ("/chosen", "ibm,arch-vec-5-platform-support"): "XICS only, radix only",
-    ("/rtas", "ibm,hypertas-functions"): "no hash MMU, no TCEs",
+    ("/rtas", "ibm,hypertas-functions"): "no hash MMU",
     ("/event-sources", "interrupt-ranges"): HOTPLUG,
     ("/cpus/.*", "ibm,pa-features"): "SAO, EBB, copy-paste are left out",
 }

@@ -7,6 +7,7 @@ from jitppc.spapr.hcall import (  # noqa: F401  (their @hcall rows fill the tabl
     mmu,
     mode,
     platform,
+    tce,
     term,
     vio,
     xics,

@@ -1,0 +1,162 @@
+"""Translation control entries: what the guest lets a device reach, page by page.
+
+A table stands for one window of device addresses and has a number (LIOBN). Device address
+`bus_offset + (i << page_shift)` leads to the guest real page of entry i; its two lowest bits say
+what the device may do there. The hypercalls are in `hcall/tce.py`.
+
+Tables are changed on vCPU threads and read on threads of devices. An entry is one aligned
+doubleword, so a reader finds it as it was or as it is; what a device does with a page that the
+guest takes away meanwhile is the guest's affair.
+Ref: LoPAR 14.5.4.2 (H_PUT_TCE and its kind); reference §2.5, §7.6.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from jitppc.devices.ports import DmaError, DmaSpace
+from jitppc.spapr.memory_map import GRA_MASK
+
+TCE_READ = 1
+TCE_WRITE = 2
+MAX_ENTRIES = 1 << 27
+"""The host has 8 bytes for each, once the guest has touched the page of entries it is in."""
+
+
+class TceTable:
+    """One window. `entries`: (page_count,) u64, native; never-touched parts take no host memory.
+
+    While `is_bypassed`, device addresses in the window are guest real addresses.
+    """
+
+    def __init__(self, liobn: int, bus_offset: int, page_shift: int, page_count: int) -> None:
+        if not 0 < page_count <= MAX_ENTRIES:
+            raise ValueError(f"a TCE table of {page_count} entries")
+        self.liobn, self.bus_offset = liobn, bus_offset
+        self.page_shift, self.page_count = page_shift, page_count
+        self.is_bypassed = False
+        self._entries = np.zeros(page_count, np.uint64)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the window."""
+        return self.page_count << self.page_shift
+
+    def index(self, ioba: int, count: int = 1) -> int | None:
+        """The entry for device address `ioba`, when it and `count` - 1 after it are there."""
+        index = ioba - self.bus_offset >> self.page_shift
+        return index if 0 <= index and index + count <= self.page_count else None
+
+    def get(self, index: int) -> int:
+        return int(self._entries[index])
+
+    def put(self, index: int, tces: Sequence[int] | np.ndarray) -> None:
+        """Entries from `index` on; the caller has asked `index` whether they are there."""
+        self._entries[index : index + len(tces)] = tces
+
+    def fill(self, index: int, count: int, tce: int) -> None:
+        self._entries[index : index + count] = tce
+
+    def reset(self) -> None:
+        """No page is mapped and the table is not bypassed."""
+        self._entries = np.zeros(self.page_count, np.uint64)
+        self.is_bypassed = False
+
+    def runs(self, address: int, count: int, is_write: bool) -> Iterator[tuple[int, int]]:
+        """(guest real address, bytes) of the pieces that are contiguous, in order.
+
+        DmaError when the window ends or a page does not allow it, before the first piece.
+        """
+        if self.is_bypassed:
+            return iter([(address, count)])
+        index = self.index(address)
+        last = self.index(address + max(count, 1) - 1)
+        if index is None or last is None:
+            raise DmaError(address, count, is_write)
+        tces = self._entries[index : last + 1].tolist()
+        right = TCE_WRITE if is_write else TCE_READ
+        if not all(tce & right for tce in tces):
+            raise DmaError(address, count, is_write)
+        return self._merged(tces, address, count)
+
+    def _merged(self, tces: list[int], address: int, count: int) -> Iterator[tuple[int, int]]:
+        page = 1 << self.page_shift
+        mask = GRA_MASK & ~(page - 1)
+        offset = address & page - 1
+        start, length = (tces[0] & mask) + offset, page - offset
+        for tce in tces[1:]:
+            gra = tce & mask
+            if gra == start + length:
+                length += page
+            else:
+                yield start, length
+                count -= length
+                start, length = gra, page
+        yield start, count
+
+
+class TceTables:
+    """The tables of the machine by LIOBN."""
+
+    def __init__(self) -> None:
+        self._tables: dict[int, TceTable] = {}
+
+    def add(self, table: TceTable) -> TceTable:
+        if table.liobn in self._tables:
+            raise ValueError(f"LIOBN {table.liobn:#x} is taken")
+        self._tables[table.liobn] = table
+        return table
+
+    def remove(self, liobn: int) -> None:
+        del self._tables[liobn]
+
+    def get(self, liobn: int) -> TceTable | None:
+        return self._tables.get(liobn)
+
+    def __iter__(self) -> Iterator[TceTable]:
+        return iter(list(self._tables.values()))
+
+
+class TceDma:
+    """Guest memory through the windows that `tables` answers at the time of the access.
+
+    `ram` is guest memory at its real addresses. A transfer lies within one window.
+    """
+
+    def __init__(self, tables: Callable[[], Sequence[TceTable]], ram: DmaSpace) -> None:
+        self._tables, self._ram = tables, ram
+
+    def _runs(self, address: int, count: int, is_write: bool) -> list[tuple[int, int]]:
+        for table in self._tables():
+            if 0 <= address - table.bus_offset < table.size_bytes:
+                return list(table.runs(address, count, is_write))
+        raise DmaError(address, count, is_write)
+
+    def read(self, address: int, count: int) -> bytes:
+        runs = self._runs(address, count, is_write=False)
+        return b"".join([self._ram.read(gra, length) for gra, length in runs])
+
+    def write(self, address: int, data: bytes | memoryview) -> None:
+        runs = self._runs(address, len(data), is_write=True)
+        if len(runs) == 1:
+            self._ram.write(runs[0][0], data)
+            return
+        for gra, length in runs:
+            self._ram.views(gra, length, is_write=True)  # all of it is RAM, or nothing is written
+        source = memoryview(data).cast("B")
+        for gra, length in runs:
+            self._ram.write(gra, source[:length])
+            source = source[length:]
+
+    def views(self, address: int, count: int, is_write: bool) -> list[memoryview]:
+        runs = self._runs(address, count, is_write)
+        return [v for gra, length in runs for v in self._ram.views(gra, length, is_write)]
+
+    def written(self, address: int, count: int) -> None:
+        """As `DmaSpace`; pages that the guest has taken away since are its own affair."""
+        try:
+            runs = self._runs(address, count, is_write=True)
+        except DmaError:
+            return
+        for gra, length in runs:
+            self._ram.written(gra, length)
