@@ -96,7 +96,7 @@ class NetBackend(Protocol):
 class Chardev(Protocol):
     """One end of a serial line on the host's side. Ref: reference §7.1."""
 
-    def start(self, receive: Callable[[bytes], None]) -> None:
+    def start(self, receive: Callable[[bytes], object]) -> None:
         """From now on what is typed goes to `receive`, on a thread of the back end."""
 
     def write(self, data: bytes) -> None: ...

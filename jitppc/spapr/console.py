@@ -1,4 +1,4 @@
-"""The machine's side of a console: passes output on, keeps some of it, looks for patterns."""
+"""The machine's side of consoles: output is passed on, some of it kept, patterns looked for."""
 
 import re
 import threading
@@ -13,11 +13,36 @@ SEARCH_WINDOW = 4096
 MAX_UNSEARCHED = 1 << 20
 
 
-class ConsoleTap:
-    """A chardev in front of the user's one; `fail` hears of exceptions of the user's code."""
+class UserConsole:
+    """What the caller of `Machine` gave as its console; `fail` hears what it raises."""
 
-    def __init__(self, chardev: Chardev | None, fail: Callable[[BaseException], None]) -> None:
-        self._chardev = chardev
+    def __init__(self, user: Chardev | None, fail: Callable[[BaseException], None]) -> None:
+        self._user = user
+        self._fail = fail
+        self.receive: Callable[[bytes], object] | None = None
+        """Takes what is typed; None as long as no device is there."""
+
+    def start(self, receive: Callable[[bytes], object]) -> None:
+        self.receive = receive
+
+    def write(self, data: bytes) -> None:
+        """Output of the guest. What the user's code raises stops the machine, not the call."""
+        if self._user is None:
+            return
+        try:
+            self._user.write(data)
+        except BaseException as error:  # noqa: BLE001 (it leaves `run` on the caller's thread)
+            self._fail(error)
+
+    def close(self) -> None:
+        """The console is the caller's, and stays."""
+
+
+class ConsoleTap:
+    """In front of the first console's chardev; `fail` hears of exceptions of the user's code."""
+
+    def __init__(self, fail: Callable[[BaseException], None]) -> None:
+        self.chardev: Chardev | None = None
         self._fail = fail
         self._lock = threading.Lock()
         self._kept = bytearray()
@@ -42,9 +67,9 @@ class ConsoleTap:
             if len(self._fresh) > 2 * MAX_UNSEARCHED:
                 del self._fresh[:-MAX_UNSEARCHED]
             found = self._search(len(self._fresh) - len(data) - SEARCH_WINDOW)
+        if self.chardev is not None:
+            self.chardev.write(data)
         try:
-            if self._chardev is not None:
-                self._chardev.write(data)
             if self.on_output is not None:
                 self.on_output(data)
         except BaseException as error:  # noqa: BLE001 (it leaves `run` on the caller's thread)

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,9 +22,11 @@ import jitppc.spapr.hcall.rows
 import jitppc.spapr.rtas.rows  # noqa: F401  (both fill their tables)
 from jitppc.errors import OptionError
 from jitppc.spapr import boot, fdt
-from jitppc.spapr.console import ConsoleTap
+from jitppc.spapr.board import Board
+from jitppc.spapr.console import ConsoleTap, UserConsole
 from jitppc.spapr.cpu_models import cpu_model
 from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
+from jitppc.spapr.hardware import Hardware
 from jitppc.spapr.hcall.table import HcallDispatcher
 from jitppc.spapr.memory_map import RMA_MAX
 from jitppc.spapr.memory_size import memory_size
@@ -41,9 +44,6 @@ from jitppc.spapr.rtas.table import advertised_tokens
 from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
 from jitppc.spapr.stop import Stop, StopLatch
 from jitppc.spapr.tce import TceTables
-from jitppc.spapr.vio.bus import VioBus
-from jitppc.spapr.vio.nvram import Nvram, load_backing
-from jitppc.spapr.vio.vty import Vty
 from jitppc.spapr.watchdog import Watchdogs
 from jitppc.spapr.xics import Xics
 from jitppc.strategies import Strategy
@@ -74,18 +74,20 @@ class Machine:
         strategy: str | Strategy = "regions",
         console: Chardev | None = None,
         *,
+        hardware: Hardware | None = None,
         nvram: str | os.PathLike[str] | None = None,
         no_reboot: bool = False,
         clock: str = "host",
         runtime: RuntimeFactory | None = None,
         **runtime_options: Any,
     ) -> None:
-        """All arguments are checked before anything is made; `UserError` tells in one line.
+        """All arguments are checked before anything runs; `UserError` tells in one line.
 
         Args:
             append: the kernel command line.
             memory: bytes, or text such as "2G".
             console: where the guest's output goes; None keeps it in `console_output` only.
+            hardware: disks, networks, consoles and other devices; without it there is one console.
             nvram: backing file of the NVRAM, made when it does not exist.
             clock: "host", or "insns": time and the date follow the instructions executed, random
                 numbers repeat; with strategy "interp" or "exact" every run is the same.
@@ -102,9 +104,6 @@ class Machine:
             raise OptionError(f"the kernel command line is longer than {BOOTARGS_MAX} bytes")
         initrd_path = None if initrd is None else Path(initrd)
         self._images = boot.place(boot.read_kernel(Path(kernel)), initrd_path, ram_size)
-        nvram_path = None if nvram is None else Path(nvram)
-        if nvram_path is not None:
-            load_backing(nvram_path)
         self._append = append
         self.no_reboot = no_reboot
 
@@ -115,23 +114,29 @@ class Machine:
 
         self._partition = Partition([VcpuRecord(vcpu) for vcpu in self.cpus])
         self._latch = StopLatch(self._wake_all)
-        self._tap = ConsoleTap(console, self._latch.fail)
-        self._make_devices(nvram_path, is_repeatable=clock != "host")
+        self._make_devices(is_repeatable=clock != "host")
         self.hcalls = HcallDispatcher()
         self._is_running = threading.Lock()
         self._final: Stop | None = None
         self.on_hcall: HcallObserver | None = None
         self.reboots = 0
+        wanted = Hardware() if hardware is None else hardware
+        if nvram is not None:
+            wanted = replace(wanted, nvram=Path(nvram))
+        self._tap = ConsoleTap(self._latch.fail)
+        user = UserConsole(console, self._latch.fail)
+        try:
+            self.board = Board(self.memory, self._xics, self._tces, wanted, user, self._tap)
+        except BaseException:
+            self._close_vcpus()
+            raise
         self.reset()
 
-    def _make_devices(self, nvram_path: Path | None, is_repeatable: bool) -> None:
-        """Interrupt controller, VIO bus with console and NVRAM, clock, watchdogs, event queue."""
+    def _make_devices(self, is_repeatable: bool) -> None:
+        """What every machine has: interrupt controller, clock, watchdogs, event queue."""
         self._xics = Xics(self.cpus)
         self._xics.claim(fdt.EPOW_IRQ)
         self._tces = TceTables()
-        self._vio = VioBus(self._xics.claim, self._xics.pulse)
-        self.vty = self._vio.plug(lambda slot: Vty(slot, self._tap))
-        self._nvram = self._vio.plug(lambda slot: Nvram(slot, path=nvram_path))
         self._events = EventQueue(lambda: self._xics.pulse(fdt.EPOW_IRQ))
         self._entropy = RepeatableEntropy() if is_repeatable else HostEntropy()
         self._clock = RtcClock(self._guest_time_ns) if is_repeatable else RtcClock()
@@ -182,7 +187,7 @@ class Machine:
 
     def type(self, text: str | bytes) -> None:
         """Console input, as if typed."""
-        self.vty.receive(text.encode() if isinstance(text, str) else text)
+        self.board.type(text.encode() if isinstance(text, str) else text)
 
     def quit(self) -> None:
         """`run` returns with reason "quit". Any thread may call."""
@@ -193,6 +198,10 @@ class Machine:
 
         It can still be looked at.
         """
+        self.board.close()
+        self._close_vcpus()
+
+    def _close_vcpus(self) -> None:
         for vcpu in self.cpus:
             end = getattr(vcpu, "close", None)
             if end is not None:
@@ -221,7 +230,7 @@ class Machine:
         self._events.clear()
         self._partition.reset()
         self._xics.reset()
-        self._vio.reset()
+        self.board.reset()
         for vcpu in self.cpus:
             vcpu.reset()
         taken = boot.load(self._images, self.memory)
@@ -230,8 +239,8 @@ class Machine:
             memory=self.memory,
             partition=self._partition,
             xics=self._xics,
-            vio=self._vio,
-            nvram=self._nvram,
+            vio=self.board.vio,
+            nvram=self.board.nvram,
             client=self._client,
             power=self._latch,
             events=self._events,
@@ -246,14 +255,15 @@ class Machine:
         boot.enter_kernel(self._images, self.cpu)
 
     def _firmware_state(self, taken: list[tuple[int, int]]) -> OfState:
+        consoles = self.board.consoles
         spec = fdt.TreeSpec(
             model=self._model,
             ram_size=self.memory.size,
             vcpu_count=len(self.cpus),
             bootargs=self._append,
             initrd=self._images.initrd_range,
-            vio_nodes=self._vio.tree_nodes(),
-            stdout_path=f"/vdevice/vty@{self.vty.slot.unit_address:x}",
+            vio_nodes=self.board.vio.tree_nodes(),
+            stdout_path=f"/vdevice/vty@{consoles[0].slot.unit_address:x}" if consoles else "",
             rtas_tokens=advertised_tokens(),
             rng_seed=self._entropy.random_bytes(32),
         )

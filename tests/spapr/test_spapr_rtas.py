@@ -142,7 +142,7 @@ def test_nvram_keeps_what_is_stored_over_a_reboot(call):
     assert (stored, fetched, data) == ([0, 8], [0, 4], b"yloa")
     assert bad == [[PARAMETER, 0]] * 5
     call.machine.reset()
-    assert call.machine._nvram.fetch(0x900, 8) == b"payload!"
+    assert call.machine.board.nvram.fetch(0x900, 8) == b"payload!"
 
 
 def test_pci_configuration_space_is_empty(call):

@@ -35,6 +35,9 @@ class Vty:
             self._buffer.clear()
             self._waiting.clear()
 
+    def close(self) -> None:
+        """The vty has no thread of its own, and its chardev is the board's."""
+
     @property
     def has_input(self) -> bool:
         return bool(self._buffer)

@@ -1,0 +1,49 @@
+"""How VIO devices are plugged: rows of the table of device models."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jitppc.errors import OptionError
+from jitppc.spapr.device_model import DeviceModel, Property
+from jitppc.spapr.vio.nvram import Nvram
+from jitppc.spapr.vio.vty import Vty
+
+if TYPE_CHECKING:
+    from jitppc.spapr.board import Board
+
+
+def _plug_vty(board: "Board", values: Mapping[str, Any]) -> Vty:
+    """The first console is the machine's: what it prints is kept and looked at."""
+    chardev = board.chardev(values["chardev"])
+    is_first = not board.consoles
+    if is_first:
+        board.tap.chardev = chardev
+    vty = board.vio.plug(lambda slot: Vty(slot, board.tap if is_first else chardev))
+    chardev.start(vty.receive)
+    return vty
+
+
+def _plug_nvram(board: "Board", values: Mapping[str, Any]) -> Nvram:
+    if board.has_nvram:
+        raise OptionError("the machine has its spapr-nvram already")
+    path: Path | None = values["file"]
+    return board.vio.plug(lambda slot: Nvram(slot, path=path))
+
+
+VIO_MODELS = (
+    DeviceModel(
+        "spapr-vty",
+        "vio",
+        "console (hvc0, hvc1, ...)",
+        _plug_vty,
+        (Property("chardev", "id of the host's end of the line"),),
+    ),
+    DeviceModel(
+        "spapr-nvram",
+        "vio",
+        "non-volatile memory",
+        _plug_nvram,
+        (Property("file", "file that keeps the contents; made when it is missing", Path),),
+    ),
+)
