@@ -1,0 +1,194 @@
+"""A device type whose queues are served by threads of its own: what all of them have alike.
+
+A doorbell of the vCPU only wakes the thread of its queue. That thread takes what is available,
+lets the device type do it, and gives it back. When the driver breaks a rule, the device stops
+and says so to its transport; nothing else in the machine notices.
+
+Ref: virtio 1.2, 2.1.2 (DEVICE_NEEDS_RESET), 2.7.13 and 2.7.14 (supplying and receiving buffers).
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup, Transport
+from jitppc.devices.virtio.queue import Chain, QueueBroken, QueueLayout, SplitQueue
+
+RING_FEATURES = F_INDIRECT_DESC | F_EVENT_IDX
+#: of most queues; each costs the driver 26 bytes a buffer
+QUEUE_SIZE = 256
+
+
+class Doorbell:
+    """Rung by any thread, any number of times; the one who waits is woken at least once after.
+
+    A lock that its waiter takes and others give back costs less than a `threading.Event`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def ring(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:  # it was rung already
+            return
+
+    def wait(self) -> None:
+        self._lock.acquire()
+
+
+class ServedQueue:
+    """A live queue with its doorbell, and how its driver is told."""
+
+    def __init__(self, setup: QueueSetup, max_size: int, features: int) -> None:
+        layout = QueueLayout(setup.size, setup.descriptors, setup.driver, setup.device, max_size)
+        event_index, indirect = features & F_EVENT_IDX, features & F_INDIRECT_DESC
+        self.index = setup.index
+        self.ring = SplitQueue(setup.dma, layout, bool(event_index), bool(indirect))
+        self.doorbell = Doorbell()
+        self._interrupt = setup.interrupt
+
+    def publish(self) -> None:
+        """The driver sees what was pushed, and is interrupted if it wants to be."""
+        if self.ring.publish():
+            self._interrupt()
+
+    def give_back(self, chain: Chain, written: int) -> None:
+        self.ring.push(chain, written)
+        self.publish()
+
+
+class ServedDevice:
+    """The life of a device type: `VirtioDevice`, with one thread for each queue it serves.
+
+    A device type says what it is in the class attributes, and overrides `config`, `serve` or
+    `handle`, and the hooks `activated` and `deactivated`.
+    """
+
+    device_id = 0
+    class_code = 0xFF0000
+    name = "virtio"
+
+    def __init__(self, features: int, queue_sizes: Sequence[int]) -> None:
+        self.features = features | RING_FEATURES
+        self.queue_sizes: Sequence[int] = tuple(queue_sizes)
+        self.negotiated = 0
+        self.queues: list[ServedQueue | None] = [None] * len(self.queue_sizes)
+        self.is_active = False
+        self._threads: list[threading.Thread] = []
+        self._transport: Transport | None = None
+
+    # What device types say of themselves.
+
+    def config(self) -> bytes:
+        """The configuration space as it is now."""
+        return b""
+
+    def has_thread(self, index: int) -> bool:
+        """Whether queue `index` is served as soon as its doorbell rings."""
+        return True
+
+    def serve(self, queue: ServedQueue) -> None:
+        """Everything available in the queue is done, or needs no doorbell to go on."""
+        while chains := queue.ring.pop_all():
+            for chain in chains:
+                queue.ring.push(chain, self.handle(queue, chain))
+            queue.publish()
+
+    def handle(self, queue: ServedQueue, chain: Chain) -> int:
+        """The request in `chain` is done; how many bytes were written into it."""
+        raise NotImplementedError
+
+    def activated(self) -> None:
+        """The queues are live; their threads are about to start."""
+
+    def deactivated(self) -> None:
+        """`is_active` is false; threads that wait elsewhere than at a doorbell are told."""
+
+    # VirtioDevice.
+
+    def connect(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def read_config(self, offset: int, count: int) -> bytes:
+        return self.config()[offset : offset + count].ljust(count, b"\0")
+
+    def write_config(self, offset: int, data: bytes) -> None:
+        """Read-only, unless the device type says otherwise."""
+
+    def activate(self, features: int, queues: Sequence[QueueSetup | None]) -> None:
+        self.negotiated = features
+        try:
+            for index, setup in enumerate(queues):
+                if setup is not None:
+                    live = ServedQueue(setup, self.queue_sizes[index], features)
+                    self.queues[index] = live
+        except QueueBroken:
+            self.broken()
+            return
+        self.is_active = True
+        self.activated()
+        for queue in self.queues:
+            if queue is not None and self.has_thread(queue.index):
+                name = f"{self.name}-{queue.index}"
+                thread = threading.Thread(target=self._run, args=(queue,), name=name, daemon=True)
+                self._threads.append(thread)
+                queue.doorbell.ring()  # for what is there already
+                thread.start()
+
+    def notify(self, index: int) -> None:
+        queue = self.queues[index]
+        if queue is not None:
+            queue.doorbell.ring()
+
+    def reset(self) -> None:
+        self.is_active = False
+        for queue in self.queues:
+            if queue is not None:
+                queue.doorbell.ring()
+        self.deactivated()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+        self.queues = [None] * len(self.queue_sizes)
+        self.negotiated = 0
+
+    def close(self) -> None:
+        self.reset()
+
+    # For device types.
+
+    def broken(self) -> None:
+        """The driver broke a rule: nothing more is done until it resets the device."""
+        self.is_active = False
+        if self._transport is not None:
+            self._transport.needs_reset()
+
+    def config_changed(self) -> None:
+        if self.is_active and self._transport is not None:
+            self._transport.config_changed()
+
+    def guarded(self, act: Callable[[], None]) -> bool:
+        """False when the driver broke a rule meanwhile; the device has stopped then."""
+        try:
+            act()
+        except QueueBroken:
+            self.broken()
+            return False
+        return True
+
+    def _run(self, queue: ServedQueue) -> None:
+        """The thread of a queue, until the device stops."""
+
+        def round_of_work() -> None:
+            queue.ring.silence()
+            while self.is_active:
+                self.serve(queue)
+                if queue.ring.listen():
+                    return
+
+        while True:
+            queue.doorbell.wait()
+            if not self.is_active or not self.guarded(round_of_work):
+                return
