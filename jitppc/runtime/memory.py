@@ -6,11 +6,22 @@ import ctypes
 import mmap
 import os
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from jitppc.errors import JitppcError
-from jitppc.ir.layout import CELL_PAGE_BYTES, GRANULE_LOG2, INSTALL, INSTALL_RING, MACHINE_STATE
+from jitppc.ir.layout import (
+    CELL_PAGE_BYTES,
+    GRANULE_LOG2,
+    INSTALL,
+    INSTALL_RING,
+    MACHINE_STATE,
+    PAGE_INFO,
+    PAGE_INFO_OFFSET,
+)
+
+from .gate import Gate
 
 #: Room for the cells of about ten thousand pages of code; used up, all of it is forgotten and
 #: refilled.
@@ -24,8 +35,27 @@ def aligned_zeros(nbytes: int, align: int = 64) -> np.ndarray:
     return raw[start:start + nbytes]
 
 
+ACTIVE = PAGE_INFO_OFFSET + int(PAGE_INFO.fields["active"][1])  # type: ignore[index]
+IS_STORE = 256
+ALL_ONES = (1 << 64) - 1
+
+
+class Mmio(Protocol):
+    """What answers for real addresses of devices, on a vCPU's thread.
+
+    A value is the bytes at gra, read as a little-endian number.
+    """
+
+    def load(self, gra: int, size: int) -> int: ...
+
+    def store(self, gra: int, size: int, value: int) -> None: ...
+
+
 class GuestMemory:
-    """`size` bytes of RAM from guest real 0, and what the vCPUs know of it (MACHINE_STATE)."""
+    """`size` bytes of RAM from guest real 0, and what the vCPUs know of it (MACHINE_STATE).
+
+    Any thread may read, write and look through views.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -52,8 +82,39 @@ class GuestMemory:
         self.state["pool"] = self.state["pool_next"] = pool
         self.state["pool_end"] = pool + CELL_POOL_BYTES
         self.state["install_ring"] = self.installs.ctypes.data
-        #: called with the real address of a page of code before Python changes it
+        #: between runs of native code only: what native code relies on changes
+        self.gate = Gate()
+        #: called, the gate closed, with the real address of a page of code that was changed
         self.on_code_write: Callable[[int], None] | None = None
+        self._mmio_callback: object = None
+
+    def attach_mmio(
+        self, start: int, end: int, mmio: Mmio, fail: Callable[[BaseException], None]
+    ) -> None:
+        """`mmio` answers for guest real [start, end), not RAM; `fail` hears what it raises."""
+        if start < self.size:
+            raise ValueError(f"device addresses from {start:#x} lie inside RAM")
+
+        def call(gra: int, kind: int, value: int) -> int:
+            self.gate.leave()
+            try:
+                size = kind & ~IS_STORE
+                if kind & IS_STORE:
+                    mmio.store(gra, size, value & (1 << 8 * size) - 1)
+                    return 0
+                return mmio.load(gra, size) & (1 << 8 * size) - 1
+            except BaseException as error:  # noqa: BLE001 (native code cannot pass it on)
+                fail(error)
+                return ALL_ONES
+            finally:
+                self.gate.enter()
+
+        word = ctypes.c_uint64
+        callback = ctypes.CFUNCTYPE(word, word, word, word)(call)
+        self._mmio_callback = callback               # as long as native code may call it
+        state = self.state[0]
+        state["mmio_call"] = ctypes.cast(callback, ctypes.c_void_p).value
+        state["mmio_start"], state["mmio_end"] = start, end
 
     def contains(self, gra: int, n: int) -> bool:
         """True when all n bytes at gra are RAM."""
@@ -74,18 +135,32 @@ class GuestMemory:
         IndexError when a byte is outside RAM.
         """
         self._check(gra, len(data))
-        if not data:
-            return
-        first, last = gra >> 12, (gra + len(data) - 1) >> 12
-        pages = np.flatnonzero(self.code_pages[first:last + 1])
-        if self.on_code_write is not None:
-            for page in pages:
-                self.on_code_write((first + int(page)) << 12)
-        self._bytes[gra:gra + len(data)] = np.frombuffer(data, np.uint8)
+        if data:
+            self._bytes[gra:gra + len(data)] = np.frombuffer(data, np.uint8)
+            self.written(gra, len(data))
+
+    def view(self, gra: int, n: int) -> memoryview:
+        """The n bytes at gra in place; whoever changes them says so by `written`."""
+        self._check(gra, n)
+        return memoryview(self._map)[gra:gra + n]
+
+    def written(self, gra: int, n: int) -> None:
+        """The n bytes at gra were changed: nothing decoded from them is left."""
+        pages = self._active(gra >> 12, (gra + max(n, 1) - 1 >> 12) + 1)
+        if pages and self.on_code_write is not None:
+            with self.gate.closed():
+                for page in pages:
+                    self.on_code_write(page << 12)
+
+    def _active(self, first: int, end: int) -> list[int]:
+        """Numbers of pages from which code is decoded."""
+        found = np.flatnonzero(self.code_pages[first:end])
+        return [
+            first + int(page) for page in found
+            if ctypes.c_uint64.from_address(int(self.code_pages[first + page]) + ACTIVE).value
+        ]
 
     def clear(self) -> None:
         """All of RAM is zero, as after power-on, and its pages are given back to the host."""
-        for page in np.flatnonzero(self.code_pages):
-            if self.on_code_write is not None:
-                self.on_code_write(int(page) << 12)
         self._map.madvise(mmap.MADV_REMOVE)
+        self.written(0, self.size)

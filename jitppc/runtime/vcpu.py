@@ -88,6 +88,7 @@ class Vcpu:
         self.translator: Any = None
         self.is_silent = False          # the second of two that do the same
         memory.on_code_write = self._note_store
+        memory.gate.add(self._come_out)
         self.reset()
 
     def _make_tables(self) -> None:
@@ -204,7 +205,7 @@ class Vcpu:
         if self._last_return is not None:
             self.python_seconds += started - self._last_return
         cpu_started = time.thread_time()
-        self._engine.call("rt_run", self.address)
+        self._inside("rt_run")
         self.native_cpu_seconds += time.thread_time() - cpu_started
         self._last_return = time.perf_counter()
         self.native_seconds += self._last_return - started
@@ -213,7 +214,7 @@ class Vcpu:
     def step(self) -> Exit:
         """Execute exactly one instruction, or take the interrupt of its fetch."""
         self.state["exit_reason"] = ExitReason.NONE
-        self._engine.call("rt_step", self.address)
+        self._inside("rt_step")
         return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
 
     def run_for(self, count: int) -> Exit:
@@ -226,6 +227,17 @@ class Vcpu:
             return self.run()
         finally:
             self.state["retired_limit"] = FOREVER
+
+    def _inside(self, routine: str) -> None:
+        """Call a native routine that executes guest code."""
+        self.memory.gate.enter()
+        try:
+            self._engine.call(routine, self.address)
+        finally:
+            self.memory.gate.leave()
+
+    def _come_out(self) -> None:
+        self.state["stop_request"] = 1
 
     def _note_store(self, gra: int) -> None:
         self._engine.call("rt_note_store", self.address, gra)

@@ -3,7 +3,7 @@
 Nothing here imports the runtime room, so that the pseries side can be tested with small fakes.
 """
 
-from collections.abc import MutableMapping, MutableSequence
+from collections.abc import Callable, MutableMapping, MutableSequence
 from typing import Any, Protocol
 
 
@@ -79,6 +79,28 @@ class GuestMemory(Protocol):
         """RAM holds data at gra and translations of that range are gone; IndexError outside RAM."""
 
     def contains(self, gra: int, n: int) -> bool: ...
+
+    def view(self, gra: int, n: int) -> memoryview:
+        """The n bytes at gra in place; IndexError outside RAM."""
+
+    def written(self, gra: int, n: int) -> None:
+        """Bytes were changed through a view: translations of them are gone on return."""
+
+    def attach_mmio(
+        self, start: int, end: int, mmio: "Mmio", fail: Callable[[BaseException], None]
+    ) -> None:
+        """`mmio` answers for guest real [start, end), not RAM; `fail` hears what it raises."""
+
+
+class Mmio(Protocol):
+    """Loads and stores of device addresses, on a vCPU's thread.
+
+    A value is the bytes at gra, read as a little-endian number.
+    """
+
+    def load(self, gra: int, size: int) -> int: ...
+
+    def store(self, gra: int, size: int, value: int) -> None: ...
 
 
 class Chardev(Protocol):

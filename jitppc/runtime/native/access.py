@@ -1,6 +1,6 @@
 """Data accesses that missed the TLB: fill it and do them.
 
-Also those that cross pages or hit pages of code.
+Also those that cross pages or hit pages of code, and those to devices, which are never in the TLB.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .contexts import KERNEL, log_data_fill
 from .host import (
     I,
     U,
+    call_device,
     load8,
     load16,
     load32,
@@ -37,9 +38,38 @@ MISSES = COUNTER["dtlb_misses"]
 ALIGNMENT = INTERRUPT_NUMBER["ALIGNMENT"]
 
 
+#: what `place` answers for a device; its real address is in scratch[DEVICE_GRA]
+DEVICE = U(1)
+DEVICE_GRA = 15
+DEVICE_STORE = U(256)
+
+
 @njit
 def host_address(cpu: Any, ea: Any, access: Any) -> Any:
-    """Translate one address for data; fills the TLB; 0 after delivering an interrupt."""
+    """Translate one address for data; fills the TLB; 0 after delivering an interrupt.
+
+    For dcbz and strings, which caching-inhibited storage refuses. Ref: Book III 7.5.8.
+    """
+    host = place(cpu, ea, access)
+    if host == DEVICE:
+        raise_kind(cpu, U(ALIGNMENT), ea)
+        return U(0)
+    return host
+
+
+@njit
+def _reservable(cpu: Any, ea: Any, access: Any) -> Any:
+    """As `host_address`, for load and reserve and its sibling. Ref: Book III 7.5.3 (DSISR 37)."""
+    host = place(cpu, ea, access)
+    if host == DEVICE:
+        data_interrupt(cpu, U(0x0400_0000), ea, access)
+        return U(0)
+    return host
+
+
+@njit
+def place(cpu: Any, ea: Any, access: Any) -> Any:
+    """As `host_address`, or DEVICE."""
     cpu.counters[MISSES] += U(1)
     real, shift, flags = ea & REAL_MASK, U(GRANULE_LOG2), U(3)
     if cpu.msr & DR != U(0):
@@ -49,6 +79,9 @@ def host_address(cpu: Any, ea: Any, access: Any) -> Any:
             return U(0)
     machine = machine_of(cpu)
     if real >= machine.ram_size:
+        if machine.mmio_start <= real < machine.mmio_end:
+            cpu.scratch[DEVICE_GRA] = real
+            return DEVICE
         data_interrupt(cpu, NOT_RAM, ea, access)
         return U(0)
     if access == WRITE:
@@ -89,6 +122,11 @@ def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
 def _still_writes(address: Any, host: Any) -> Any:
     entry = tlb_entry(address)
     return entry.host == host and entry.write_tag != NONE
+
+
+@njit
+def _ask_device(cpu: Any, kind: Any, value: Any) -> Any:
+    return call_device(machine_of(cpu).mmio_call, cpu.scratch[DEVICE_GRA], kind, value)
 
 
 @njit
@@ -136,15 +174,23 @@ def load(cpu: Any, ea: Any, bits: Any) -> Any:
         cpu.scratch[0] = load(cpu, (ea + U(8)) & cpu.ea_mask, I(64))
         return low
     if not crosses(ea, size):
-        host = host_address(cpu, ea, READ)
-        return load_at(host, size) if host != U(0) else U(0)
+        return _load_inside(cpu, ea, size)
     value = U(0)
     for n in range(size):
-        host = host_address(cpu, (ea + U(n)) & cpu.ea_mask, READ)
-        if host == U(0):
+        byte = _load_inside(cpu, (ea + U(n)) & cpu.ea_mask, I(1))
+        if cpu.fault != U(0):
             return U(0)
-        value |= load8(host) << U(8 * n)
+        value |= byte << U(8 * n)
     return value
+
+
+@njit
+def _load_inside(cpu: Any, ea: Any, size: Any) -> Any:
+    """Load up to 8 bytes of one page."""
+    host = place(cpu, ea, READ)
+    if host == U(0):
+        return U(0)
+    return _ask_device(cpu, U(size), U(0)) if host == DEVICE else load_at(host, size)
 
 
 @njit
@@ -152,21 +198,40 @@ def store(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> None:
     """Store 8..128 bits; nothing is written when any byte's page refuses."""
     size = bits >> I(3)
     if not crosses(ea, size):
-        host = host_address(cpu, ea, WRITE)
-        if host != U(0):
-            if size == I(16):
-                store64(host, low)
-                store64(host + U(8), high)
-            else:
-                store_at(host, size, low)
+        if size == I(16):
+            _store_pair(cpu, ea, low, high)
+        else:
+            _store_inside(cpu, ea, size, low)
         return
     last = (ea + U(size) - U(1)) & cpu.ea_mask
-    if host_address(cpu, ea, WRITE) == U(0) or host_address(cpu, last, WRITE) == U(0):
+    if place(cpu, ea, WRITE) == U(0) or place(cpu, last, WRITE) == U(0):
         return
     for n in range(size):
-        host = host_address(cpu, (ea + U(n)) & cpu.ea_mask, WRITE)
         byte = (low >> U(8 * n)) if n < 8 else (high >> U(8 * n - 64))
-        store8(host, byte & U(255))
+        _store_inside(cpu, (ea + U(n)) & cpu.ea_mask, I(1), byte & U(255))
+
+
+@njit
+def _store_inside(cpu: Any, ea: Any, size: Any, value: Any) -> None:
+    """Store up to 8 bytes of one page."""
+    host = place(cpu, ea, WRITE)
+    if host == DEVICE:
+        _ask_device(cpu, U(size) | DEVICE_STORE, value)
+    elif host != U(0):
+        store_at(host, size, value)
+
+
+@njit
+def _store_pair(cpu: Any, ea: Any, low: Any, high: Any) -> None:
+    """Store 16 bytes of one page."""
+    host = place(cpu, ea, WRITE)
+    if host == DEVICE:
+        _ask_device(cpu, U(8) | DEVICE_STORE, low)
+        cpu.scratch[DEVICE_GRA] += U(8)
+        _ask_device(cpu, U(8) | DEVICE_STORE, high)
+    elif host != U(0):
+        store64(host, low)
+        store64(host + U(8), high)
 
 
 @njit
@@ -175,10 +240,13 @@ def load_reserve(cpu: Any, ea: Any, bits: Any) -> Any:
     if ea & U((bits >> I(3)) - 1) != U(0):
         raise_kind(cpu, U(ALIGNMENT), ea)
         return U(0)
-    low = load(cpu, ea, bits)
-    if cpu.fault == U(0):
-        cpu.reserve_ea, cpu.reserve_bits = ea, U(bits)
-        cpu.reserve_low, cpu.reserve_high = low, cpu.scratch[0]
+    host = _reservable(cpu, ea, READ)
+    if host == U(0):
+        return U(0)
+    low = load_at(host, min(bits >> I(3), I(8)))
+    cpu.scratch[0] = load64(host + U(8)) if bits == I(128) else U(0)
+    cpu.reserve_ea, cpu.reserve_bits = ea, U(bits)
+    cpu.reserve_low, cpu.reserve_high = low, cpu.scratch[0]
     return low
 
 
@@ -194,7 +262,7 @@ def store_conditional(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
     if held >> U(7) != ea >> U(7):
         cpu.reserve_ea = NONE
         return U(0)
-    host = host_address(cpu, ea, WRITE)
+    host = _reservable(cpu, ea, WRITE)
     if host == U(0):
         return U(0)
     cpu.reserve_ea = NONE

@@ -71,6 +71,16 @@ def address_of(_context: Any, _pointer: Any) -> Any:
 
 
 @intrinsic
+def call_device(_context: Any, _function: Any, _gra: Any, _kind: Any, _value: Any) -> Any:
+    """Call MACHINE_STATE's mmio_call; it takes the GIL itself."""
+    def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        word = lir.IntType(64)
+        function = lir.FunctionType(word, [word] * 3)
+        return builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+    return types.uint64(*[types.uint64] * 4), generate
+
+
+@intrinsic
 def bswap64(_context: Any, _x: Any) -> Any:
     """Bytes in reverse order."""
     def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
