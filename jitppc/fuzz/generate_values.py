@@ -11,6 +11,7 @@ import numpy as np
 
 from jitppc.frontend.rows import Row
 from jitppc.frontend.translate import translate_row
+from jitppc.ir.fpscr import FPSCR
 
 U64 = np.uint64
 Array = np.ndarray
@@ -215,10 +216,11 @@ def fpscr(count: int, source: Source, enables: float = 0.2) -> Array:
 
 
 def legal_fpscr(value: Array) -> Array:
-    """The nearest values that can be: VX is the or of its causes, and no exception that is there
-    already is enabled, because then the program would not run. Ref: Book I 4.2.2.
+    """The nearest values that can be: VX is the or of its causes, bits that do not exist are 0, and
+    no exception that is there already is enabled, because then the program would not run.
+    Ref: Book I 4.2.2.
     """
-    value = value & ~U64(0x60000000)
+    value = value & U64(FPSCR.IMPLEMENTED & ~(FPSCR.FEX | FPSCR.VX))
     value |= np.where(value & U64(0x01F80700) != 0, U64(0x20000000), U64(0))
     raised = (value >> U64(25)) & U64(0x1F) & (value >> U64(3))  # VX OX UX ZX XX, if enabled
     return value & ~(raised << U64(3))

@@ -23,9 +23,11 @@ from jitppc.fuzz.generate import Generator
 from jitppc.fuzz.references import open_reference
 from jitppc.fuzz.references.qemu_user import NOT_HERE
 from jitppc.fuzz.waivers import WAIVERS
+from jitppc.fuzz.waivers_vector import WAIVERS as VECTOR_WAIVERS
 from jitppc.ir.layout import MSR
 
 MODEL = "power9"
+MODELS = ("power8", MODEL, "power10")
 ROWS_AT_ONCE = 48
 CASES_PER_ROW = 12
 CASES_PER_WAIVER = 3000
@@ -34,8 +36,18 @@ ORDERS = {"little": USER_LE64, "big": USER_LE64 & ~MSR.LE}
 #: the version that the waivers were written for
 REFERENCE = (7, 2)
 
-KEYS = sorted(k for k, row in rows().items() if k not in NOT_HERE and in_model(row, MODEL))
-PARTS = range(0, len(KEYS), ROWS_AT_ONCE)
+
+
+def keys_of(model: str) -> list[str]:
+    """The rows that QEMU can judge on this model."""
+    return sorted(k for k, row in rows().items() if k not in NOT_HERE and in_model(row, model))
+
+
+KEYS = {model: keys_of(model) for model in MODELS}
+PARTS = [
+    (model, first) for model in MODELS for first in range(0, len(KEYS[model]), ROWS_AT_ONCE)
+]
+ALL_WAIVERS = (*WAIVERS, *VECTOR_WAIVERS)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +83,10 @@ def problems(qemu, batch: Batch, excused=None) -> tuple[list[str], np.ndarray]:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("first", PARTS)
-def test_rows_agree_with_qemu(first, order, qemu):
-    chosen = [rows()[key] for key in KEYS[first : first + ROWS_AT_ONCE]]
-    generator = Generator(chosen, MODEL, (ORDERS[order],))
+@pytest.mark.parametrize(("model", "first"), PARTS)
+def test_rows_agree_with_qemu(model, first, order, qemu):
+    chosen = [rows()[key] for key in KEYS[model][first : first + ROWS_AT_ONCE]]
+    generator = Generator(chosen, model, (ORDERS[order],))
     made = generator.batch("single", CASES_PER_ROW * len(chosen), 1, 0)
     found, judged = problems(qemu, made.batch)
     assert [] == found
@@ -95,16 +107,14 @@ RARE = ("the least integer is found too small",)
 
 
 @pytest.mark.parametrize(
-    "number", [n for n, waiver in enumerate(WAIVERS) if waiver.reason not in RARE]
+    "number", [n for n, waiver in enumerate(ALL_WAIVERS) if waiver.reason not in RARE]
 )
 def test_waivers_are_needed(number, qemu):
-    waiver = WAIVERS[number]
+    waiver = ALL_WAIVERS[number]
     if qemu.version[:2] != REFERENCE:
         pytest.skip(f"written for QEMU {REFERENCE}")
-    models = waiver.models or (MODEL,)
-    chosen = [
-        rows()[key] for key in KEYS if waiver.applies(key) and in_model(rows()[key], models[0])
-    ]
+    model = (*waiver.models, MODEL)[0]
+    chosen = [rows()[key] for key in KEYS[model] if waiver.applies(key)]
     assert chosen, f"{waiver.rows}: no such rows"
     if waiver.in_lines:
         assert_its_own_memory_is_met(waiver, qemu)
@@ -112,7 +122,7 @@ def test_waivers_are_needed(number, qemu):
     for turn in range(24):
         few = [chosen[(turn * 5 + n) % len(chosen)] for n in range(min(5, len(chosen)))]
         order = tuple(ORDERS.values())
-        generator = Generator(few, MODEL, order)
+        generator = Generator(few, model, order)
         excused: set = set()
         problems(qemu, generator.batch("single", CASES_PER_WAIVER, 7, turn).batch, excused)
         if waiver in excused:
@@ -128,12 +138,13 @@ def assert_its_own_memory_is_met(waiver, qemu) -> None:
     assert {waiver} == excused
 
 
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("order", ORDERS)
-def test_lines_of_instructions_agree(order, qemu):
+def test_lines_of_instructions_agree(order, model, qemu):
     """What one instruction leaves is what the next finds: flags, carries, register views."""
-    chosen = [rows()[key] for key in KEYS]
+    chosen = [rows()[key] for key in KEYS[model]]
     alone = [not differences.has_waiver(row.key, qemu) for row in chosen]
-    generator = Generator(chosen, MODEL, (ORDERS[order],), alone)
+    generator = Generator(chosen, model, (ORDERS[order],), alone)
     for number in range(2):
         assert [] == problems(qemu, generator.batch("block", 2048, 1, number).batch)[0]
 

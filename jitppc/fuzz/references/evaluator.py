@@ -128,6 +128,7 @@ class EvaluatorReference:
             outcome["state"]["nia"] = run.nia
             outcome["kind"], outcome["retired"], outcome["ea"] = run.kind, run.retired, run.ea
             outcome["memory"] = np.frombuffer(run.memory.own, np.uint8)
+        records.hide_newer(outcomes["state"], batch.model)
         return outcomes
 
 

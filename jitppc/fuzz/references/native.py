@@ -107,10 +107,11 @@ class NativeReference:
         outcomes = np.zeros(len(batch), OUTCOME)
         if self._regions is not None:
             self._run_regions(batch, outcomes)
-            return outcomes
-        for start in range(0, len(batch), CHUNK):
-            part = slice(start, start + CHUNK)
-            outcomes[part] = self._run_chunk(batch.cases[part])
+        else:
+            for start in range(0, len(batch), CHUNK):
+                part = slice(start, start + CHUNK)
+                outcomes[part] = self._run_chunk(batch.cases[part])
+        records.hide_newer(outcomes["state"], batch.model)
         return outcomes
 
     def _run_regions(self, batch: Batch, outcomes: np.ndarray) -> None:

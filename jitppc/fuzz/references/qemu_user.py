@@ -260,6 +260,7 @@ def _is_deadly(cases: np.ndarray, little: np.ndarray) -> np.ndarray:
     deadly &= little[:, None]
     for mask, value in _ALWAYS_DEADLY:
         deadly |= words & np.uint32(mask) == value
+    deadly[:, 1:] &= words[:, :-1] >> np.uint32(26) != 1  # behind a prefix it means something else
     return np.asarray(deadly.any(axis=1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from jitppc.frontend.levels import MODELS, rank
 from jitppc.fuzz.cases import STATE
 from jitppc.ir.layout import CPU_STATE, MSR, NO_TAG
 
@@ -61,6 +62,14 @@ def unload(records: np.ndarray, states: np.ndarray) -> None:
     for name, shift in XER_BITS.items():
         xer = xer | records[name].astype(np.uint64) << np.uint64(shift)
     states["xer"] = xer
+
+
+def hide_newer(states: np.ndarray, model: str) -> None:
+    """XER as mfxer of the model shows it: OV32 and CA32 came with ISA 3.0, and before that a
+    processor's record may hold anything in their places.
+    """
+    if rank(MODELS[model].level) < rank("3.0"):
+        states["xer"] &= np.uint64(~(1 << XER_BITS["ov32"] | 1 << XER_BITS["ca32"]) & NO_TAG)
 
 
 def load_sprs(states: np.ndarray, sprs: np.ndarray) -> None:
