@@ -5,7 +5,8 @@ these; tests use small fakes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 
 class DmaError(Exception):
@@ -91,6 +92,43 @@ class NetBackend(Protocol):
         """The frame is on its way, or dropped as a cable would when the link is down."""
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NetOffloads:
+    """Work on frames that one side of a cable leaves to the other.
+
+    Fields:
+        header: frames begin with a virtio_net_hdr of 12 bytes (virtio 1.2, 5.1.6), little-endian.
+        checksum: TCP and UDP checksums need not be there.
+        tso4, tso6: TCP over IPv4 (IPv6) comes in segments longer than the cable's MTU.
+        ecn: also of connections with explicit congestion notification.
+    """
+
+    header: bool = False
+    checksum: bool = False
+    tso4: bool = False
+    tso6: bool = False
+    ecn: bool = False
+
+
+@runtime_checkable
+class OffloadingNetBackend(Protocol):
+    """What a NetBackend has besides, when it can do or spare a guest's work."""
+
+    @property
+    def offloads(self) -> NetOffloads:
+        """What `send` takes. With `header`, all frames both ways may have one; see `accept`."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Frames received need no check of their checksums: they never were on a wire."""
+
+    def accept(self, offloads: NetOffloads) -> None:
+        """What `receive` takes from now on; its `header` says whether frames both ways have one.
+
+        Until the first call: nothing.
+        """
 
 
 class Chardev(Protocol):

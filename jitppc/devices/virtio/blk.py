@@ -102,7 +102,7 @@ class VirtioBlk(ServedDevice):
         )  # fmt: skip
 
     def write_config(self, offset: int, data: bytes) -> None:
-        if offset == WRITEBACK_OFFSET and self.negotiated & F_CONFIG_WCE:
+        if offset == WRITEBACK_OFFSET:
             self.writeback = bool(data[0] & 1)
 
     def activated(self) -> None:

@@ -147,7 +147,7 @@ def skip(views: Sequence[memoryview], count: int) -> list[memoryview]:
 
 
 class SplitQueue:
-    """One live queue. All methods of one queue are called by one thread at a time.
+    """One live queue. One thread at a time pops and listens, and one pushes and publishes.
 
     Raises QueueBroken, also from the constructor, when the driver's layout cannot be used.
     """
@@ -267,8 +267,11 @@ class SplitQueue:
         It sees that after `publish`. Translations of code in the buffer are gone.
         """
         written = min(written, 0xFFFF_FFFF)
-        for address, length in chain.writable_ranges:
-            self._dma.written(address, length)
+        try:
+            for address, length in chain.writable_ranges:
+                self._dma.written(address, length)
+        except DmaError as error:
+            raise QueueBroken(f"chain {chain.head} was taken away: {error}") from error
         at = self._used & self.size - 1
         if self._used_elements is not None:
             self._used_elements[at] = chain.head | written << 32

@@ -142,11 +142,15 @@ class ServedDevice:
         if queue is not None:
             queue.doorbell.ring()
 
-    def reset(self) -> None:
+    def _stop(self) -> None:
+        """Threads end as soon as they have done what they are at."""
         self.is_active = False
         for queue in self.queues:
             if queue is not None:
                 queue.doorbell.ring()
+
+    def reset(self) -> None:
+        self._stop()
         self.deactivated()
         for thread in self._threads:
             thread.join()
@@ -161,7 +165,7 @@ class ServedDevice:
 
     def broken(self) -> None:
         """The driver broke a rule: nothing more is done until it resets the device."""
-        self.is_active = False
+        self._stop()
         if self._transport is not None:
             self._transport.needs_reset()
 
