@@ -14,7 +14,11 @@ from jitppc.option_values import suggestion
 from jitppc.spapr.console import ConsoleTap, UserConsole
 from jitppc.spapr.device_model import Part
 from jitppc.spapr.device_models import device_model
+from jitppc.spapr.dma import RamDma
 from jitppc.spapr.hardware import CONSOLE, Device, Hardware
+from jitppc.spapr.pci.host_bridge import Chipset, HostBridge
+from jitppc.spapr.pci.mmio import MmioMap
+from jitppc.spapr.pci.msi import MsiPool
 from jitppc.spapr.ports import GuestMemory
 from jitppc.spapr.tce import TceTables
 from jitppc.spapr.vio.bus import VioBus
@@ -42,6 +46,15 @@ class Board:
         self.hardware = hardware
         self.console, self.tap = console, tap
         self.vio = VioBus(xics.claim, xics.pulse)
+        self.mmio = MmioMap()
+        self.chipset = Chipset(
+            mmio=self.mmio,
+            msis=MsiPool(xics),
+            tces=tces,
+            memory=RamDma(memory),
+            claim_lsi=lambda source: xics.claim(source, is_level=True),
+            set_lsi=xics.set_level,
+        )
         self._buses: dict[tuple[str, str], Any] = {}
         self._parts: list[Part] = []
         self._ids: dict[str, Part] = {}
@@ -56,6 +69,7 @@ class Board:
     def _make_all(self) -> None:
         for chardev in self.hardware.serials:
             self.plug(Device("spapr-vty", {"chardev": chardev}))
+        self.plug(Device("spapr-pci-host-bridge", {"index": 0}))
         self._plug_all(self.hardware.devices)
         self._refuse_what_nobody_uses()
 
@@ -163,6 +177,10 @@ class Board:
     @property
     def nvram(self) -> Nvram:
         return next(part for part in self._parts if isinstance(part, Nvram))
+
+    @property
+    def bridges(self) -> list[HostBridge]:
+        return [part for part in self._parts if isinstance(part, HostBridge)]
 
     def type(self, data: bytes) -> None:
         """Typed on the user's console; when no device has that, on the first one."""

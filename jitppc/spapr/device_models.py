@@ -3,9 +3,11 @@
 from jitppc.errors import InternalError, OptionError
 from jitppc.option_values import suggestion
 from jitppc.spapr.device_model import DeviceModel
+from jitppc.spapr.pci.models import PCI_MODELS
+from jitppc.spapr.pci.virtio_models import VIRTIO_MODELS
 from jitppc.spapr.vio.models import VIO_MODELS
 
-_ROWS: tuple[DeviceModel, ...] = (*VIO_MODELS,)
+_ROWS: tuple[DeviceModel, ...] = (*PCI_MODELS, *VIO_MODELS, *VIRTIO_MODELS)
 
 
 def _by_name(rows: tuple[DeviceModel, ...]) -> dict[str, DeviceModel]:

@@ -1,7 +1,7 @@
 """The device tree of the machine, as a tree of the `fdt` library.
 
 Ref: LoPAR appendices B and C; PAPR properties as reference §4 lists them. What the reference
-machine has and we have not (PCI, hot-plug connectors, the hash MMU) is named in
+machine has and we have not (hot-plug connectors, the hash MMU) is named in
 tests/spapr/test_spapr_fdt.py.
 """
 
@@ -50,6 +50,7 @@ class TreeSpec:
     bootargs: str = ""
     initrd: tuple[int, int] | None = None
     vio_nodes: tuple[Node, ...] = ()
+    pci_nodes: tuple[Node, ...] = ()
     stdout_path: str = ""
     rtas_tokens: Mapping[str, int] = field(default_factory=dict)
     rng_seed: bytes = bytes(32)
@@ -112,6 +113,7 @@ def rtas_node(spec: TreeSpec) -> Node:
         "rtas-size": cells(rtas_size(spec.vcpu_count)),
         "rtas-error-log-max": cells(RTAS_ERROR_LOG_MAX),
         "rtas-event-scan-rate": cells(1),
+        "ibm,change-msix-capable": EMPTY,
         "ibm,extended-os-term": EMPTY,
         "ibm,lrdr-capacity": cells64(0) + cells(0, LMB_SIZE, spec.vcpu_count),
     }
@@ -193,6 +195,7 @@ def build_root(spec: TreeSpec) -> Node:
             xics_node(spec.vcpu_count),
             *(memory_node(start, size) for start, size in memory_pieces(spec.ram_size)),
             vdevice_node(spec.vio_nodes),
+            *spec.pci_nodes,
             platform_facilities_node(),
             cpus_node(spec.model, spec.vcpu_count),
             event_sources_node(),

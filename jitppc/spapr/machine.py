@@ -36,6 +36,8 @@ from jitppc.spapr.of_state import OfHost, OfState
 from jitppc.spapr.of_tree import OfTree
 from jitppc.spapr.papr_cpu import PaprCpu, Platform
 from jitppc.spapr.partition import Partition, VcpuRecord, VcpuState
+from jitppc.spapr.pci.tree import bridge_node
+from jitppc.spapr.pci.windows import WINDOWS_END, WINDOWS_GRA
 from jitppc.spapr.ports import Chardev, Exit, GuestMemory, Vcpu
 from jitppc.spapr.processor import HcallObserver, Processor
 from jitppc.spapr.rtas.clock import RtcClock
@@ -130,6 +132,7 @@ class Machine:
         except BaseException:
             self._close_vcpus()
             raise
+        self.memory.attach_mmio(WINDOWS_GRA, WINDOWS_END, self.board.mmio, self._latch.fail)
         self.reset()
 
     def _make_devices(self, is_repeatable: bool) -> None:
@@ -247,6 +250,8 @@ class Machine:
             clock=self._clock,
             watchdogs=self._watchdogs,
             tces=self._tces,
+            mmio=self.board.mmio,
+            bridges={bridge.buid: bridge for bridge in self.board.bridges},
             random_bytes=self._entropy.random_bytes,
         )
         views = [PaprCpu(record, platform) for record in self._partition.records]
@@ -263,6 +268,7 @@ class Machine:
             bootargs=self._append,
             initrd=self._images.initrd_range,
             vio_nodes=self.board.vio.tree_nodes(),
+            pci_nodes=tuple(bridge_node(bridge) for bridge in self.board.bridges),
             stdout_path=f"/vdevice/vty@{consoles[0].slot.unit_address:x}" if consoles else "",
             rtas_tokens=advertised_tokens(),
             rng_seed=self._entropy.random_bytes(32),

@@ -1,12 +1,14 @@
 """The narrow view that hypercalls and RTAS calls get: one vCPU and the services it may ask for."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from jitppc.spapr.of_client import OfClient
 from jitppc.spapr.partition import Partition, VcpuRecord
+from jitppc.spapr.pci.host_bridge import HostBridge
+from jitppc.spapr.pci.mmio import MmioMap
 from jitppc.spapr.ports import GuestMemory, Vcpu
 from jitppc.spapr.rtas.clock import RtcClock
 from jitppc.spapr.rtas.event_log import EventQueue
@@ -33,7 +35,10 @@ class Power(Protocol):
 
 @dataclass(slots=True)
 class Platform:
-    """The services of one machine between two resets; shared by the views of all vCPUs."""
+    """The services of one machine between two resets; shared by the views of all vCPUs.
+
+    `bridges` are PCI host bridges by BUID.
+    """
 
     memory: GuestMemory
     partition: Partition
@@ -46,6 +51,8 @@ class Platform:
     clock: RtcClock
     watchdogs: Watchdogs
     tces: TceTables = field(default_factory=TceTables)
+    mmio: MmioMap = field(default_factory=MmioMap)
+    bridges: Mapping[int, HostBridge] = field(default_factory=dict)
     uuid: bytes = bytes(16)
     random_bytes: Callable[[int], bytes] = os.urandom
 

@@ -80,9 +80,19 @@ class Xics:
 
     def claim(self, number: int, is_level: bool = False) -> None:
         """Source `number` exists from now on."""
-        if not SOURCE_BASE <= number < SOURCE_BASE + SOURCE_COUNT or number in self._sources:
-            raise ValueError(f"interrupt source {number:#x} is outside the range or taken")
-        self._sources[number] = Source(number, is_level=is_level)
+        with self._lock:
+            is_inside = SOURCE_BASE <= number < SOURCE_BASE + SOURCE_COUNT
+            if not is_inside or number in self._sources:
+                raise ValueError(f"interrupt source {number:#x} is outside the range or taken")
+            self._sources[number] = Source(number, is_level=is_level)
+
+    def release(self, number: int) -> None:
+        """Source `number` does not exist any more; what it still had pending is gone."""
+        with self._lock:
+            del self._sources[number]
+            for icp in self._icps:
+                if icp.pending == number:
+                    icp.withdraw()
 
     def has_source(self, number: int) -> bool:
         return number in self._sources
@@ -93,9 +103,14 @@ class Xics:
     # What devices do.
 
     def pulse(self, number: int) -> None:
-        """An edge on source `number`: delivered, or remembered while masked."""
+        """An edge on source `number`: delivered, or remembered while masked.
+
+        Nothing happens when the source has been released: its device did not know yet.
+        """
         with self._lock:
-            source = self._sources[number]
+            source = self._sources.get(number)
+            if source is None:
+                return
             if source.priority == LEAST_FAVOURED:
                 source.is_masked_pending = True
             else:

@@ -43,6 +43,16 @@ class FakeMemory:
         self._check(gra, len(data))
         self.data[gra : gra + len(data)] = data
 
+    def view(self, gra, n):
+        self._check(gra, n)
+        return memoryview(self.data)[gra : gra + n]
+
+    def written(self, gra, n):
+        self._check(gra, n)
+
+    def attach_mmio(self, start, end, mmio, fail):
+        self.mmio = mmio
+
 
 class FakeVcpu:
     """`program(vcpu)` is a generator that yields at each `sc 1`; when it ends the guest idles."""

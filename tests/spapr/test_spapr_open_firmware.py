@@ -104,7 +104,7 @@ def test_prom_init_finds_what_it_needs_and_hands_the_whole_tree_on(call):
     assert tree["/memory@0"]["available"].startswith(cells64(0x10000, 0x3F0000))
     assert tree["/interrupt-controller"]["phandle"] == cells(0x1111)
     assert "/cpus/PowerPC,POWER9@0" in tree
-    assert len(tree) == 14
+    assert len(tree) == 15
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_tokens_are_those_of_the_reference_without_gaps_or_duplicates():
     assert sorted(RTAS_CALLS) == list(range(0x2000, 0x202D))
     assert len({row.name for row in RTAS_CALLS.values()}) == len(RTAS_CALLS)
     assert advertised_tokens()["get-time-of-day"] == 0x2001
-    assert "ibm,change-msi" not in advertised_tokens()
+    assert "ibm,set-eeh-option" not in advertised_tokens()
     for number, name in ((1, "other"), (0x7F, "power-off")):
         with pytest.raises(ValueError, match="defined twice"):
             rtas(number, name, (0, 1))(lambda cpu: 0)

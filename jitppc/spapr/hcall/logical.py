@@ -1,6 +1,6 @@
 """Loads, stores and copies of logical real memory that the hypervisor does for the guest.
 
-Only RAM is there yet: other addresses answer H_PARAMETER.
+Outside RAM they reach registers of PCI functions; where nothing is, H_PARAMETER is answered.
 Ref: LoPAR 14.5.4.4 (H_LOGICAL_CI_LOAD and its kind); H_LOGICAL_MEMOP is private to the reference.
 """
 
@@ -19,15 +19,24 @@ INVERTED = bytes(range(255, -1, -1))
 
 
 def _load(cpu: PaprCpu, size: int, gra: int) -> HcallResult:
-    data = read_or_none(cpu.memory, gra & GRA_MASK, size) if size in ACCESS_SIZES else None
+    gra &= GRA_MASK
+    data = read_or_none(cpu.memory, gra, size) if size in ACCESS_SIZES else None
+    if data is None and size in ACCESS_SIZES and cpu.platform.mmio.place(gra, size) is not None:
+        data = cpu.platform.mmio.load(gra, size).to_bytes(size, "little")
     return H.PARAMETER if data is None else (H.SUCCESS, int.from_bytes(data, "big"))
 
 
 def _store(cpu: PaprCpu, size: int, gra: int, value: int) -> HcallResult:
     if size not in ACCESS_SIZES:
         return H.PARAMETER
+    gra &= GRA_MASK
     data = (value & (1 << 8 * size) - 1).to_bytes(size, "big")
-    return H.SUCCESS if write_if_inside(cpu.memory, gra & GRA_MASK, data) else H.PARAMETER
+    if write_if_inside(cpu.memory, gra, data):
+        return H.SUCCESS
+    if cpu.platform.mmio.place(gra, size) is None:
+        return H.PARAMETER
+    cpu.platform.mmio.store(gra, size, int.from_bytes(data, "little"))
+    return H.SUCCESS
 
 
 @hcall(0x3C, "H_LOGICAL_CI_LOAD")

@@ -1,7 +1,7 @@
 """Calls of the reference machine for devices that are not here yet: not in the tree, answer -3.
 
-PCI interrupts and error handling, dynamic DMA windows, hot-plug connectors, suspension.
-Ref: LoPAR 7.3.11 (EEH), 13.7 (ibm,configure-connector), 7.4.5 (DMA windows); reference §3.2.
+PCI error handling, hot-plug connectors, suspension.
+Ref: LoPAR 7.3.11 (EEH), 13.7 (ibm,configure-connector); reference §3.2.
 """
 
 from jitppc.spapr.papr_cpu import PaprCpu
@@ -10,8 +10,6 @@ from jitppc.spapr.rtas.table import RtasResult, rtas
 
 ABSENT = (
     (0x10, "ibm,set-tce-bypass", (2, 1)),
-    (0x18, "ibm,query-interrupt-source-number", (4, 3)),
-    (0x19, "ibm,change-msi", (6, 3), (6, 4), (7, 3), (7, 4)),
     (0x1E, "ibm,configure-connector", (2, 1)),
     (0x20, "ibm,set-eeh-option", (4, 1)),
     (0x21, "ibm,get-config-addr-info2", (4, 2)),
@@ -19,10 +17,6 @@ ABSENT = (
     (0x23, "ibm,set-slot-reset", (4, 1)),
     (0x24, "ibm,configure-pe", (3, 1)),
     (0x25, "ibm,slot-error-detail", (8, 1)),
-    (0x26, "ibm,query-pe-dma-window", (3, 5), (3, 6)),
-    (0x27, "ibm,create-pe-dma-window", (5, 4)),
-    (0x28, "ibm,remove-pe-dma-window", (1, 1)),
-    (0x29, "ibm,reset-pe-dma-window", (3, 1)),
     (0x2A, "ibm,suspend-me", (0, 1)),
 )
 

@@ -10,6 +10,8 @@ from jitppc.spapr.rtas import (  # noqa: F401  (their @rtas rows fill the table)
     nvram,
     parameters,
     pci,
+    pci_dma,
+    pci_msi,
     power,
     time_of_day,
 )

@@ -37,21 +37,29 @@ class RtasCall:
     handler: Handler
     counts: tuple[tuple[int, int], ...]
     is_advertised: bool
+    is_told_results: bool = False
 
 
 RTAS_CALLS: dict[int, RtasCall] = {}
 
 
 def rtas(
-    number: int, name: str, *counts: tuple[int, int], advertised: bool = True
+    number: int,
+    name: str,
+    *counts: tuple[int, int],
+    advertised: bool = True,
+    tell_results: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """The decorated function answers token 0x2000 + number."""
+    """The decorated function answers token 0x2000 + number.
+
+    With `tell_results` it is given `result_count`, the number of results the caller wants.
+    """
 
     def register(handler: Handler) -> Handler:
         token = TOKEN_BASE + number
         if token in RTAS_CALLS or any(row.name == name for row in RTAS_CALLS.values()):
             raise ValueError(f"RTAS call {name} ({token:#x}) is defined twice")
-        RTAS_CALLS[token] = RtasCall(token, name, handler, counts, advertised)
+        RTAS_CALLS[token] = RtasCall(token, name, handler, counts, advertised, tell_results)
         return handler
 
     return register
@@ -82,7 +90,8 @@ def call_rtas(cpu: "PaprCpu", gra: int) -> H:
     row = RTAS_CALLS.get(token)
     results: tuple[int, ...] = (Status.PARAMETER,)
     if row is not None and (nargs, nret) in row.counts:
-        answer = row.handler(cpu, *args)
+        told = {"result_count": nret} if row.is_told_results else {}
+        answer = row.handler(cpu, *args, **told)
         results = answer if isinstance(answer, tuple) else (answer,)
     stored = cells(*results[:nret]) + bytes(4 * max(0, nret - len(results)))
     write_if_inside(memory, gra + 12 + 4 * nargs, stored)

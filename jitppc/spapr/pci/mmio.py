@@ -1,0 +1,78 @@
+"""Which registers answer at a guest real address outside RAM.
+
+Native code calls `load` and `store` on the vCPU's thread, with no lock held; hypercalls do, too.
+The map is replaced as a whole when something moves, so readers need no lock.
+"""
+
+import threading
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from jitppc.devices.pci.ports import Region
+
+NO_ANSWER = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A region and the guest real address of its first byte."""
+
+    gra: int
+    region: Region
+
+    @property
+    def end(self) -> int:
+        return self.gra + self.region.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Places that do not overlap, by address."""
+
+    starts: list[int] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+
+    def find(self, gra: int, size: int) -> Place | None:
+        """The place that all `size` bytes at `gra` are in."""
+        index = bisect_right(self.starts, gra) - 1
+        if index < 0 or gra + size > self.places[index].end:
+            return None
+        return self.places[index]
+
+
+class MmioMap:
+    """Places of several owners (host bridges), each of which replaces its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owned: dict[object, list[Place]] = {}
+        self._layout = Layout()
+
+    def replace(self, owner: object, places: Iterable[Place]) -> None:
+        """The owner's places are these now. Of those that overlap, the lowest answers."""
+        with self._lock:
+            self._owned[owner] = list(places)
+            layout = Layout()
+            owned = (place for some in self._owned.values() for place in some)
+            for place in sorted(owned, key=lambda place: place.gra):
+                if not layout.places or place.gra >= layout.places[-1].end:
+                    layout.starts.append(place.gra)
+                    layout.places.append(place)
+            self._layout = layout
+
+    def place(self, gra: int, size: int) -> Place | None:
+        return self._layout.find(gra, size)
+
+    def load(self, gra: int, size: int) -> int:
+        """The bytes at `gra` as a little-endian number; all ones where nothing answers."""
+        place = self._layout.find(gra, size)
+        if place is None:
+            return NO_ANSWER >> 8 * (8 - size)
+        return place.region.load(gra - place.gra, size)
+
+    def store(self, gra: int, size: int, value: int) -> None:
+        """The bytes at `gra` are to be `value`, little-endian; dropped where nothing answers."""
+        place = self._layout.find(gra, size)
+        if place is not None:
+            place.region.store(gra - place.gra, size, value)

@@ -1,0 +1,109 @@
+"""How virtio devices are plugged into a PCI bus: rows of the table of device models."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from jitppc.devices.virtio.blk import DiskShape, VirtioBlk
+from jitppc.devices.virtio.device import VirtioDevice
+from jitppc.devices.virtio.pci import MAX_QUEUES, VirtioPci
+from jitppc.devices.virtio.rng import VirtioRng
+from jitppc.errors import OptionError
+from jitppc.spapr.device_model import (
+    DeviceModel,
+    Property,
+    auto_switch,
+    number,
+    size_bytes,
+    switch,
+)
+
+if TYPE_CHECKING:
+    from jitppc.spapr.board import Board
+
+VIRTIO_PROPERTIES = (
+    Property("addr", "place on the bus: SLOT or SLOT.FUNCTION, hexadecimal"),
+    Property("iommu_platform", "memory is reached through TCE tables", switch, default=False),
+    Property("vectors", "MSI-X vectors; 0: interrupt pin (default one a queue, and one)", number),
+    Property("disable-legacy", "on: only the modern interface, as always here", auto_switch),
+    Property("disable-modern", "off: nothing else is there", switch, default=False),
+)
+"""Those that every virtio device on a PCI bus has."""
+
+MAX_QUEUE_SIZE = 1024
+"""As the reference machine's; virtio has room for 32768."""
+
+
+def queue_count(value: str) -> int:
+    """How many queues a device has."""
+    count = number(value)
+    if not 1 <= count <= MAX_QUEUES:
+        raise ValueError(f"is 1 to {MAX_QUEUES}")
+    return count
+
+
+def queue_size(value: str) -> int:
+    """How many buffers a queue has."""
+    size = number(value)
+    if size < 2 or size > MAX_QUEUE_SIZE or size & size - 1:
+        raise ValueError(f"is a power of two, 2 to {MAX_QUEUE_SIZE}")
+    return size
+
+
+Make = Callable[["Board", Mapping[str, Any]], VirtioDevice]
+
+
+def virtio_model(name: str, says: str, make: Make, *properties: Property) -> DeviceModel:
+    """A row for `NAME-pci`: `make` answers the device type, with its back end from the board."""
+
+    def plug(board: "Board", values: Mapping[str, Any]) -> VirtioPci:
+        if values["disable-modern"] or values["disable-legacy"] is False:
+            raise OptionError(f"{name}-pci: there is the modern interface only")
+        bridge = board.pci(values["bus"])
+        vectors = values["vectors"]
+        if vectors is not None and vectors > MAX_QUEUES + 1:
+            raise OptionError(f"{name}-pci: vectors is at most {MAX_QUEUES + 1}")
+        device = make(board, values)
+        part = VirtioPci(device, f"{name}-pci", vectors, has_iommu=values["iommu_platform"])
+        bridge.plug(part.function, values["addr"])
+        return part
+
+    also = (name, f"{name}-pci-non-transitional")
+    return DeviceModel(f"{name}-pci", "pci", says, plug, (*VIRTIO_PROPERTIES, *properties), also)
+
+
+def _make_rng(board: "Board", values: Mapping[str, Any]) -> VirtioRng:
+    return VirtioRng(max_bytes=values["max-bytes"], period=values["period"] / 1000)
+
+
+def _make_blk(board: "Board", values: Mapping[str, Any]) -> VirtioBlk:
+    shape = DiskShape(
+        logical_block=values["logical_block_size"],
+        physical_block=values["physical_block_size"],
+        queues=values["num-queues"],
+        queue_size=values["queue-size"],
+        serial=values["serial"],
+    )
+    return VirtioBlk(board.drive(values["drive"]), shape)
+
+
+VIRTIO_MODELS = (
+    virtio_model(
+        "virtio-blk",
+        "disk",
+        _make_blk,
+        Property("drive", "id of the disk image"),
+        Property("serial", "serial number the guest sees (default that of the image)", default=""),
+        Property("num-queues", "request queues, each with a thread", queue_count, 1),
+        Property("queue-size", "requests in a queue, a power of two", queue_size, 256),
+        Property("logical_block_size", "smallest unit of transfer", size_bytes, 512),
+        Property("physical_block_size", "unit that is best written whole", size_bytes, 512),
+        Property("bootindex", "accepted; the kernel is given by -kernel", number),
+    ),
+    virtio_model(
+        "virtio-rng",
+        "random numbers of the host",
+        _make_rng,
+        Property("max-bytes", "most bytes in a period; 0: no limit", size_bytes, 0),
+        Property("period", "milliseconds", number, 65536),
+    ),
+)
