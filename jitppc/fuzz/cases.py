@@ -158,6 +158,14 @@ def one_case(words: Sequence[int], msr: int = USER_LE64, flags: int = 0) -> np.n
     return case
 
 
+def note_relative_stores(cases: np.ndarray) -> None:
+    """Cases with an access relative to CIA get the flag that their code may be stored to."""
+    words = cases["words"]
+    prefix = words & np.uint32(0xFD000000) == 0x04000000       # of an access, or of arithmetic
+    relative = (prefix & (words & np.uint32(0x00100000) != 0)).any(axis=1)
+    cases["flags"] |= np.where(relative, np.uint32(Flag.STORES_TO_CODE), np.uint32(0))
+
+
 def ends(cases: np.ndarray) -> np.ndarray:
     """The address behind the last word of each case."""
     return cases["state"]["nia"] + 4 * cases["count"].astype(np.uint64)

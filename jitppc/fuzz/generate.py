@@ -13,7 +13,7 @@ from jitppc.frontend.levels import model_named, rank
 from jitppc.frontend.rows import Row
 
 from . import generate_blocks, generate_changing, generate_interrupted
-from .cases import MAX_WORDS, USER_LE64, WORDS, Batch, Flag, new_cases
+from .cases import MAX_WORDS, USER_LE64, WORDS, Batch, Flag, new_cases, note_relative_stores
 from .generate_memory import Aimer
 from .generate_values import Values, fpscr
 from .generate_words import WordTable
@@ -65,7 +65,9 @@ class Generator:
         kind = list(STRATEGIES).index(strategy)
         key = [seed & (1 << 64) - 1, kind << 48 | number]
         source = np.random.Generator(np.random.Philox(key=key))
-        return STRATEGIES[strategy].make(self, count, number, source)
+        made = STRATEGIES[strategy].make(self, count, number, source)
+        note_relative_stores(made.batch.cases)
+        return made
 
     def lines(self, count: int) -> Array:
         """For each of `count` cases, which line of words it runs: 0, 0, ..., 1, 1, ..."""

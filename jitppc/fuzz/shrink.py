@@ -15,7 +15,7 @@ import numpy as np
 
 from jitppc.errors import UserError
 
-from .cases import MEMORY_BYTES, STATE
+from .cases import MEMORY_BYTES, STATE, note_relative_stores
 from .generate_values import legal_fpscr
 from .program import NOP, Item, join, row_of, split, without
 
@@ -46,6 +46,7 @@ def legal(cases: np.ndarray) -> np.ndarray:
     """The cases with states that a processor can be in."""
     cases = cases.copy()
     cases["state"]["fpscr"] = legal_fpscr(cases["state"]["fpscr"])
+    note_relative_stores(cases)
     return cases
 
 

@@ -181,6 +181,11 @@ def _second_nan_signals(found: Found) -> np.ndarray:
     return (first > infinity) & (second > infinity) & (second < quiet)
 
 
+def _both_are_zeros(found: Found) -> np.ndarray:
+    both = found.vsr_high("XA") | found.vsr_high("XB")
+    return both & np.uint64(ALL >> 1) == 0
+
+
 def _not_single(found: Found) -> np.ndarray:
     """An operand is no single, or a result is a denormal one: rounding twice then shows."""
     result = np.zeros(len(found), bool)
@@ -517,6 +522,13 @@ WAIVERS: tuple[Waiver, ...] = (
         " too, as it can be when an operand is no single",
         "Book I 7.4.3.2, 7.4.4.2",
         when=_only_we_trap_not_single,
+    ),
+    Waiver(
+        ("xsm[ai][xn]cdp",),
+        ("vsr",),
+        "of two zeros the first is taken",
+        "Book I 7.6.3: the second, since neither is larger",
+        when=_both_are_zeros,
     ),
     Waiver(
         ("xsm[ai][xn]jdp",),

@@ -228,7 +228,7 @@ class QemuUserReference:
         msr = batch.cases["state"]["msr"]
         little = msr & np.uint64(MSR.LE) != 0
         possible = (msr & _MODE == _MODE) & ~_calls_system(batch.cases)
-        possible &= ~_is_deadly(batch.cases, little)
+        possible &= ~_is_deadly(batch.cases, little) & ~_waits_for_itself(batch.cases)
         for order, fits in (("little", little), ("big", ~little)):
             chosen = np.flatnonzero(possible & fits)
             for start in range(0, len(chosen), SLOTS):
@@ -249,6 +249,13 @@ def _calls_system(cases: np.ndarray) -> np.ndarray:
     target = np.where(words & np.uint32(2), 0, places) + displacement
     leads_in = (primary == 18) & (target >= ENTER) & (target < ENTER + 0x100000)
     return ((leads_in | (primary == 17)) & used).any(axis=1)
+
+
+def _waits_for_itself(cases: np.ndarray) -> np.ndarray:
+    """The only word of the case is a relative branch to itself: at best it counts CTR down."""
+    words = cases["words"][:, 0]
+    b, bc = words & np.uint32(0xFFFFFFFE) == 18 << 26, words & np.uint32(0xFC00FFFE) == 16 << 26
+    return np.asarray((cases["count"] == 1) & (b | bc))
 
 
 def _is_deadly(cases: np.ndarray, little: np.ndarray) -> np.ndarray:
