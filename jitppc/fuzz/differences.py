@@ -14,10 +14,13 @@ from jitppc.frontend.decode import decode, is_prefix
 from jitppc.frontend.levels import model_named
 from jitppc.frontend.rows import Row
 
-from . import waivers, waivers_decimal, waivers_vector
+from . import waivers, waivers_decimal, waivers_vector, waivers_vsx
 from .cases import MEMORY, Batch, Flag, Kind
 from .waivers import Found, Waiver
 
+ALL_WAIVERS = (
+    *waivers.WAIVERS, *waivers_decimal.WAIVERS, *waivers_vector.WAIVERS, *waivers_vsx.WAIVERS,
+)  # fmt: skip
 #: how a case may end without anything to compare
 UNJUDGED = (Kind.NOT_JUDGED, Kind.SPILLED, Kind.TIMEOUT, Kind.CRASH)
 
@@ -87,7 +90,7 @@ def _explain(found: Found, model: str, side: Side, excused: set[Waiver] | None) 
 @functools.lru_cache(1 << 14)
 def _waivers_of(key: str, name: str, version: tuple[int, ...]) -> tuple[Waiver, ...]:
     return tuple(
-        waiver for waiver in (*waivers.WAIVERS, *waivers_decimal.WAIVERS, *waivers_vector.WAIVERS)
+        waiver for waiver in ALL_WAIVERS
         if waiver.reference == name and waiver.applies(key) and version < waiver.fixed_in
     )  # fmt: skip
 
