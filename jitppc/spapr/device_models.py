@@ -5,9 +5,10 @@ from jitppc.option_values import suggestion
 from jitppc.spapr.device_model import DeviceModel
 from jitppc.spapr.pci.models import PCI_MODELS
 from jitppc.spapr.pci.virtio_models import VIRTIO_MODELS
+from jitppc.spapr.scsi_models import SCSI_MODELS
 from jitppc.spapr.vio.models import VIO_MODELS
 
-_ROWS: tuple[DeviceModel, ...] = (*PCI_MODELS, *VIO_MODELS, *VIRTIO_MODELS)
+_ROWS: tuple[DeviceModel, ...] = (*PCI_MODELS, *VIO_MODELS, *VIRTIO_MODELS, *SCSI_MODELS)
 
 
 def _by_name(rows: tuple[DeviceModel, ...]) -> dict[str, DeviceModel]:

@@ -1,8 +1,8 @@
-"""Back ends and memory for tests of devices: they check what they are asked for."""
+"""Back ends for tests of devices: they check what they are asked for."""
 
 import errno
 
-from jitppc.devices.ports import BlockError, DmaError
+from jitppc.devices.ports import BlockError
 
 
 class MemoryDisk:
@@ -55,32 +55,3 @@ class MemoryDisk:
 
     def close(self):
         self.flush()
-
-
-class FlatDma:
-    """Device addresses are offsets into `data`; whoever leaves it gets DmaError."""
-
-    def __init__(self, size=1 << 20):
-        self.data = bytearray(size)
-        self.written_ranges = []
-
-    def _check(self, address, count, is_write):
-        if address < 0 or count < 0 or address + count > len(self.data):
-            raise DmaError(address, count, is_write)
-
-    def read(self, address, count):
-        self._check(address, count, is_write=False)
-        return bytes(self.data[address : address + count])
-
-    def write(self, address, data):
-        self._check(address, len(data), is_write=True)
-        self.data[address : address + len(data)] = data
-        self.written_ranges.append((address, len(data)))
-
-    def views(self, address, count, is_write):
-        self._check(address, count, is_write)
-        return [memoryview(self.data)[address : address + count]]
-
-    def written(self, address, count):
-        self._check(address, count, is_write=True)
-        self.written_ranges.append((address, count))

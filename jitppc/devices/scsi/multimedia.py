@@ -119,7 +119,7 @@ def read_disc_information(unit: "Cdrom", task: Task) -> Sense | None:
     """A finished disc with one session and one track. Ref: MMC-6 6.21."""
     if task.cdb[1] & 7:
         return sense.INVALID_FIELD_IN_CDB
-    body = bytes((0x0E, 1, 1, 1, 1, 1, 0x20)) + bytes(25)
+    body = bytes((0x0E, 1, 1, 1, 1, 0x20)) + bytes(26)
     task.answer(len(body).to_bytes(2, "big") + body, task.number(7, 9))
     return None
 

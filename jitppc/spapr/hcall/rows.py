@@ -2,6 +2,7 @@
 
 from jitppc.spapr.hcall import (  # noqa: F401  (their @hcall rows fill the table)
     cpu,
+    crq,
     firmware,
     logical,
     mmu,

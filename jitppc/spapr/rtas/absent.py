@@ -9,7 +9,6 @@ from jitppc.spapr.rtas.status import Status
 from jitppc.spapr.rtas.table import RtasResult, rtas
 
 ABSENT = (
-    (0x10, "ibm,set-tce-bypass", (2, 1)),
     (0x1E, "ibm,configure-connector", (2, 1)),
     (0x20, "ibm,set-eeh-option", (4, 1)),
     (0x21, "ibm,get-config-addr-info2", (4, 2)),

@@ -14,4 +14,5 @@ from jitppc.spapr.rtas import (  # noqa: F401  (their @rtas rows fill the table)
     pci_msi,
     power,
     time_of_day,
+    vio,
 )

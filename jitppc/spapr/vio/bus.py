@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from fdt import Node
 
 from jitppc.spapr.fdt_values import cells, node, text
+from jitppc.spapr.vio.window import DmaWindow
 
 FIRST_UNIT = 0x7100_0000
 FIRST_IRQ = 0x1100
@@ -30,7 +31,17 @@ class VioDevice(Protocol):
     @property
     def slot(self) -> Slot: ...
 
+    @property
+    def window(self) -> DmaWindow | None:
+        """What it reaches of guest memory, if it does."""
+
     def tree_node(self) -> Node: ...
+
+    def set_signal(self, mode: int) -> bool:
+        """False for modes of H_VIO_SIGNAL that the device does not have."""
+
+    def quiesce(self) -> None:
+        """It has no queue and reaches no memory, until the guest sets both up again."""
 
     def reset(self) -> None: ...
 
@@ -76,6 +87,11 @@ class VioBus:
 
     def tree_nodes(self) -> tuple[Node, ...]:
         return tuple(device.tree_node() for device in self._devices.values())
+
+    def quiesce(self) -> None:
+        """Ref: reference §3.2 (the RTAS call of this name)."""
+        for device in self._devices.values():
+            device.quiesce()
 
     def reset(self) -> None:
         for device in self._devices.values():

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from jitppc.errors import OptionError
 from jitppc.spapr.device_model import DeviceModel, Property
+from jitppc.spapr.dma import RamDma
+from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.nvram import Nvram
+from jitppc.spapr.vio.vscsi import Vscsi
 from jitppc.spapr.vio.vty import Vty
+from jitppc.spapr.vio.window import DmaWindow
 
 if TYPE_CHECKING:
     from jitppc.spapr.board import Board
@@ -31,6 +35,17 @@ def _plug_nvram(board: "Board", values: Mapping[str, Any]) -> Nvram:
     return board.vio.plug(lambda slot: Nvram(slot, path=path))
 
 
+def _window(board: "Board", slot: Slot) -> DmaWindow:
+    return DmaWindow(slot.unit_address, board.tces, RamDma(board.memory))
+
+
+def _plug_vscsi(board: "Board", values: Mapping[str, Any]) -> Vscsi:
+    """Its bus is called after it: `ID.0`, or `scsi.0` without an id."""
+    vscsi = board.vio.plug(lambda slot: Vscsi(slot, _window(board, slot)))
+    board.add_bus("scsi", f"{values['id'] or 'scsi'}.0", vscsi.bus)
+    return vscsi
+
+
 VIO_MODELS = (
     DeviceModel(
         "spapr-vty",
@@ -46,4 +61,5 @@ VIO_MODELS = (
         _plug_nvram,
         (Property("file", "file that keeps the contents; made when it is missing", Path),),
     ),
+    DeviceModel("spapr-vscsi", "vio", "SCSI adapter of the hypervisor", _plug_vscsi),
 )

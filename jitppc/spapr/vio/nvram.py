@@ -54,6 +54,14 @@ class Nvram:
         put(made, "#bytes", cells(self.size))
         return made
 
+    window = None
+
+    def set_signal(self, mode: int) -> bool:
+        return not mode
+
+    def quiesce(self) -> None:
+        """Its contents go through RTAS."""
+
     def reset(self) -> None:
         """NVRAM keeps its contents over a reset."""
 

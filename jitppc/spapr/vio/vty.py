@@ -29,6 +29,14 @@ class Vty:
     def tree_node(self) -> Node:
         return vio_node(self.slot, "vty", "serial", "hvterm1")
 
+    window = None
+
+    def set_signal(self, mode: int) -> bool:
+        return not mode
+
+    def quiesce(self) -> None:
+        """A console keeps nothing in guest memory."""
+
     def reset(self) -> None:
         """Nothing that was typed before is seen by the next kernel."""
         with self._lock:

@@ -252,8 +252,7 @@ class Driver:
             marks = sorted({0, len(out), len(out) + room, *cut})
             marks = [mark for mark in marks if mark <= len(out) + room]
             buffers = [
-                (memory + start, end - start, start >= len(out))
-                for start, end in pairwise(marks)
+                (memory + start, end - start, start >= len(out)) for start, end in pairwise(marks)
             ]
             self.send(index, buffers)
             ((_, length),) = self.wait_used(index)

@@ -1,0 +1,29 @@
+"""A VIO device's window into guest memory: one table of translation control entries.
+
+Ref: LoPAR 17.2.1.2 (RTCE tables); reference §4.5 (ibm,my-dma-window).
+"""
+
+from fdt import Node
+
+from jitppc.devices.ports import DmaSpace
+from jitppc.spapr.fdt_values import cells, put
+from jitppc.spapr.tce import TceDma, TceTable, TceTables
+
+PAGE_SHIFT = 12
+PAGE_SIZE = 1 << PAGE_SHIFT
+WINDOW_SIZE = 256 << 20
+
+
+class DmaWindow:
+    """256 MiB of device addresses from 0; its LIOBN is the device's unit address."""
+
+    def __init__(self, unit_address: int, tces: TceTables, ram: DmaSpace) -> None:
+        table = TceTable(unit_address, 0, PAGE_SHIFT, WINDOW_SIZE >> PAGE_SHIFT)
+        self.table = tces.add(table)
+        self.dma = TceDma(lambda: (table,), ram)
+
+    def describe(self, where: Node) -> None:
+        """The node of the device says where its window is."""
+        put(where, "ibm,#dma-address-cells", cells(2))
+        put(where, "ibm,#dma-size-cells", cells(2))
+        put(where, "ibm,my-dma-window", cells(self.table.liobn, 0, 0, 0, WINDOW_SIZE))
