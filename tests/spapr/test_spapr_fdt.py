@@ -37,7 +37,6 @@ ABSENT = {
     ("/cpus/.*", "ibm,pft-size|ibm,segment-page-sizes|ibm,processor-segment-sizes"): HASH,
     ("/cpus/.*", "(ibm,)?slb-size"): HASH,
     ("/vdevice/(v-scsi|l-lan)@.*", None): DEVICE,
-    ("/rtas", "ibm,set-tce-bypass"): "for firmware in the guest",
     ("/rtas", "ibm,(set-eeh-option|get-config-addr.*|.*slot.*|configure-pe)"): EEH,
     ("/rtas", "ibm,configure-connector"): HOTPLUG,
     ("/rtas", "ibm,suspend-me"): "no migration",
