@@ -8,10 +8,12 @@ BIN     = $(VENV)/bin
 DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc binutils-powerpc64le-linux-gnu \
                   gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross \
                   gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross gdb-multiarch \
-                  device-tree-compiler linux-perf gcc libc6-dev chromium diod
+                  device-tree-compiler linux-perf gcc libc6-dev chromium diod \
+                  qemu-utils passt nbdkit e2fsprogs
 PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   powerpc64le-linux-gnu-gcc powerpc64-linux-gnu-gcc qemu-ppc64 \
-                  gdb-multiarch dtc perf gcc chromium
+                  gdb-multiarch dtc perf gcc chromium \
+                  qemu-nbd passt nbdkit mke2fs
 
 .NOTPARALLEL:
 .PHONY: help boot test lint tools clean

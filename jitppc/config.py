@@ -5,13 +5,16 @@ The table here is the only place where an option is written: the parser (`cli.li
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from jitppc import option_values as values
+from jitppc.device_options import DEVICE_OPTIONS
 from jitppc.errors import OptionError
+from jitppc.keyed_values import Pairs
+from jitppc.option import Option
 
 
 def cache_directory() -> Path:
@@ -28,39 +31,6 @@ def cache_directory() -> Path:
 def child_environment(**changes: str) -> dict[str, str]:
     """The environment for a helper program: ours, with `changes`."""
     return os.environ | changes
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option: its spellings, what its value is called, and what it does.
-
-    Fields:
-        names: without dashes; both `-name` and `--name` are taken. The first is shown in `--help`.
-        metavar: what the value is called, "" for a switch.
-        parse: text of the value to the value; ValueError gives the reason. Switches yield True.
-        dest: the field of `RunConfig` (or of the command's own settings) that it sets; "" for an
-            option that only has to be legal.
-        free_text: the value may begin with a dash.
-        shown: it stands in `--help`.
-    """
-
-    names: tuple[str, ...]
-    metavar: str
-    says: str
-    dest: str = ""
-    parse: Callable[[str], Any] = str
-    group: str = "running"
-    free_text: bool = False
-    shown: bool = True
-
-
-def _none_only(what: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() == "none":
-            return "none"
-        raise ValueError(f"jitppc has no {what} yet; only `none` is accepted")
-
-    return parse
 
 
 RUN_OPTIONS = (
@@ -97,23 +67,7 @@ RUN_OPTIONS = (
     Option(("kernel",), "FILE", "a ppc64le Linux kernel (ELF)", "kernel", Path, "guest"),
     Option(("initrd",), "FILE", "initial RAM disk", "initrd", Path, "guest"),
     Option(("append",), "TEXT", "kernel command line", "append", group="guest", free_text=True),
-    # Console and devices.
-    Option(("nographic",), "", "console on this terminal (always so)", group="console"),
-    Option(
-        ("serial",),
-        "WHERE",
-        "console: stdio, mon:stdio or none",
-        "serial",
-        values.one_of("stdio", "mon:stdio", "none", "null"),
-        "console",
-    ),
-    Option(("nodefaults",), "", "no default devices (there are none)", group="console"),
-    Option(("vga",), "none", "display adapter", "", _none_only("display adapter"), "console"),
-    Option(("display",), "none", "display window", "", _none_only("display"), "console"),
-    Option(("monitor",), "none", "QEMU's monitor", "", _none_only("monitor"), "console"),
-    Option(("parallel",), "none", "parallel port", "", _none_only("parallel port"), "console"),
-    Option(("net",), "none", "network", "", _none_only("network"), "console"),
-    Option(("nic",), "none", "network", "", _none_only("network"), "console"),
+    *DEVICE_OPTIONS,
     # How it runs, and when it ends.
     Option(("no-reboot",), "", "end when the guest reboots", "no_reboot"),
     Option(
@@ -268,9 +222,7 @@ BENCH_OPTIONS = (
         "runs",
         values.count,
     ),
-    Option(
-        ("limit",), "SECONDS", "for all runs of a workload (60)", "limit", values.whole_seconds
-    ),
+    Option(("limit",), "SECONDS", "for all runs of a workload (60)", "limit", values.whole_seconds),
     Option(
         ("time",),
         "wall|cpu",
@@ -310,13 +262,12 @@ BENCH_OPTIONS = (
 # Options of QEMU that a pasted line may hold and that jitppc cannot honour yet.
 NOT_YET = frozenset(
     """
-    S action add-fd audio audiodev bios blockdev boot cdrom chardev chroot compat d D daemonize
-    debugcon device dfilter drive dtb dump-vmstate echr enable-kvm fda fdb fsdev full-screen
-    fw_cfg g gdb global hda hdb hdc hdd icount incoming iscsi k L loadvm mem-path mem-prealloc
-    mon msg mtdblock netdev no-shutdown no-user-config numa object only-migratable option-rom
-    overcommit pflash pidfile plugin preconfig prom-env qmp qmp-pretty readconfig rtc run-with
-    runas s sandbox sd seed set singlestep snapshot spice tpmdev trace usb usbdevice uuid virtfs
-    vnc watchdog-action
+    S action add-fd audio audiodev bios chroot compat d D daemonize debugcon dfilter dtb dump-
+    vmstate echr enable-kvm fda fdb fsdev full-screen fw_cfg g gdb icount incoming iscsi k L
+    loadvm mem-path mem-prealloc mon msg mtdblock no-shutdown no-user-config numa object only-
+    migratable option-rom overcommit pflash pidfile plugin preconfig prom-env qmp qmp-pretty
+    readconfig rtc run-with runas s sandbox sd seed set singlestep spice tpmdev trace usb
+    usbdevice uuid vnc watchdog-action ""
     """.split()
 )
 
@@ -329,6 +280,30 @@ INSTEAD = {
 
 
 @dataclass(frozen=True, slots=True)
+class HardwareWords:
+    """What the options of `device_options` said; `jitppc.host.qemu_line` makes hardware of it."""
+
+    drives: tuple[Pairs, ...] = ()
+    blockdevs: tuple[Pairs, ...] = ()
+    hda: Pairs = ()
+    hdb: Pairs = ()
+    hdc: Pairs = ()
+    hdd: Pairs = ()
+    cdrom: Pairs = ()
+    snapshot: bool = False
+    devices: tuple[Pairs, ...] = ()
+    globals: tuple[tuple[str, str, str], ...] = ()
+    netdevs: tuple[Pairs, ...] = ()
+    nics: tuple[Pairs, ...] = ()
+    nets: tuple[Pairs, ...] = ()
+    folders: tuple[Pairs, ...] = ()
+    serials: tuple[str, ...] | None = None
+    chardevs: tuple[Pairs, ...] = ()
+    nodefaults: bool = False
+    boot: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunConfig:
     """All that one run of a machine needs to know."""
 
@@ -338,7 +313,7 @@ class RunConfig:
     cpu: str = "power9"
     memory: int = 2 * values.GIB
     smp: int = 1
-    serial: str = "stdio"
+    hardware: HardwareWords = HardwareWords()
     name: str = ""
     no_reboot: bool = False
     until: str | None = None
@@ -365,9 +340,8 @@ def run_config(settings: Mapping[str, Any]) -> RunConfig:
     notes = values.changes_nothing(settings.pop("machine", {}))
     if settings.pop("accel", None):
         notes.append("-accel tcg changes nothing: jitppc translates by itself")
-    if settings.get("serial") == "mon:stdio":
-        settings["serial"] = "stdio"
-    if settings.get("serial") == "null":
-        settings["serial"] = "none"
+    names = {item.name for item in fields(HardwareWords)}
+    described = {name: settings.pop(name) for name in names & set(settings)}
+    settings["hardware"] = HardwareWords(**described)
     settings["code_cache"] = not settings.pop("no_code_cache", False)
     return RunConfig(**settings, notes=tuple(notes))

@@ -15,7 +15,7 @@ HELP = Option(("h", "help"), "", "show this text", "help", group="general")
 GROUPS = {
     "machine": "Machine",
     "guest": "Guest",
-    "console": "Console and devices",
+    "devices": "Devices",
     "running": "Running",
     "translation": "Translation",
     "cases": "Cases",

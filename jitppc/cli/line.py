@@ -52,9 +52,11 @@ def parse(
 
 
 def _store(settings: dict[str, Any], option: Option, value: Any) -> None:
-    """The last word wins, except that properties of the machine add up."""
+    """The last word wins, except that properties of the machine add up, and some options repeat."""
     if not option.dest:
         return
+    if option.repeats:
+        value = (*settings.get(option.dest, ()), value)
     if isinstance(value, dict):
         value = settings.get(option.dest, {}) | value
     settings[option.dest] = value

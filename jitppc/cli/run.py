@@ -26,19 +26,40 @@ class Stop(Protocol):
 
 
 def run_command(settings: dict[str, Any], _arguments: list[str]) -> int:
+    for pairs in settings.get("devices", ()):
+        if help_wanted(dict(pairs)):
+            return 0
     return run(run_config(settings))
+
+
+def help_wanted(keys: dict[str, str]) -> bool:
+    """`-device help` and `-device MODEL,help` print what there is."""
+    if keys["driver"] not in {"help", "?"} and "help" not in keys:
+        return False
+    from jitppc.spapr.device_models import device_help
+
+    print(device_help("" if keys["driver"] in {"help", "?"} else keys["driver"]))
+    return True
 
 
 def run(config: RunConfig) -> int:
     """The guest has ended; the process's exit status is returned."""
     stdin, stdout = standard_fds()
-    if config.serial == "none":
+    hardware = make_hardware(config)
+    if not hardware.uses_console:
         stdin, stdout = None, None
     elif stdout is None:
         raise UserError("standard output is closed, and the guest's console is there")
     for note in config.notes:
         say(note)
-    return _Session(config, stdin, stdout).run()
+    return _Session(config, hardware, stdin, stdout).run()
+
+
+def make_hardware(config: RunConfig) -> Any:
+    """The description of hardware that the command line gives."""
+    from jitppc.host.qemu_line.hardware import hardware_of
+
+    return hardware_of(config.hardware, say)
 
 
 def say(line: str) -> None:
@@ -79,14 +100,18 @@ def perf_files(config: RunConfig) -> Any:
     return PerfFiles([kind() for kind in kinds], symbols)
 
 
-def make_machine(config: RunConfig, console: Any, progress: Progress, perf: Any = None) -> Any:
+def make_machine(
+    config: RunConfig, hardware: Any, console: Any, progress: Progress, perf: Any = None
+) -> Any:
     """A machine of the spapr room, as configured."""
     if config.lockstep is not None:
-        return make_lockstep(config, console, progress, perf)
-    return make_one(config, config.strategy, console, progress, perf)
+        return make_lockstep(config, hardware, console, progress, perf)
+    return make_one(config, config.strategy, hardware, console, progress, perf)
 
 
-def make_lockstep(config: RunConfig, console: Any, progress: Progress, perf: Any) -> Any:
+def make_lockstep(
+    config: RunConfig, hardware: Any, console: Any, progress: Progress, perf: Any
+) -> Any:
     """Two machines that are compared; the one whose strategy is exact follows the other."""
     from jitppc.runtime.lockstep import Lockstep
 
@@ -96,8 +121,8 @@ def make_lockstep(config: RunConfig, console: Any, progress: Progress, perf: Any
     def make_pair(is_seen: bool) -> tuple[Any, Any]:
         shown = console if is_seen else None
         return (
-            make_one(config, leader, shown, progress, perf, is_paced=True),
-            make_one(config, follower, None, progress, perf, is_paced=True),
+            make_one(config, leader, hardware, shown, progress, perf, is_paced=True),
+            make_one(config, follower, hardware, None, progress, perf, is_paced=True),
         )
 
     return Lockstep(make_pair, (leader, follower), shlex.join(["jitppc", *sys.argv[1:]]))
@@ -106,6 +131,7 @@ def make_lockstep(config: RunConfig, console: Any, progress: Progress, perf: Any
 def make_one(
     config: RunConfig,
     strategy: str,
+    hardware: Any,
     console: Any,
     progress: Progress,
     perf: Any,
@@ -127,6 +153,7 @@ def make_one(
         smp=config.smp,
         strategy=strategy,
         console=console,
+        hardware=hardware,
         no_reboot=config.no_reboot,
         clock="insns" if is_paced else config.clock,
         use_cache=config.code_cache,
@@ -139,8 +166,10 @@ def make_one(
 class _Session:
     """A console and the machine behind it."""
 
-    def __init__(self, config: RunConfig, stdin: int | None, stdout: int | None) -> None:
-        self._config = config
+    def __init__(
+        self, config: RunConfig, hardware: Any, stdin: int | None, stdout: int | None
+    ) -> None:
+        self._config, self._hardware = config, hardware
         self._progress = Progress()
         self._machine: Any = None
         self._console = Console(
@@ -166,7 +195,9 @@ class _Session:
     def _run_machine(self, perf: Any) -> tuple[Stop, float]:
         """Why the machine stopped, and when it was ready."""
         with self._progress:
-            self._machine = make_machine(self._config, self._console, self._progress, perf)
+            self._machine = make_machine(
+                self._config, self._hardware, self._console, self._progress, perf
+            )
             self._progress.close()
             self._say_banner()
             ready = time.monotonic()

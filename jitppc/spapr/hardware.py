@@ -53,7 +53,6 @@ class Hardware:
     serials: chardev ids of the consoles, the first one is where kernel messages go.
     nvram: file that keeps the NVRAM's contents.
     devices: in the order in which they are plugged, after the consoles and the NVRAM.
-    boot_order: as `-boot order=`; letters c (disk), d (CD-ROM), n (network).
     """
 
     drives: tuple[Drive, ...] = ()
@@ -62,4 +61,9 @@ class Hardware:
     serials: tuple[str, ...] = (CONSOLE,)
     nvram: Path | None = None
     devices: tuple[Device, ...] = ()
-    boot_order: str = ""
+
+    @property
+    def uses_console(self) -> bool:
+        """Some device is on the user's console."""
+        chardevs = [device.properties.get("chardev") for device in self.devices]
+        return CONSOLE in self.serials or CONSOLE in chardevs

@@ -29,8 +29,10 @@ class FakeMachine:
 
     made: ClassVar[list["FakeMachine"]] = []
 
-    def __init__(self, config: Any, console: Any, progress: Any, perf: Any = None) -> None:
-        self.config, self.perf = config, perf
+    def __init__(
+        self, config: Any, hardware: Any, console: Any, progress: Any, perf: Any = None
+    ) -> None:
+        self.config, self.hardware, self.perf = config, hardware, perf
         self.console = console
         self.typed: queue.Queue[bytes | None] = queue.Queue()
         self.output = ""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from jitppc import option_values as values
 from jitppc.cli.commands import COMMANDS
 from jitppc.cli.line import parse
-from jitppc.config import NOT_YET, RUN_OPTIONS, RunConfig, run_config
+from jitppc.config import NOT_YET, RUN_OPTIONS, HardwareWords, RunConfig, run_config
 from jitppc.errors import OptionError
 
 QEMU_LINE = [
@@ -38,10 +38,10 @@ def test_a_pasted_qemu_line_is_understood_in_silence():
     config = run_config(settings_of(*QEMU_LINE))
     assert ("vmlinux", "initrd.gz") == (str(config.kernel), str(config.initrd))
     assert "console=hvc0 quiet" == config.append
-    assert (2 << 30, "power9", "stdio", "guest", True) == (
+    assert (2 << 30, "power9", ("stdio",), "guest", True) == (
         config.memory,
         config.cpu,
-        config.serial,
+        config.hardware.serials,
         config.name,
         config.no_reboot,
     )
@@ -71,6 +71,7 @@ def test_every_option_says_what_it_does_and_has_names_of_its_own():
 
 def test_every_destination_is_a_field_of_the_configuration():
     fields = set(RunConfig.__dataclass_fields__) | {"machine", "accel", "no_code_cache"}
+    fields |= set(HardwareWords.__dataclass_fields__)
     assert {option.dest for option in RUN_OPTIONS if option.dest} <= fields
 
 
@@ -108,14 +109,30 @@ def test_memory_sizes_are_read_as_qemu_reads_them(text, size_bytes):
         (["-monitro", "none"], "unknown option -monitro; did you mean -monitor?"),
         (["--untill", "x"], "unknown option --untill; did you mean -until?"),
         (["-qqqqq"], "unknown option -qqqqq; see jitppc --help"),
-        (["-drive", "file=x"], "-drive: jitppc does not have this option of QEMU yet"),
+        (["-incoming", "x"], "-incoming: jitppc does not have this option of QEMU yet"),
+        (["-drive", "fiel=x"], "unknown property 'fiel'; did you mean file?"),
+        (["-drive", "file=x,if=ide"], "pseries has no IDE"),
+        (["-drive", "file=x,cache=wrteback"], "did you mean writeback?"),
+        (["-drive", "file=x,werror=stop"], "reported to the guest"),
+        (["-blockdev", '{"driver":'], "not JSON"),
+        (["-blockdev", "driver=qcow"], "did you mean qcow2?"),
+        (["-netdev", "user"], "id= is missing"),
+        (["-netdev", "bridge,id=n"], "there are user, tap, stream, socket"),
+        (["-nic", "user,tftp=/srv"], "passt has no such server"),
+        (["-chardev", "stdio"], "id= is missing"),
+        (["-device", "id=x"], "the device model is missing"),
+        (["-virtfs", "local,path=/"], "mount_tag= is missing"),
+        (["-boot", "menu=on"], "there is none"),
+        (["-boot", "order=!"], "letters from a to p"),
+        (["-global", "x"], "say MODEL.PROPERTY=VALUE"),
         (["-icount", "1"], "use -clock insns"),
         (["-enable-kvm"], "does not use KVM"),
         (["-accel", "kvm"], "does not use KVM"),
         (["-accel", "tgc"], "did you mean tcg?"),
         (["-monitor", "stdio"], "only `none`"),
         (["-vga", "std"], "no display adapter yet"),
-        (["-serial", "pty"], "-serial pty: unknown value 'pty'; known: stdio, mon:stdio, none"),
+        (["-serial", "tty"], "-serial tty: unknown value 'tty'; did you mean pty?"),
+        (["-serial", "telnet:x:1"], "there is no telnet"),
         (["-cpu", "power8"], "does not have this processor yet; it has power9"),
         (["-cpu", "POWER11"], "does not have this processor yet"),
         (["-cpu", "powr9"], "did you mean power9?"),

@@ -1,0 +1,1 @@
+"""The host's ends of serial lines: pseudo-terminals, sockets, files, nothing."""

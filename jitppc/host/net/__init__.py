@@ -1,0 +1,1 @@
+"""Networks of the host: user networking through passt, TAP devices, sockets between machines."""
