@@ -1,0 +1,437 @@
+"""Host bridges: places, interrupts, messages, windows; as the guest's calls see them."""
+
+from itertools import pairwise
+
+import pytest
+from devices.pci.fake_bus import FakeRegion
+from pci_fakes import FakeSources, make_chipset
+from spapr_fakes import RAM
+
+from jitppc.devices.pci.bars import Bar
+from jitppc.devices.pci.config_space import Command, Reg
+from jitppc.devices.pci.function import Identity, PciFunction
+from jitppc.devices.ports import DmaError
+from jitppc.errors import OptionError
+from jitppc.spapr.hardware import Device, Hardware
+from jitppc.spapr.hcall.codes import H
+from jitppc.spapr.pci.host_bridge import HostBridge, parse_address
+from jitppc.spapr.pci.mmio import MmioMap, Place
+from jitppc.spapr.pci.msi import FIRST_MSI, MSI_ADDRESS, MSI_COUNT, MsiPool
+
+BUID = 0x08000000, 0x20000000
+BAD = 0xFFFFFFFF
+HARDWARE, PARAMETER = BAD, BAD - 2
+READ, WRITE, SOURCE, CHANGE = 0x2016, 0x2017, 0x2018, 0x2019
+QUERY, CREATE, REMOVE, RESET = 0x2026, 0x2027, 0x2028, 0x2029
+M64 = (1 << 64) - 1
+RNG = Hardware(devices=(Device("virtio-rng-pci", {"addr": "3"}),))
+AT_3 = 3 << 11
+
+
+def make_function(name="thing", pin=1, region=None, vectors=0):
+    function = PciFunction(name, Identity(0x1234, 1, 0x020000, interrupt_pin=pin))
+    if vectors:
+        function.add_msix(vectors, 1)
+    function.add_bar(Bar(0, region or FakeRegion(0x1000)))
+    return function
+
+
+# Host bridges without a machine.
+
+
+@pytest.fixture
+def sources():
+    return FakeSources()
+
+
+@pytest.fixture
+def bridge(sources):
+    return HostBridge(make_chipset(sources))
+
+
+def test_functions_take_free_slots_or_the_address_they_ask_for(bridge):
+    assert [bridge.plug(make_function(), a) for a in (None, "1", "4.0", "4.2", None)] == [
+        0x00,
+        0x08,
+        0x20,
+        0x22,
+        0x10,
+    ]
+    with pytest.raises(OptionError, match=r"thing is at PCI address 04\.2"):
+        bridge.plug(make_function("other"), "4.2")
+    assert bridge.functions[0x20].config_read(Reg.HEADER_TYPE, 1) == 0x80
+    assert bridge.functions[0x08].config_read(Reg.HEADER_TYPE, 1) == 0
+    bridge.reset()
+    assert bridge.functions[0x22].config_read(Reg.HEADER_TYPE, 1) == 0x80
+
+
+def test_a_bus_has_32_slots(bridge):
+    for _ in range(32):
+        bridge.plug(make_function())
+    with pytest.raises(OptionError, match="no free slot"):
+        bridge.plug(make_function())
+
+
+@pytest.mark.parametrize("address", ["20", "1.8", "-1", "x", "1.", "1.2.3", "", 256, -1])
+def test_other_addresses_are_refused(address):
+    if address == "1.":
+        assert parse_address(address) == 8
+        return
+    with pytest.raises(OptionError, match="SLOT"):
+        parse_address(address)
+
+
+def test_firmware_gives_each_region_a_place_of_its_own(bridge):
+    io, small, large, high = (
+        Bar(0, FakeRegion(0x20), is_io=True),
+        Bar(1, FakeRegion(0x1000)),
+        Bar(2, FakeRegion(1 << 20)),
+        Bar(4, FakeRegion(0x4000), is_64=True, is_prefetchable=True),
+    )
+    for _ in range(2):
+        function = PciFunction("thing", Identity(1, 2, 3))
+        for bar in (io, small, large, high):
+            function.add_bar(bar)
+        bridge.plug(function)
+    bridge.reset()
+    mapped = [function.mapped() for function in bridge.functions.values()]
+    assert [[f"{address:x}" for _, address in each] for each in mapped] == [
+        ["1000", "80000000", "80100000", "210000000000"],
+        ["1020", "80200000", "80300000", "210000010000"],
+    ]
+    assert bridge.chipset.mmio.place(0x200000001020, 4).region is io.region
+    assert bridge.chipset.mmio.place(0x2000803FFFFC, 4).region is large.region
+    assert bridge.chipset.mmio.place(0x210000013FFF, 1).region is high.region
+
+
+def test_a_region_that_fits_no_window_is_left_alone(bridge):
+    bridge.plug(make_function(region=FakeRegion(1 << 31)))
+    bridge.plug(make_function())
+    bridge.reset()
+    assert bridge.functions[0].config_read(0x10, 4) == 0x80000000
+    assert bridge.functions[8].config_read(0x10, 4) == 0
+    assert bridge.chipset.mmio.place(0x200080000000, 4) is not None
+
+
+def test_moving_a_region_moves_what_the_guest_finds(bridge):
+    region = FakeRegion(0x1000)
+    bridge.plug(make_function(region=region))
+    bridge.reset()
+    mmio, function = bridge.chipset.mmio, bridge.functions[0]
+    mmio.store(0x200080000010, 4, 1)
+    function.config_write(0x10, 4, 0x90000000)
+    mmio.store(0x200080000010, 4, 2)
+    mmio.store(0x200090000010, 4, 3)
+    function.config_write(Reg.COMMAND, 2, 0)
+    mmio.store(0x200090000010, 4, 4)
+    function.config_write(0x10, 4, 0x1000)
+    function.config_write(Reg.COMMAND, 2, Command.MEMORY)
+    assert [value for _, _, value in region.stores] == [1, 3]
+
+
+def test_pins_of_a_slot_are_swizzled_and_shared(bridge, sources):
+    assert [bridge.lsi(slot, pin) - 0x1200 for slot in (0, 1, 5) for pin in (1, 2, 4)] == [
+        *(0, 1, 3),
+        *(1, 2, 0),
+        *(1, 2, 0),
+    ]
+    for slot in (1, 5, 2):
+        bridge.plug(make_function(), slot << 3)
+    one, five, two = (bridge.functions[slot << 3] for slot in (1, 5, 2))
+    one.set_intx(True)
+    five.set_intx(True)
+    one.set_intx(False)
+    assert sources.levels == {0x1201: True}
+    five.set_intx(False)
+    two.set_intx(True)
+    assert sources.levels == {0x1201: False, 0x1202: True}
+
+
+def test_bridges_share_no_address_and_no_number(sources):
+    chipset = make_chipset(sources)
+    bridges = [HostBridge(chipset, index) for index in range(31)]
+    windows = sorted((w.gra, w.gra + w.size) for b in bridges for w in b.windows.all)
+    assert all(end <= start for (_, end), (start, _) in pairwise(windows))
+    assert windows[0][0] == 0x2000_0000_0000
+    assert windows[-1][1] == 0x4000_0000_0000
+    assert len(sources.claimed) == 4 * 31
+    assert len(list(chipset.tces)) == 31
+
+
+# The map.
+
+
+def test_the_map_answers_where_something_is():
+    mmio = MmioMap()
+    low, high = FakeRegion(0x100), FakeRegion(0x1000)
+    mmio.replace("a", [Place(0x5000, high)])
+    mmio.replace("b", [Place(0x2000, low), Place(0x5800, low)])
+    assert mmio.load(0x2080, 1) == 0x80
+    assert mmio.load(0x5804, 2) == 0x804
+    assert [mmio.load(gra, 4) for gra in (0x1FFC, 0x20FE, 0x2100, 0, 0x6000)] == [BAD] * 5
+    mmio.replace("b", [])
+    assert mmio.load(0x2080, 1) == 0xFF
+    mmio.store(0x2080, 1, 5)
+    assert low.stores == []
+
+
+# Messages.
+
+
+def test_sources_of_messages_follow_one_another_and_come_back(sources):
+    pool = MsiPool(sources)
+    first, second = pool.take(3), pool.take(2)
+    assert (first.first, second.first) == (FIRST_MSI, FIRST_MSI + 3)
+    pool.give_back(first)
+    assert pool.take(4).first == FIRST_MSI + 5
+    assert pool.take(2).first == FIRST_MSI
+    assert pool.take(0) is None
+    assert pool.take(MSI_COUNT) is None
+
+
+def test_messages_that_nobody_has_are_dropped(sources):
+    pool = MsiPool(sources)
+    pool.take(1)
+    for address, data in (
+        (MSI_ADDRESS, FIRST_MSI + 1),
+        (MSI_ADDRESS, FIRST_MSI - 1),
+        (MSI_ADDRESS + 4, FIRST_MSI),
+        (0, FIRST_MSI),
+        (MSI_ADDRESS, FIRST_MSI + MSI_COUNT),
+    ):
+        pool.send(address, data)
+    assert sources.pulses == []
+    pool.send(MSI_ADDRESS, FIRST_MSI)
+    assert sources.pulses == [FIRST_MSI]
+
+
+# As the guest calls.
+
+
+def ask(*calls):
+    """A guest that makes these RTAS calls, (token, nret, args...), and returns all results."""
+
+    def program(vcpu):
+        answers = []
+        for token, nret, *args in calls:
+            answers.append((yield from vcpu.rtas(token, *args, nret=nret)))
+        return answers
+
+    return program
+
+
+def read(register, size, where=AT_3):
+    return READ, 2, where | register, *BUID, size
+
+
+def write(register, size, value, where=AT_3):
+    return WRITE, 1, where | register, *BUID, size, value
+
+
+def test_configuration_space_answers_aligned_accesses_of_functions(call):
+    good = [read(0, 4), read(0, 2), read(2, 2), read(0xB, 1)]
+    bad = [
+        read(0, 4, 0),
+        read(0, 4, AT_3 | 1 << 8),
+        read(0, 4, AT_3 | 1 << 16),
+        read(2, 4),
+        read(0, 8),
+        read(0, 0),
+        read(1 << 28, 4),
+        (READ, 2, AT_3, BUID[0], BUID[1] + 1, 4),
+        (0x2014, 2, AT_3, 4),
+    ]
+    answers = call(ask(*good, *bad), hardware=RNG)
+    assert answers[: len(good)] == [[0, 0x10441AF4], [0, 0x1AF4], [0, 0x1044], [0, 0]]
+    assert answers[len(good) :] == [[HARDWARE, BAD]] * len(bad)
+
+
+def test_what_is_written_to_configuration_space_is_read_back(call):
+    answers = call(
+        ask(write(0x3C, 1, 0x1AB), read(0x3C, 1), write(0x3C, 1, 0, 0), write(0x3D, 2, 0)),
+        hardware=RNG,
+    )
+    assert answers == [[0], [0, 0xAB], [HARDWARE], [HARDWARE]]
+
+
+def change(what, count, sequence=1, where=AT_3):
+    return CHANGE, 4, where, *BUID, what, count, sequence
+
+
+def source(vector, where=AT_3):
+    return SOURCE, 3, where, *BUID, vector
+
+
+def test_firmware_sets_messages_up(call):
+    answers = call(
+        ask(
+            source(0),
+            change(4, 2),
+            source(0),
+            source(1),
+            source(2),
+            change(1, 5),
+            change(3, 1),
+            change(1, 1, 7),
+            source(1),
+            change(4, 0),
+            change(4, 0),
+            change(4, 1, 1, 0),
+        ),
+        hardware=RNG,
+    )
+    assert [answer[0] for answer in answers] == [
+        *(HARDWARE, 0, 0, 0, HARDWARE),
+        *(0, PARAMETER, 0, HARDWARE, 0, PARAMETER, PARAMETER),
+    ]
+    assert answers[1] == [0, 2, 2, 2]
+    assert answers[2:4] == [[0, FIRST_MSI, 1], [0, FIRST_MSI + 1, 1]]
+    assert answers[5] == [0, 2, 2, 2]
+    assert answers[7] == [0, 1, 8, 2]
+    assert not call.machine._xics.has_source(FIRST_MSI)
+
+
+def test_a_message_of_a_function_interrupts_the_guest(call):
+    def program(vcpu):
+        yield from vcpu.hcall(0x68, 0xFF)  # H_CPPR
+        yield from vcpu.rtas(CHANGE, AT_3, *BUID, 4, 2, 1, nret=4)
+        yield from vcpu.rtas(0x200A, FIRST_MSI + 1, 0, 5)  # ibm,set-xive
+        function = call.machine.board.bridges[0].functions[AT_3 >> 8]
+        at = function._msix_offset
+        yield from vcpu.rtas(WRITE, AT_3 | at, *BUID, 4, 0x8000_0000)
+        yield from vcpu.rtas(WRITE, AT_3 | Reg.COMMAND, *BUID, 2, Command.BUS_MASTER)
+        function.msix.notify(1)
+        return (yield from vcpu.hcall(0x74))[1]  # H_XIRR
+
+    assert call(program, hardware=RNG) == 0xFF << 24 | FIRST_MSI + 1
+
+
+def test_reset_takes_sources_and_windows_back(machine_with):
+    machine = machine_with(hardware=RNG)
+    bridge = machine.board.bridges[0]
+    bridge.set_msi_grant(AT_3, bridge.chipset.msis.take(2))
+    bridge.dma_windows.create(16, 20)
+    bridge.functions[0x18].config_write(Reg.COMMAND, 2, 0)
+    machine.reset()
+    assert bridge.msi_grant(AT_3) is None
+    assert not machine._xics.has_source(FIRST_MSI)
+    assert [table.liobn for table in bridge.dma_windows.tables] == [0x80000000]
+    assert bridge.functions[0x18].mapped()
+
+
+def query(nret):
+    return QUERY, nret, 0, *BUID
+
+
+def create(page_shift, window_shift):
+    return CREATE, 4, 0, *BUID, page_shift, window_shift
+
+
+def test_the_guest_makes_and_removes_dma_windows(call):
+    answers = call(
+        ask(
+            query(6),
+            query(5),
+            create(24, 31),
+            query(6),
+            create(16, 20),
+            (REMOVE, 1, 0x80000000),
+            create(16, 20),
+            (REMOVE, 1, 0x80000000),
+            (REMOVE, 1, 0x80000001),
+            query(6),
+        )
+    )
+    assert answers[0] == [0, 1, 0, 1 << 27, 0x107, 0]
+    assert answers[1] == [0, 1, 1 << 27, 0x107, 0]
+    assert answers[2] == [0, 0x80000001, 0x08000000, 0]
+    assert answers[3][1] == 0
+    assert answers[4][0] == HARDWARE
+    assert answers[6] == [0, 0x80000000, 0x08000000, 0]
+    assert [answers[i] for i in (5, 7, 8)] == [[0]] * 3
+    assert answers[9][1] == 1
+    table = call.machine._tces.get(0x80000000)
+    assert (table.bus_offset, table.size_bytes) == (0, 1 << 30)
+
+
+def test_without_any_window_the_next_one_begins_at_0(call):
+    answers = call(ask((REMOVE, 1, 0x80000000), create(16, 30), (RESET, 1, 0, *BUID)))
+    assert answers == [[0], [0, 0x80000000, 0, 0], [0]]
+
+
+def test_windows_that_cannot_be_are_refused(call):
+    shapes = [(13, 30), (24, 23), (12, 40), (12, 63), (0, 0), (BAD, 1)]
+    unknown = [(REMOVE, 1, 0x80000100), (QUERY, 6, 0, 1, 2), (RESET, 1, 0, 1, 2)]
+    answers = call(ask(*(create(*shape) for shape in shapes), *unknown))
+    assert [answer[0] for answer in answers] == [HARDWARE] * len(shapes) + [PARAMETER] * 3
+
+
+def test_functions_reach_memory_through_windows(machine_with):
+    machine = machine_with()
+    bridge = machine.board.bridges[0]
+    with pytest.raises(DmaError):
+        bridge.dma.read(0x1000, 4)
+    table = bridge.dma_windows.create(16, 24)
+    table.put(0, [0x30000 | 3])
+    bridge.dma.write(table.bus_offset + 4, b"data")
+    assert machine.memory.read(0x30004, 4) == b"data"
+    bridge.memory.write(0x40000, b"past it")
+    with pytest.raises(DmaError):
+        bridge.memory.read(RAM - 2, 4)
+
+
+def test_registers_answer_logical_loads_and_stores(call):
+    def program(vcpu):
+        base = 0x2100_0000_0000
+        yield from vcpu.hcall(0x40, 1, base + 20, 1)  # device status: ACKNOWLEDGE
+        one = (yield from vcpu.hcall(0x3C, 1, base + 20))[:2]
+        queues = (yield from vcpu.hcall(0x3C, 2, base + 18))[:2]
+        nothing = [(yield from vcpu.hcall(0x3C, 4, base + 0x10000))[0]]
+        nothing.append((yield from vcpu.hcall(0x40, 4, base + 0x3FFE, 0))[0])
+        nothing.append((yield from vcpu.hcall(0x3C, 3, base))[0])
+        return one, queues, nothing
+
+    one, queues, nothing = call(program, hardware=RNG)
+    assert (one, queues) == ([0, 1], [0, 0x0100])
+    assert nothing == [H.PARAMETER & M64] * 3
+
+
+# Plugging.
+
+
+def test_several_bridges_have_buses_of_their_own(machine_with):
+    devices = (
+        Device("spapr-pci-host-bridge", {"index": "3", "id": "more"}),
+        Device("spapr-pci-host-bridge", {"index": "1"}),
+        Device("virtio-rng-pci", {"bus": "more.0", "addr": "5"}),
+        Device("virtio-rng-pci", {"bus": "pci.2"}),
+        Device("virtio-rng-pci", {}),
+    )
+    machine = machine_with(hardware=Hardware(devices=devices))
+    found = {bridge.index: list(bridge.functions) for bridge in machine.board.bridges}
+    assert found == {0: [0], 3: [0x28], 1: [0]}
+    names = [node.name for node in machine._client.state.tree.root.nodes]
+    assert [name for name in names if name.startswith("pci@")] == [
+        "pci@800000020000000",
+        "pci@800000020000003",
+        "pci@800000020000001",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "properties", "says"),
+    [
+        ("spapr-pci-host-bridge", {}, "index=1"),
+        ("spapr-pci-host-bridge", {"index": "31"}, "index=30"),
+        ("spapr-pci-host-bridge", {"index": "0"}, "already"),
+        ("virtio-rng-pci", {"disable-legacy": "off"}, "modern"),
+        ("virtio-rng-pci", {"vectors": "5000"}, "at most"),
+        ("virtio-rng-pci", {"addr": "40"}, "SLOT"),
+        ("virtio-rng-pci", {"bus": "pci.7"}, "pci.7"),
+        ("virtio-rng-pci", {"iommu-platform": "on"}, "iommu_platform"),
+    ],
+)
+def test_what_cannot_be_plugged_is_refused_in_a_line(machine_with, model, properties, says):
+    with pytest.raises(OptionError, match=says) as caught:
+        machine_with(hardware=Hardware(devices=(Device(model, properties),)))
+    assert "\n" not in str(caught.value)
