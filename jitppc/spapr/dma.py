@@ -23,8 +23,10 @@ class RamDma:
         self._memory.write(address, data)
 
     def views(self, address: int, count: int, is_write: bool) -> list[memoryview]:
-        self._check(address, count, is_write)
-        return [self._memory.view(address, count)]
+        try:
+            return [self._memory.view(address, count)]
+        except IndexError:
+            raise DmaError(address, count, is_write) from None
 
     def written(self, address: int, count: int) -> None:
         self._check(address, count, is_write=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jitppc.devices.ports import BlockBackend, BlockError
-from jitppc.devices.virtio.queue import Chain, gather, scatter, skip
+from jitppc.devices.virtio.queue import Chain, scatter, skip
 from jitppc.devices.virtio.served import QUEUE_SIZE, ServedDevice, ServedQueue
 
 F_SEG_MAX = 1 << 2
@@ -122,7 +122,8 @@ class VirtioBlk(ServedDevice):
         if not chain.writable:
             return 0
         last = chain.writable[-1]
-        header = gather(chain.readable, HEADER.size)
+        first = chain.readable[0] if chain.readable else b""
+        header = first if len(first) == HEADER.size else chain.read(HEADER.size)
         if len(header) < HEADER.size:
             last[-1] = S_IOERR
             return 0

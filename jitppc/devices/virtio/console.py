@@ -27,7 +27,7 @@ EMERG_WRITE_OFFSET = 8
 
 CONTROL_IN, CONTROL_OUT = 2, 3
 DATA_QUEUE_SIZE = 128
-CONTROL_QUEUE_SIZE = 32
+CONTROL_QUEUE_SIZE = 64
 #: A driver that asks for messages and never takes them is not answered any more.
 MAX_MESSAGES = 4096
 #: What is typed waits for the guest up to here; the rest is refused.

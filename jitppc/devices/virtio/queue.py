@@ -5,22 +5,25 @@ anything else; whoever serves the queue then marks the device as needing a reset
 
 Memory order: the guest runs on other threads of an x86-64 host, where loads stay in order among
 themselves, and stores too. Single loads and stores of an index are whole (`memoryview.cast` copies
-an element at once; `struct` with a byte order does not). Only a store followed by a load needs
-more: `_fence`.
+an element at once; `struct` with a byte order does not, which is good enough for descriptors: they
+are checked after they were copied). Only a store followed by a load needs more: `_fence`.
 
 Ref: virtio 1.2, 2.7 (split virtqueues), 2.7.5.3 (indirect descriptors), 2.7.7 and 2.7.10
 (notification suppression).
 """
 
+import struct
 import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from jitppc.devices.ports import DmaError, DmaSpace
 
-DESC_BYTES = 16
+#: addr, len, flags, next
+DESCRIPTOR = struct.Struct("<QIHH")
+DESC_BYTES = DESCRIPTOR.size
 DESC_F_NEXT = 1
 DESC_F_WRITE = 2
 DESC_F_INDIRECT = 4
@@ -29,12 +32,15 @@ USED_F_NO_NOTIFY = 1
 MAX_CHAIN_BYTES = 1 << 32
 
 
+Descriptor = tuple[int, int, int, int]
+
+
 class QueueBroken(Exception):
     """The driver broke a rule of the rings; the device needs a reset."""
 
 
 class Words(Protocol):
-    """Elements of one width in guest memory; each load and each store is one access."""
+    """Halfwords in guest memory; each load and each store is one access."""
 
     def __getitem__(self, index: int, /) -> int: ...
 
@@ -63,13 +69,13 @@ class ScatteredWords:
         piece[at] = value
 
 
-def words(pieces: Sequence[memoryview], code: Literal["H", "Q"]) -> Words:
-    """`pieces` as one array of halfwords or doublewords, little-endian as the host is."""
+def words(pieces: Sequence[memoryview]) -> Words:
+    """`pieces` as one array of halfwords, little-endian as the host is."""
     if len(pieces) == 1:
-        return pieces[0].cast(code)
-    if any(len(piece) % (2 if code == "H" else 8) for piece in pieces):
+        return pieces[0].cast("H")
+    if any(len(piece) % 2 for piece in pieces):
         raise QueueBroken("a part of the queue is not aligned")
-    return ScatteredWords([piece.cast(code) for piece in pieces])
+    return ScatteredWords([piece.cast("H") for piece in pieces])
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +176,11 @@ class SplitQueue:
             used = dma.views(layout.used, 6 + 8 * size, is_write=True)
         except DmaError as error:
             raise QueueBroken(f"the queue is not in memory: {error}") from error
-        self._descriptors = words(descriptors, "Q")
-        self._available = words(available, "H")
-        self._used_halves = words(used, "H")
+        if any(len(piece) % DESC_BYTES for piece in descriptors):
+            raise QueueBroken("a descriptor lies in two places")
+        self._descriptors = descriptors
+        self._available = words(available)
+        self._used_halves = words(used)
         self._used_elements = used[0][4:-2].cast("Q") if len(used) == 1 else None
         self._next = 0  # free-running, as in the available ring
         self._used = 0  # free-running, as in the used ring
@@ -219,47 +227,59 @@ class SplitQueue:
             raise QueueBroken(f"descriptor {head} in a queue of {self.size}")
         self._next = (self._next + 1) & 0xFFFF
         chain = Chain(head)
-        table: Words = self._descriptors
-        table_size, index, left, total = self.size, head, self._limit, 0
-        views, is_direct = self._dma.views, True
+        readable, writable, ranges = chain.readable, chain.writable, chain.writable_ranges
+        views = self._dma.views
+        table, table_size, index = None, self.size, head
+        left, total = self._limit, 0
         try:
             while True:
-                address, rest = table[2 * index], table[2 * index + 1]
-                length = rest & 0xFFFF_FFFF
-                if rest & DESC_F_INDIRECT << 32:
-                    table, table_size = self._indirect_table(address, rest, is_direct)
-                    is_direct, index = False, 0
+                address, length, flags, after = (
+                    table[index] if table is not None else self._descriptor(index)
+                )
+                if flags & DESC_F_INDIRECT:
+                    if not self._indirect or table is not None or flags & DESC_F_NEXT:
+                        raise QueueBroken("an indirect descriptor where none may be")
+                    table = self._indirect_table(address, length)
+                    table_size, index = len(table), 0
                     continue
                 left -= 1
                 total += length
                 if left < 0 or total > MAX_CHAIN_BYTES:
                     raise QueueBroken(f"the chain at descriptor {head} loops or is too long")
-                if rest & DESC_F_WRITE << 32:
+                if flags & DESC_F_WRITE:
                     if length:
-                        chain.writable += views(address, length, True)
-                        chain.writable_ranges.append((address, length))
-                elif chain.writable:
+                        writable += views(address, length, True)
+                        ranges.append((address, length))
+                elif ranges:
                     raise QueueBroken(f"chain {head}: a readable buffer after a writable one")
                 elif length:
-                    chain.readable += views(address, length, False)
-                if not rest & DESC_F_NEXT << 32:
+                    readable += views(address, length, False)
+                if not flags & DESC_F_NEXT:
                     return chain
-                index = rest >> 48
-                if index >= table_size:
-                    raise QueueBroken(f"descriptor {index} in a table of {table_size}")
+                if after >= table_size:
+                    raise QueueBroken(f"descriptor {after} in a table of {table_size}")
+                index = after
         except DmaError as error:
             raise QueueBroken(f"the chain at descriptor {head} leaves memory: {error}") from error
 
-    def _indirect_table(self, address: int, rest: int, is_direct: bool) -> tuple[Words, int]:
+    def _descriptor(self, index: int) -> Descriptor:
+        """One of the queue's own."""
+        at = DESC_BYTES * index
+        if len(self._descriptors) == 1:
+            return DESCRIPTOR.unpack_from(self._descriptors[0], at)
+        for piece in self._descriptors:
+            if at < len(piece):
+                return DESCRIPTOR.unpack_from(piece, at)
+            at -= len(piece)
+        raise AssertionError(index)
+
+    def _indirect_table(self, address: int, length: int) -> list[Descriptor]:
         """The table that an indirect descriptor names, copied, so that it stays the same."""
-        if not self._indirect or not is_direct or rest & DESC_F_NEXT << 32:
-            raise QueueBroken("an indirect descriptor where none may be")
-        length = rest & 0xFFFF_FFFF
         if not length or length % DESC_BYTES or length > DESC_BYTES * self._limit:
             raise QueueBroken(f"an indirect table of {length} bytes")
         pieces = self._dma.views(address, length, False)
-        data = pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
-        return data.cast("Q").tolist(), length // DESC_BYTES
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return list(DESCRIPTOR.iter_unpack(data))
 
     def push(self, chain: Chain, written: int) -> None:
         """The driver may have the buffer back; `written` bytes of its writable part are set.

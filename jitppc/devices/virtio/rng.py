@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from jitppc.devices.virtio.queue import Chain
-from jitppc.devices.virtio.served import ServedDevice, ServedQueue
+from jitppc.devices.virtio.served import QUEUE_SIZE, ServedDevice, ServedQueue
 
 #: Of one buffer; the driver asks again for more.
 MAX_BYTES = 1 << 16
@@ -27,7 +27,7 @@ class VirtioRng(ServedDevice):
         max_bytes: int = 0,
         period: float = 65.536,
     ) -> None:
-        super().__init__(0, [8])
+        super().__init__(0, [QUEUE_SIZE])
         self._source = source
         self._max_bytes, self._period = max_bytes, period
         self._left, self._period_end = max_bytes, 0.0

@@ -1,0 +1,1 @@
+"""Disks and networks: our devices by themselves, and guests beside QEMU."""
