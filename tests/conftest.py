@@ -16,6 +16,17 @@ settings.register_profile(
 )
 settings.load_profile("jitppc")
 
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--hostile-rounds",
+        type=int,
+        default=1,
+        help="how many times 100,000 values are thrown at each device",
+    )
+
+
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 

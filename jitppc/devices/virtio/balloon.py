@@ -175,7 +175,7 @@ class VirtioBalloon(ServedDevice):
 
         Ref: virtio 1.2, 5.5.6.3 (memory statistics).
         """
-        chain = queue.ring.pop()
+        chain = queue.take()
         if chain is None:  # somebody asks
             if self._stats_chain is not None:
                 queue.give_back(self._stats_chain, 0)

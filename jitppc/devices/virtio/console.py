@@ -168,14 +168,14 @@ class VirtioConsole(ServedDevice):
             queue.doorbell.ring()
 
     def _give_typed(self, queue: ServedQueue, port: Port) -> None:
-        while port.waiting and (chain := queue.ring.pop()) is not None:
+        while port.waiting and (chain := queue.take()) is not None:
             with self._lock:
                 done = chain.write(bytes(port.waiting[: chain.writable_bytes()]))
                 del port.waiting[:done]
             queue.give_back(chain, done)
 
     def _give_messages(self, queue: ServedQueue) -> None:
-        while self._messages and (chain := queue.ring.pop()) is not None:
+        while self._messages and (chain := queue.take()) is not None:
             with self._lock:
                 message = self._messages.popleft() if self._messages else b""
             queue.give_back(chain, chain.write(message))

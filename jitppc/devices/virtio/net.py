@@ -225,10 +225,8 @@ class VirtioNet(ServedDevice):
         chains: list[Chain] = []
         room = 0
         while room < wanted:
-            chain = ring.pop()
+            chain = queue.take()
             if chain is None:
-                if not ring.listen():
-                    continue
                 queue.doorbell.wait()
                 if not self.is_active:
                     return

@@ -147,9 +147,11 @@ class Virtio9p(ServedDevice):
     # Requests.
 
     def serve(self, queue: ServedQueue) -> None:
-        while chains := queue.ring.pop_all():
+        for chains in queue.batches():
             for chain in chains:
                 self._request(queue, chain)
+            if not self.is_active:
+                return
 
     def _request(self, queue: ServedQueue, chain: Chain) -> None:
         """The server has the request; what is no message of 9P is answered with an error."""

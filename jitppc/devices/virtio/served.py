@@ -8,7 +8,7 @@ Ref: virtio 1.2, 2.1.2 (DEVICE_NEEDS_RESET), 2.7.13 and 2.7.14 (supplying and re
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup, Transport
 from jitppc.devices.virtio.queue import Chain, QueueBroken, QueueLayout, SplitQueue
@@ -48,6 +48,22 @@ class ServedQueue:
         self.ring = SplitQueue(setup.dma, layout, bool(event_index), bool(indirect))
         self.doorbell = Doorbell()
         self._interrupt = setup.interrupt
+
+    def batches(self) -> Iterator[list[Chain]]:
+        """What is available, until nothing is; the doorbell rings for what comes after."""
+        self.ring.silence()
+        while True:
+            while chains := self.ring.pop_all():
+                yield chains
+            if self.ring.listen():
+                return
+
+    def take(self) -> Chain | None:
+        """The next chain; when there is none, the doorbell rings for it."""
+        while (chain := self.ring.pop()) is None:
+            if self.ring.listen():
+                return None
+        return chain
 
     def publish(self) -> None:
         """The driver sees what was pushed, and is interrupted if it wants to be."""
@@ -90,11 +106,13 @@ class ServedDevice:
         return True
 
     def serve(self, queue: ServedQueue) -> None:
-        """Everything available in the queue is done, or needs no doorbell to go on."""
-        while chains := queue.ring.pop_all():
+        """All that can be done with what is available is done; the doorbell rings for more."""
+        for chains in queue.batches():
             for chain in chains:
                 queue.ring.push(chain, self.handle(queue, chain))
             queue.publish()
+            if not self.is_active:
+                return
 
     def handle(self, queue: ServedQueue, chain: Chain) -> int:
         """The request in `chain` is done; how many bytes were written into it."""
@@ -184,15 +202,7 @@ class ServedDevice:
 
     def _run(self, queue: ServedQueue) -> None:
         """The thread of a queue, until the device stops."""
-
-        def round_of_work() -> None:
-            queue.ring.silence()
-            while self.is_active:
-                self.serve(queue)
-                if queue.ring.listen():
-                    return
-
         while True:
             queue.doorbell.wait()
-            if not self.is_active or not self.guarded(round_of_work):
+            if not self.is_active or not self.guarded(lambda: self.serve(queue)):
                 return

@@ -1,6 +1,7 @@
 """virtio-console: text both ways, several ports, the messages that make them known."""
 
 import struct
+import time
 
 import pytest
 from virtio_backends import Line
@@ -155,3 +156,14 @@ def test_a_reset_forgets_what_was_typed(driver, device, lines):
     bring_up(driver)
     lines[0].type(b"new")
     assert b"new" == driver.request(0, b"", 3)
+
+
+def test_buffers_that_wait_for_text_cost_no_time(driver, device, monkeypatch):
+    """A receive queue has buffers all the time; its thread sleeps nevertheless."""
+    bring_up(driver)
+    calls = []
+    monkeypatch.setattr(device, "_give_typed", lambda queue, port: calls.append(port))
+    for _ in range(10):
+        driver.send(0, [(driver.bump(16), 16, True)])
+    time.sleep(0.1)
+    assert len(calls) < 20
