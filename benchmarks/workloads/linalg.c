@@ -40,7 +40,7 @@ WORKLOAD(linalg, "float", "matrix times vector and rank-one updates on pairs of 
             matrix[row][i] = (pair){(row + i) % 7 - 3, (row * i) % 5 - 2};
     for (int i = 0; i < PAIRS; i++)
         x[i] = (pair){i % 3 - 1, i % 4 - 2};
-    for (int pass = 0; pass < 240; pass++) {
+    for (int pass = 0; pass < 2400; pass++) {
         multiply();
         update(pass & 1 ? 1 : -1);
         for (int row = 0; row < N; row++)

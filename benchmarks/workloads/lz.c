@@ -2,7 +2,7 @@
 
 /* Compression with a window: a token is a literal (0, byte) or a copy (length, distance). */
 
-enum { SIZE = 1500000, HASH_BITS = 13, LONGEST = 255, SHORTEST = 4, WINDOW = 65535, TRIES = 8 };
+enum { SIZE = 4500000, HASH_BITS = 13, LONGEST = 255, SHORTEST = 4, WINDOW = 65535, TRIES = 8 };
 
 static uint32_t hash_of(const unsigned char *at)
 {
@@ -67,7 +67,7 @@ static size_t expand(const unsigned char *in, size_t size, unsigned char *out)
     return written;
 }
 
-WORKLOAD(lz, "integer", "compression and expansion of 1.5 MB of made-up text")
+WORKLOAD(lz, "integer", "compression and expansion of 4.5 MB of made-up text")
 {
     static unsigned char text[SIZE], packed[2 * SIZE], back[SIZE + LONGEST];
     uint64_t state = 5, sum = 0;

@@ -12,7 +12,7 @@ WORKLOAD(matmul, "float", "product of 96 by 96 matrices of doubles")
             a[i][j] = (i * 7 + j * 3) % 17 - 8;
             b[i][j] = (i * 5 + j * 11) % 13 - 6;
         }
-    for (int pass = 0; pass < 12; pass++) {
+    for (int pass = 0; pass < 120; pass++) {
         for (int i = 0; i < N; i++)
             for (int j = 0; j < N; j++) {
                 double sum = 0;
@@ -22,7 +22,7 @@ WORKLOAD(matmul, "float", "product of 96 by 96 matrices of doubles")
             }
         for (int i = 0; i < N; i++)
             total += c[i][(i * 5 + pass) % N];
-        a[pass][pass] += 1;
+        a[pass % N][pass % N] += 1;
     }
     return (uint64_t)(int64_t)total;
 }

@@ -122,7 +122,7 @@ WORKLOAD(mix, "integer", "lists, small matrices, a state machine and a CRC, as i
     for (int i = 0; length < TEXT - 10; i++)
         length += (size_t)sprintf(text + length, "%s", WORDS[(i * 5 + i / 7) & 7]);
     uint16_t crc = 0;
-    for (unsigned pass = 0; pass < 1000; pass++) {
+    for (unsigned pass = 0; pass < 3000; pass++) {
         text[pass % length] ^= 1;
         crc = lists(items, pass, crc);
         crc = matrices(pass, crc);

@@ -59,7 +59,7 @@ WORKLOAD(nbody, "float", "gravity between five bodies: double arithmetic, divisi
 {
     struct body bodies[5];
     memcpy(bodies, START, sizeof bodies);
-    for (int i = 0; i < 40000; i++)
+    for (int i = 0; i < 400000; i++)
         step(bodies, 0.001);
     /* Six digits are the same with and without fused multiply-add. */
     return (uint64_t)(int64_t)llround(energy(bodies) * 1e6);

@@ -1,6 +1,6 @@
 #include "workload.h"
 
-enum { COUNT = 300000 };
+enum { COUNT = 1000000 };
 
 static int compare(const void *a, const void *b)
 {
@@ -8,7 +8,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-WORKLOAD(qsort, "integer", "the C library's qsort of 300,000 numbers: calls through a pointer")
+WORKLOAD(qsort, "integer", "the C library's qsort of 1,000,000 numbers: calls through a pointer")
 {
     uint32_t *numbers = room(COUNT * sizeof *numbers);
     uint64_t state = 42, sum = 0;

@@ -62,7 +62,7 @@ WORKLOAD(search, "float", "words in 256 KiB of text, 16 bytes at a time (VMX)")
         const char *word = WORDS[i % 6];
         memcpy(text + next_random(&state) % (SIZE - 100), word, strlen(word));
     }
-    for (int pass = 0; pass < 90; pass++)
+    for (int pass = 0; pass < 360; pass++)
         for (int i = 0; i < 6; i++)
             sum = mix_in(sum, count(text + pass, SIZE - pass, WORDS[i]));
     return sum;

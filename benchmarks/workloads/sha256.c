@@ -40,14 +40,14 @@ static void add_chunk(uint32_t hash[8], const unsigned char *data)
         hash[i] += s[i];
 }
 
-WORKLOAD(sha256, "integer", "hash of 6 MiB: rotates and adds")
+WORKLOAD(sha256, "integer", "hash of 18 MiB: rotates and adds")
 {
     static unsigned char data[1 << 16];
     uint32_t hash[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = i * 7 + (i >> 8);
-    for (int pass = 0; pass < 96; pass++)
+    for (int pass = 0; pass < 288; pass++)
         for (size_t at = 0; at < sizeof data; at += 64)
             add_chunk(hash, data + at);
     return (uint64_t)hash[0] << 32 | hash[7];

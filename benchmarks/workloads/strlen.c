@@ -13,7 +13,7 @@ WORKLOAD(strlen, "memory", "the C library's strlen of strings of 3 to 4000 bytes
         text[at++] = 0;
     }
     text[SIZE - 1] = 0;
-    for (int pass = 0; pass < 10000; pass++) {
+    for (int pass = 0; pass < 50000; pass++) {
         __asm__ volatile("" ::: "memory");
         for (const char *at = text; at < text + SIZE;) {
             size_t length = strlen(at);
