@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,16 +17,10 @@ settings.register_profile(
 )
 settings.load_profile("jitppc")
 
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        "--hostile-rounds",
-        type=int,
-        default=1,
-        help="how many times 100,000 values are thrown at each device",
-    )
-
+# A job in the background of a shell is started with SIGINT ignored, and so would be all programs
+# that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
@@ -44,3 +39,12 @@ def require_tool():
         pytest.skip(message)
 
     return require
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--hostile-rounds",
+        type=int,
+        default=1,
+        help="how many times 100,000 values are thrown at each device",
+    )
