@@ -263,7 +263,7 @@ BENCH_OPTIONS = (
 NOT_YET = frozenset(
     """
     S action add-fd audio audiodev bios chroot compat d D daemonize debugcon dfilter dtb dump-
-    vmstate echr enable-kvm fda fdb fsdev full-screen fw_cfg g gdb icount incoming iscsi k L
+    vmstate echr enable-kvm fda fdb full-screen fw_cfg g gdb icount incoming iscsi k L
     loadvm mem-path mem-prealloc mon msg mtdblock no-shutdown no-user-config numa object only-
     migratable option-rom overcommit pflash pidfile plugin preconfig prom-env qmp qmp-pretty
     readconfig rtc run-with runas s sandbox sd seed set singlestep spice tpmdev trace usb
@@ -296,6 +296,7 @@ class HardwareWords:
     netdevs: tuple[Pairs, ...] = ()
     nics: tuple[Pairs, ...] = ()
     nets: tuple[Pairs, ...] = ()
+    fsdevs: tuple[Pairs, ...] = ()
     folders: tuple[Pairs, ...] = ()
     serials: tuple[str, ...] | None = None
     chardevs: tuple[Pairs, ...] = ()

@@ -161,6 +161,8 @@ VIRTFS_KEYS = (
     Key("writeout", "write at once", is_idle=True),
 )  # fmt: skip
 
+FSDEV_KEYS = tuple(key for key in VIRTFS_KEYS if key.name != "mount_tag")
+
 _BOOT_KEYS = (
     Key("order", "of devices that firmware tries"),
     Key("once", "the same for the first boot"),
@@ -276,6 +278,11 @@ DEVICE_OPTIONS = (
         keyed(NET_KEYS, "type", needs=("type",)), "devices", repeats=True, shown=False,
     ),
     Option(
+        ("fsdev",), "local,id=ID,path=DIR,...", "a folder for `-device virtio-9p-pci,fsdev=ID,"
+        "mount_tag=NAME`", "fsdevs", keyed(FSDEV_KEYS, "fsdriver", needs=("id", "path")),
+        "devices", repeats=True, keys="fsdev",
+    ),
+    Option(
         ("virtfs",), "local,path=DIR,mount_tag=NAME,...", "a folder of the host in the guest (9p)",
         "folders", keyed(VIRTFS_KEYS, "fsdriver", needs=("path", "mount_tag")), "devices",
         repeats=True, keys="virtfs",
@@ -309,6 +316,7 @@ KEY_TABLES = {
     "netdev": NETDEV_KEYS,
     "nic": NIC_KEYS,
     "chardev": CHARDEV_KEYS,
+    "fsdev": FSDEV_KEYS,
     "virtfs": VIRTFS_KEYS,
 }
 """By the name of the option, for the reference."""

@@ -4,6 +4,7 @@ The machine side (`jitppc.spapr`, `jitppc.runtime`) and the host side (`jitppc.h
 these; tests use small fakes.
 """
 
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -140,3 +141,21 @@ class Chardev(Protocol):
     def write(self, data: bytes) -> None: ...
 
     def close(self) -> None: ...
+
+
+class FolderServer(Protocol):
+    """A 9P server (9P2000.L) of one folder of the host."""
+
+    @property
+    def tree(self) -> str:
+        """What to attach to."""
+
+    @property
+    def user(self) -> int | None:
+        """Everything is done as this user of the host; None: as whom the guest says."""
+
+    def connect(self) -> socket.socket:
+        """A new session's connection; OSError when there is none."""
+
+    def close(self) -> None:
+        """Every session has ended."""

@@ -156,6 +156,17 @@ class GuestMemory:
                 for page in pages:
                     self.on_code_write(page << 12)
 
+    def give_back(self, gra: int, n: int) -> None:
+        """Whole pages among the n bytes at gra are the host's again, and read as zeroes.
+
+        What is outside RAM is left out.
+        """
+        first, end = -(-max(gra, 0) // mmap.PAGESIZE), min(gra + n, self.size) // mmap.PAGESIZE
+        if first < end:
+            start, count = first * mmap.PAGESIZE, (end - first) * mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_REMOVE, start, count)
+            self.written(start, count)
+
     def _active(self, first: int, end: int) -> list[int]:
         """Numbers of pages from which code is decoded."""
         if end - first <= FEW_PAGES and not any(self._code_pages[first:end]):

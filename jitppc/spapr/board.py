@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from jitppc.devices.ports import BlockBackend, Chardev, NetBackend
+from jitppc.devices.ports import BlockBackend, Chardev, FolderServer, NetBackend
 from jitppc.errors import OptionError
 from jitppc.option_values import suggestion
 from jitppc.spapr.console import ConsoleTap, UserConsole
@@ -27,6 +27,8 @@ from jitppc.spapr.vio.vty import Vty
 from jitppc.spapr.xics import Xics
 
 Backend = TypeVar("Backend")
+
+FIRST_MAC = 0x525400123456
 
 
 class Board:
@@ -58,6 +60,7 @@ class Board:
         self._buses: dict[tuple[str, str], Any] = {}
         self._parts: list[Part] = []
         self._ids: dict[str, Part] = {}
+        self._macs = 0
         self._taken: set[tuple[str, str]] = set()
         self._backends = contextlib.ExitStack()
         try:
@@ -103,6 +106,12 @@ class Board:
             self._ids[name] = part
         return part
 
+    def part(self, name: str) -> Part:
+        """The device with this id."""
+        if name not in self._ids:
+            raise OptionError(f"there is no device {name!r}{suggestion(name, self._ids)}")
+        return self._ids[name]
+
     # What devices ask for.
 
     def add_bus(self, kind: str, name: str, bus: Any) -> None:
@@ -147,6 +156,17 @@ class Board:
             self._claim("chardev", name)
             return self.console
         return self._take("chardev", name, self.hardware.chardevs)
+
+    def folder(self, name: str | None) -> FolderServer:
+        """The folder of the host with this id, served for the caller alone."""
+        return self._take("folder", name, self.hardware.folders)
+
+    def mac(self, given: bytes | None) -> bytes:
+        """The address of an adapter: the one given, or the next of the reference machine's."""
+        if given is not None:
+            return given
+        self._macs += 1
+        return (FIRST_MAC + self._macs - 1).to_bytes(6, "big")
 
     def _take(self, kind: str, name: str | None, known: Any) -> Any:
         by_id = {item.id: item for item in known}

@@ -54,6 +54,16 @@ def size_bytes(value: str) -> int:
     return int(match[1]) << {"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}[match[2].lower()]
 
 
+def mac_address(value: str) -> bytes:
+    """Six bytes such as 52:54:00:12:34:56, of one adapter."""
+    if not re.fullmatch(r"[\da-fA-F]{1,2}([:-][\da-fA-F]{1,2}){5}", value):
+        raise ValueError("is six bytes such as 52:54:00:12:34:56")
+    address = bytes(int(part, 16) for part in re.split("[:-]", value))
+    if address[0] & 1:
+        raise ValueError("is the address of a group, not of one adapter")
+    return address
+
+
 def choice(*known: str) -> Callable[[str], str]:
     """One of these words."""
 

@@ -4,7 +4,7 @@ from jitppc.errors import InternalError, OptionError
 from jitppc.option_values import suggestion
 from jitppc.spapr.device_model import DeviceModel
 from jitppc.spapr.pci.models import PCI_MODELS
-from jitppc.spapr.pci.virtio_models import VIRTIO_MODELS
+from jitppc.spapr.pci.virtio_rows import VIRTIO_MODELS
 from jitppc.spapr.scsi_models import SCSI_MODELS
 from jitppc.spapr.vio.models import VIO_MODELS
 

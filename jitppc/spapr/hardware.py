@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jitppc.devices.ports import BlockBackend, Chardev, NetBackend
+from jitppc.devices.ports import BlockBackend, Chardev, FolderServer, NetBackend
 
 CONSOLE = "console"
 """The chardev that every machine has: its `console` argument, or nothing."""
@@ -40,6 +40,14 @@ class CharBackend:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of the host, to be shared, by its id."""
+
+    id: str
+    open: Callable[[], FolderServer]
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A row of the table of device models, and the properties that are given."""
 
@@ -58,6 +66,7 @@ class Hardware:
     drives: tuple[Drive, ...] = ()
     netdevs: tuple[Netdev, ...] = ()
     chardevs: tuple[CharBackend, ...] = ()
+    folders: tuple[Folder, ...] = ()
     serials: tuple[str, ...] = (CONSOLE,)
     nvram: Path | None = None
     devices: tuple[Device, ...] = ()

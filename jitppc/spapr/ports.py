@@ -86,6 +86,9 @@ class GuestMemory(Protocol):
     def written(self, gra: int, n: int) -> None:
         """Bytes were changed through a view: translations of them are gone on return."""
 
+    def give_back(self, gra: int, n: int) -> None:
+        """Whole pages of these bytes are the host's again, and zero; others are left out."""
+
     def attach_mmio(
         self, start: int, end: int, mmio: "Mmio", fail: Callable[[BaseException], None]
     ) -> None:

@@ -11,8 +11,8 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
 
+from jitppc.devices.ports import FolderServer
 from jitppc.devices.virtio.queue import Chain
 from jitppc.devices.virtio.served import ServedDevice, ServedQueue
 
@@ -93,26 +93,16 @@ class Session:
 
 
 class Virtio9p(ServedDevice):
-    """`connect` starts a session with a server that exports `tree`; each reset ends one.
-
-    With `user`, all is done as that user of the host; else as the guest's user of that number.
-    """
+    """Each session with the server begins when the driver is ready, and ends with a reset."""
 
     device_id = 9
     class_code = 0x000200
     name = "virtio-9p"
 
-    def __init__(
-        self,
-        tag: str,
-        connect: Callable[[], socket.socket],
-        tree: str,
-        user: int | None = None,
-    ) -> None:
+    def __init__(self, tag: str, server: FolderServer) -> None:
         super().__init__(F_MOUNT_TAG, [QUEUE_SIZE])
         self._tag = tag.encode()
-        self._connect = connect
-        self._tree, self._user = tree, user
+        self._server = server
         self._lock = threading.Lock()  # of the ring's used side and `_pending`
         self._pending: dict[int, Chain] = {}
         self._flushes: dict[int, int] = {}  # tag of a Tflush: tag of what it wants flushed
@@ -126,7 +116,7 @@ class Virtio9p(ServedDevice):
 
     def activated(self) -> None:
         try:
-            self._session = Session(self._connect())
+            self._session = Session(self._server.connect())
         except OSError:
             return
         args = self.queues[0], self._session
@@ -168,7 +158,7 @@ class Virtio9p(ServedDevice):
                 (self._flushes[tag],) = struct.unpack_from("<H", message, HEADER.size)
         message = message[:size]
         if kind == T_ATTACH:
-            message = attach_as(message, self._tree, self._user)
+            message = attach_as(message, self._server.tree, self._server.user)
         try:
             session.send(message)
         except LostServer:

@@ -8,6 +8,7 @@ from jitppc.errors import OptionError
 from jitppc.host.qemu_line.disks import Disks
 from jitppc.host.qemu_line.lines import Lines
 from jitppc.host.qemu_line.networks import Networks
+from jitppc.host.qemu_line.shares import Shares
 from jitppc.keyed_values import Pairs
 from jitppc.spapr.device_models import DEVICE_MODELS, device_model
 from jitppc.spapr.hardware import Device, Hardware
@@ -24,7 +25,8 @@ def hardware_of(words: HardwareWords, say: Callable[[str], None] = lambda _: Non
     disks = Disks(words)
     devices = [*networks.devices, *disks.devices]
     devices += [_device(pairs, lines) for pairs in words.devices]
-    devices += [_folder(pairs) for pairs in words.folders]
+    shares = Shares(words)
+    devices += shares.devices
     devices = _with_globals(devices, words.globals)
     for device in devices:
         device_model(device.model).values(device.properties)
@@ -32,6 +34,7 @@ def hardware_of(words: HardwareWords, say: Callable[[str], None] = lambda _: Non
         drives=tuple(disks.drives),
         netdevs=tuple(networks.netdevs),
         chardevs=tuple(lines.chardevs),
+        folders=tuple(shares.folders),
         serials=lines.serials,
         nvram=disks.nvram,
         devices=tuple(devices),
@@ -44,12 +47,6 @@ def _device(pairs: Pairs, lines: Lines) -> Device:
     if "chardev" in properties:
         properties["chardev"] = lines.names.get(properties["chardev"], properties["chardev"])
     return Device(model, properties)
-
-
-def _folder(pairs: Pairs) -> Device:
-    keys = dict(pairs)
-    wanted = {"path", "mount_tag", "security_model", "readonly", "id"}
-    return Device("virtio-9p-pci", {key: keys[key] for key in sorted(wanted & set(keys))})
 
 
 def _with_globals(devices: list[Device], rules: tuple[tuple[str, str, str], ...]) -> list[Device]:

@@ -1,21 +1,12 @@
-"""How virtio devices are plugged into a PCI bus: rows of the table of device models."""
+"""How a virtio device is plugged into a PCI bus. The rows: `virtio_rows`."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jitppc.devices.virtio.blk import DiskShape, VirtioBlk
 from jitppc.devices.virtio.device import VirtioDevice
 from jitppc.devices.virtio.pci import MAX_QUEUES, VirtioPci
-from jitppc.devices.virtio.rng import VirtioRng
 from jitppc.errors import OptionError
-from jitppc.spapr.device_model import (
-    DeviceModel,
-    Property,
-    auto_switch,
-    number,
-    size_bytes,
-    switch,
-)
+from jitppc.spapr.device_model import DeviceModel, Property, auto_switch, number, switch
 
 if TYPE_CHECKING:
     from jitppc.spapr.board import Board
@@ -69,41 +60,3 @@ def virtio_model(name: str, says: str, make: Make, *properties: Property) -> Dev
 
     also = (name, f"{name}-pci-non-transitional")
     return DeviceModel(f"{name}-pci", "pci", says, plug, (*VIRTIO_PROPERTIES, *properties), also)
-
-
-def _make_rng(board: "Board", values: Mapping[str, Any]) -> VirtioRng:
-    return VirtioRng(max_bytes=values["max-bytes"], period=values["period"] / 1000)
-
-
-def _make_blk(board: "Board", values: Mapping[str, Any]) -> VirtioBlk:
-    shape = DiskShape(
-        logical_block=values["logical_block_size"],
-        physical_block=values["physical_block_size"],
-        queues=values["num-queues"],
-        queue_size=values["queue-size"],
-        serial=values["serial"],
-    )
-    return VirtioBlk(board.drive(values["drive"]), shape)
-
-
-VIRTIO_MODELS = (
-    virtio_model(
-        "virtio-blk",
-        "disk",
-        _make_blk,
-        Property("drive", "id of the disk image"),
-        Property("serial", "serial number the guest sees (default that of the image)", default=""),
-        Property("num-queues", "request queues, each with a thread", queue_count, 1),
-        Property("queue-size", "requests in a queue, a power of two", queue_size, 256),
-        Property("logical_block_size", "smallest unit of transfer", size_bytes, 512),
-        Property("physical_block_size", "unit that is best written whole", size_bytes, 512),
-        Property("bootindex", "accepted; the kernel is given by -kernel", number),
-    ),
-    virtio_model(
-        "virtio-rng",
-        "random numbers of the host",
-        _make_rng,
-        Property("max-bytes", "most bytes in a period; 0: no limit", size_bytes, 0),
-        Property("period", "milliseconds", number, 65536),
-    ),
-)

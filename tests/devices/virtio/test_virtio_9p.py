@@ -2,13 +2,13 @@
 
 import socket
 import struct
-import subprocess
 import threading
 
 import pytest
 from virtio_driver import Driver
 
 from jitppc.devices.virtio.p9 import MAX_MESSAGE, Virtio9p, attach_as, error_message
+from jitppc.host.folders import DiodFolder
 
 HEADER = struct.Struct("<IBH")
 
@@ -24,8 +24,13 @@ def text(value):
 class Server:
     """A server under the test's control."""
 
+    tree, user = "/tree", 1000
+
     def __init__(self):
         self.sessions = []
+
+    def close(self):
+        pass
 
     def connect(self):
         ours, theirs = socket.socketpair()
@@ -53,7 +58,7 @@ def server():
 
 @pytest.fixture
 def driver(server):
-    with Driver(Virtio9p("tag", server.connect, "/tree", user=1000)) as made:
+    with Driver(Virtio9p("tag", server)) as made:
         yield made
 
 
@@ -159,19 +164,10 @@ def test_the_tag_is_in_the_configuration_space(driver):
 
 def test_diod_serves_a_folder(tmp_path, require_tool):
     """The judge of the protocol is a server that others wrote."""
-    diod = require_tool("diod", "/usr/sbin/diod")
+    require_tool("diod", "/usr/sbin/diod")
     (tmp_path / "file").write_bytes(b"from the host" * 1000)
-    running = []
-
-    def connect():
-        ours, theirs = socket.socketpair()
-        command = [diod, "-f", "-n", "-c", "/dev/null", "-e", str(tmp_path)]
-        command += ["-r", str(theirs.fileno()), "-w", str(theirs.fileno())]
-        running.append(subprocess.Popen(command, pass_fds=[theirs.fileno()]))
-        theirs.close()
-        return ours
-
-    with Driver(Virtio9p("tag", connect, str(tmp_path))) as driver:
+    server = DiodFolder(tmp_path)
+    with Driver(Virtio9p("tag", server)) as driver:
 
         def rpc(kind, body, tag=1):
             room = 20000
@@ -189,6 +185,7 @@ def test_diod_serves_a_folder(tmp_path, require_tool):
         rpc(12, struct.pack("<II", 2, 0))
         data = rpc(116, struct.pack("<IQI", 2, 0, 13000))
         assert (b"from the host" * 1000)[:13000] == data[4:]
-    (process,) = running
-    process.wait(20)
+        (process,) = server._processes
+    server.close()
+    assert 0 == process.returncode
     assert not [t for t in threading.enumerate() if t.name == "9p"]

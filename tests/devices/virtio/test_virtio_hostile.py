@@ -60,10 +60,16 @@ def echo(connection):
                 return
 
 
-def connect_echo():
-    ours, theirs = socket.socketpair()
-    threading.Thread(target=echo, args=(theirs,), daemon=True).start()
-    return ours
+class EchoServer:
+    tree, user = "/", 0
+
+    def connect(self):
+        ours, theirs = socket.socketpair()
+        threading.Thread(target=echo, args=(theirs,), daemon=True).start()
+        return ours
+
+    def close(self):
+        pass
 
 
 def make_blk(chance):
@@ -92,7 +98,7 @@ def make_balloon(chance):
 
 
 def make_9p(chance):
-    return Virtio9p("tag", connect_echo, "/", user=0)
+    return Virtio9p("tag", EchoServer())
 
 
 def make_rng(chance):
