@@ -4,13 +4,15 @@ python tests/guest/initramfs.py OUT.cpio.gz        write one, for use by hand
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from jitppc.host.archive import compressed, console, directory, program, symlink
+from jitppc.host.archive import Entry, compressed, console, directory, program, symlink
 
 APPLETS = (
     "sh mount umount ls cat echo uname sha256sum awk ps grep sort uniq wc seq head tail tr "
-    "poweroff reboot sleep dd md5sum date free dmesg kill test expr stty true setsid cttyhack"
+    "poweroff reboot sleep dd md5sum date free dmesg kill test expr stty true setsid cttyhack "
+    "insmod readlink"
 ).split()
 
 PROMPT = "jitppc# "
@@ -26,12 +28,18 @@ exec setsid cttyhack sh -i
 """
 
 
-def busybox_initramfs(busybox: Path, init: str = INIT) -> bytes:
-    """The compressed archive for the kernel's `initrd`."""
+def busybox_initramfs(
+    busybox: Path, init: str = INIT, more: Mapping[str, Entry] | None = None
+) -> bytes:
+    """The compressed archive for the kernel's `initrd`; folders of `more` are made."""
     entries = {name: directory() for name in ("bin", "dev", "proc", "sys", "tmp")}
     entries["dev/console"] = console()
     entries["bin/busybox"] = program(busybox.read_bytes())
     entries |= {f"bin/{name}": symlink("busybox") for name in APPLETS}
+    for name, entry in (more or {}).items():
+        if "/" in name:
+            entries.setdefault(name.rpartition("/")[0], directory())
+        entries[name] = entry
     entries["init"] = program(init.encode())
     return compressed(entries)
 

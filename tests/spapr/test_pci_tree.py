@@ -1,7 +1,6 @@
 """Our PCI nodes beside those that QEMU makes for the same devices: each difference has a reason."""
 
 import re
-import shutil
 import subprocess
 
 import fdt
@@ -56,9 +55,8 @@ def properties_by_path(root):
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    program = shutil.which("qemu-system-ppc64")
-    assert program, "qemu-system-ppc64 is among the programs that tests need"
+def reference(tmp_path_factory, require_tool):
+    program = require_tool("qemu-system-ppc64")
     path = tmp_path_factory.mktemp("tree") / "qemu.dtb"
     devices = [word for device in DEVICES for word in spelled(device)]
     machine = f"pseries,x-vof=on,dumpdtb={path}"
