@@ -9,6 +9,7 @@ from jitppc.devices.virtio.console import VirtioConsole
 from jitppc.devices.virtio.net import NetShape, VirtioNet
 from jitppc.devices.virtio.p9 import Virtio9p
 from jitppc.devices.virtio.rng import VirtioRng
+from jitppc.devices.virtio.scsi import AdapterShape, VirtioScsi
 from jitppc.errors import OptionError
 from jitppc.spapr.device_model import (
     DeviceModel,
@@ -107,6 +108,14 @@ def _make_serial(board: "Board", values: Mapping[str, Any]) -> VirtioConsole:
     return device
 
 
+def _make_scsi(board: "Board", values: Mapping[str, Any]) -> VirtioScsi:
+    """Its bus is called after it: `ID.0`, or `scsi.0` without an id."""
+    shape = AdapterShape(queues=values["num_queues"], queue_size=values["virtqueue_size"])
+    device = VirtioScsi(shape)
+    board.add_bus("scsi", f"{values['id'] or 'scsi'}.0", device.bus)
+    return device
+
+
 class _PortPart:
     """A port is reset and closed with its device."""
 
@@ -169,6 +178,13 @@ VIRTIO_MODELS = (
         Property("queue-pairs", "pairs of queues, each with a thread", _pairs, 1),
         Property("rx_queue_size", "frames in a queue, a power of two", queue_size, 256),
         _BOOT_INDEX,
+    ),
+    virtio_model(
+        "virtio-scsi",
+        "SCSI adapter: disks and CD-ROMs are scsi-hd and scsi-cd",
+        _make_scsi,
+        Property("num_queues", "request queues, each with a thread", queue_count, 1),
+        Property("virtqueue_size", "requests in a queue, a power of two", queue_size, 256),
     ),
     virtio_model(
         "virtio-serial",

@@ -15,6 +15,9 @@ import pytest
 from virtio_backends import Line, MemoryDisk
 from virtio_driver import DESC, FakeRam, NotingTransport
 
+from jitppc.devices.scsi.bus import Address
+from jitppc.devices.scsi.disk import Disk
+from jitppc.devices.scsi.unit import Identity
 from jitppc.devices.virtio.balloon import VirtioBalloon
 from jitppc.devices.virtio.blk import DiskShape, VirtioBlk
 from jitppc.devices.virtio.console import VirtioConsole
@@ -22,6 +25,7 @@ from jitppc.devices.virtio.device import QueueSetup
 from jitppc.devices.virtio.net import NetShape, VirtioNet
 from jitppc.devices.virtio.p9 import Virtio9p
 from jitppc.devices.virtio.rng import VirtioRng
+from jitppc.devices.virtio.scsi import AdapterShape, VirtioScsi
 
 SIZE = 256  # of each queue, where it may be as long
 RAM = 1 << 17
@@ -105,7 +109,17 @@ def make_rng(chance):
     return VirtioRng(bytes)
 
 
+def make_scsi(chance):
+    device = VirtioScsi(AdapterShape(queues=2, queue_size=SIZE))
+    disk = MemoryDisk(1 << 16)
+    disk.log = type("NoLog", (), {"append": lambda self, entry: None})()
+    device.bus.attach(Disk(disk, Identity(), 512), 0, 0, 0)
+    device.attached(Address(0, 0, 0))
+    return device
+
+
 MAKERS = {
+    "scsi": make_scsi,
     "blk": make_blk,
     "net": make_net,
     "console": make_console,
@@ -121,6 +135,12 @@ KINDS = (0, 1, 4, 8, 10, 11, 13, 100, 104, 108, 0xFFFF)
 def contents(chance):
     """What buffers hold: headers that mean something to some device, or anything."""
     draw = chance.random()
+    if draw < 0.15:  # a SCSI command, or task management
+        lun = chance.choice((b"\1" + bytes(7), b"\xc1\1" + bytes(6), chance.randbytes(8)))
+        if chance.random() < 0.2:
+            return struct.pack("<II", 0, chance.randrange(9)) + lun + bytes(8)
+        cdb = bytes([chance.choice((0, 3, 0x12, 0x1A, 0x25, 0x28, 0x2A, 0x42, 0x88, 0x9E, 0xA0))])
+        return lun + bytes(11) + cdb + chance.choice((bytes(31), chance.randbytes(31)))
     if draw < 0.4:  # a disk request, and its ranges
         data = struct.pack("<IIQ", chance.choice(KINDS), 0, chance.choice((0, 1, 60, 127, 1 << 60)))
         return data + struct.pack("<QII", chance.choice(WORDS), chance.choice((1, 8, 1 << 31)), 0)
