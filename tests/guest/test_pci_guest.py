@@ -6,10 +6,10 @@ import re
 import subprocess
 
 import pytest
+from devices.virtio.virtio_backends import MemoryDisk
 from guest_modules import kernel_release, module_entries, module_tree
 from initramfs import busybox_initramfs, fetch_busybox
 
-from jitppc.devices.ports import BlockError
 from jitppc.errors import PackageError
 from jitppc.spapr.hardware import Device, Drive, Hardware
 from jitppc.spapr.machine import Machine
@@ -60,44 +60,6 @@ poweroff -f
 """
 
 
-class MemoryDisk:
-    """A disk in the host's memory (`BlockBackend`)."""
-
-    size, is_read_only, serial = DISK_BYTES, False, ""
-
-    def __init__(self, data):
-        self.data = bytearray(data)
-
-    def _check(self, offset, count):
-        if not 0 <= offset <= offset + count <= self.size:
-            raise BlockError(22, "outside")
-
-    def read_into(self, offset, views):
-        self._check(offset, sum(map(len, views)))
-        for view in views:
-            view[:] = self.data[offset : offset + len(view)]
-            offset += len(view)
-
-    def write_from(self, offset, views):
-        self._check(offset, sum(map(len, views)))
-        for view in views:
-            self.data[offset : offset + len(view)] = view
-            offset += len(view)
-
-    def discard(self, offset, count):
-        self._check(offset, count)
-
-    def write_zeroes(self, offset, count, may_unmap):
-        self._check(offset, count)
-        self.data[offset : offset + count] = bytes(count)
-
-    def flush(self):
-        pass
-
-    def close(self):
-        pass
-
-
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     """Kernel and initramfs; without a package client there are none."""
@@ -131,7 +93,8 @@ def lines_between_marks(output):
 @pytest.fixture(scope="module")
 def ours(images, contents):
     """What the guest says on our machine, and the disk afterwards."""
-    disk = MemoryDisk(contents)
+    disk = MemoryDisk(DISK_BYTES)
+    disk.data[:] = contents
     devices = tuple(Device(name, values) for name, values in DEVICES)
     hardware = Hardware(drives=(Drive("disk", lambda: disk),), devices=devices)
     with Machine(*images, append="console=hvc0 quiet", memory="1G", hardware=hardware) as machine:
