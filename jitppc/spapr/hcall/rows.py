@@ -4,6 +4,7 @@ from jitppc.spapr.hcall import (  # noqa: F401  (their @hcall rows fill the tabl
     cpu,
     crq,
     firmware,
+    lan,
     logical,
     mmu,
     mode,

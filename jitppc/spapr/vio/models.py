@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jitppc.errors import OptionError
-from jitppc.spapr.device_model import DeviceModel, Property
+from jitppc.spapr.device_model import DeviceModel, Property, mac_address
 from jitppc.spapr.dma import RamDma
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.nvram import Nvram
+from jitppc.spapr.vio.vlan import Vlan
 from jitppc.spapr.vio.vscsi import Vscsi
 from jitppc.spapr.vio.vty import Vty
 from jitppc.spapr.vio.window import DmaWindow
 
 if TYPE_CHECKING:
     from jitppc.spapr.board import Board
+
+FIRST_MAC = bytes.fromhex("525400123456")
 
 
 def _plug_vty(board: "Board", values: Mapping[str, Any]) -> Vty:
@@ -46,6 +49,14 @@ def _plug_vscsi(board: "Board", values: Mapping[str, Any]) -> Vscsi:
     return vscsi
 
 
+def _plug_vlan(board: "Board", values: Mapping[str, Any]) -> Vlan:
+    backend = board.netdev(values["netdev"])
+    mac = values["mac"]
+    vlan = board.vio.plug(lambda slot: Vlan(slot, _window(board, slot), backend, mac))
+    vlan.start()
+    return vlan
+
+
 VIO_MODELS = (
     DeviceModel(
         "spapr-vty",
@@ -60,6 +71,16 @@ VIO_MODELS = (
         "non-volatile memory",
         _plug_nvram,
         (Property("file", "file that keeps the contents; made when it is missing", Path),),
+    ),
+    DeviceModel(
+        "spapr-vlan",
+        "vio",
+        "Ethernet adapter of the hypervisor",
+        _plug_vlan,
+        (
+            Property("netdev", "id of the host's end of the network"),
+            Property("mac", "its address (52:54:00:12:34:56)", mac_address, FIRST_MAC),
+        ),
     ),
     DeviceModel("spapr-vscsi", "vio", "SCSI adapter of the hypervisor", _plug_vscsi),
 )
