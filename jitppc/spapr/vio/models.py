@@ -17,8 +17,6 @@ from jitppc.spapr.vio.window import DmaWindow
 if TYPE_CHECKING:
     from jitppc.spapr.board import Board
 
-FIRST_MAC = bytes.fromhex("525400123456")
-
 
 def _plug_vty(board: "Board", values: Mapping[str, Any]) -> Vty:
     """The first console is the machine's: what it prints is kept and looked at."""
@@ -51,7 +49,7 @@ def _plug_vscsi(board: "Board", values: Mapping[str, Any]) -> Vscsi:
 
 def _plug_vlan(board: "Board", values: Mapping[str, Any]) -> Vlan:
     backend = board.netdev(values["netdev"])
-    mac = values["mac"]
+    mac = board.mac(values["mac"])
     vlan = board.vio.plug(lambda slot: Vlan(slot, _window(board, slot), backend, mac))
     vlan.start()
     return vlan
@@ -79,7 +77,7 @@ VIO_MODELS = (
         _plug_vlan,
         (
             Property("netdev", "id of the host's end of the network"),
-            Property("mac", "its address (52:54:00:12:34:56)", mac_address, FIRST_MAC),
+            Property("mac", "address (default 52:54:00:12:34:56 and following)", mac_address),
         ),
     ),
     DeviceModel("spapr-vscsi", "vio", "SCSI adapter of the hypervisor", _plug_vscsi),
