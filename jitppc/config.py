@@ -312,6 +312,7 @@ class RunConfig:
     initrd: Path | None = None
     append: str = ""
     cpu: str = "power9"
+    max_cpu_compat: str | None = None
     memory: int = 2 * values.GIB
     smp: int = 1
     hardware: HardwareWords = HardwareWords()
@@ -338,7 +339,9 @@ def run_config(settings: Mapping[str, Any]) -> RunConfig:
         raise OptionError("no kernel: give -kernel FILE, or `jitppc boot` for the Debian installer")
     if "lockstep" in settings and "strategy" in settings:
         raise OptionError("-lockstep names both strategies: leave out -strategy")
-    notes = values.changes_nothing(settings.pop("machine", {}))
+    properties = settings.pop("machine", {})
+    notes = values.changes_nothing(properties)
+    settings["max_cpu_compat"] = properties.get("max-cpu-compat")
     if settings.pop("accel", None):
         notes.append("-accel tcg changes nothing: jitppc translates by itself")
     names = {item.name for item in fields(HardwareWords)}

@@ -19,7 +19,9 @@ STRATEGIES = strategies.OURS
 #: what guest code goes through on its way (jitppc/explain)
 STAGES = ("guest", "ir", "optimised", "llvm", "host")
 CLOCKS = ("host", "insns")
-CPUS = ("power9", "power9_v2.0", "power9_v2.2")
+CPUS = (
+    "power9", "power9_v2.0", "power9_v2.2", "power10", "power10_v2.0", "power11", "power11_v2.0",
+)  # fmt: skip
 
 
 def host_memory_bytes() -> int:
@@ -115,7 +117,7 @@ def cpu_model(text: str) -> str:
         raise ValueError(f"the feature {features[0]!r} cannot be switched")
     if name.lower() in {"host", "max"}:
         return "power9"
-    if re.fullmatch(r"power(5\+?|7\+?|8e?|8nvl|10|11|pc)?(_v\d\.\d)?|970.*", name.lower()):
+    if re.fullmatch(r"power(5\+?|7\+?|8e?|8nvl|pc)?(_v\d\.\d)?|970.*", name.lower()):
         raise ValueError(f"jitppc does not have this processor yet; it has {', '.join(CPUS)}")
     return one_of(*CPUS)(name)
 
@@ -221,6 +223,7 @@ class MachineProperty:
 
 
 _SWITCH = ("on", "off")
+HASH_ONLY = ("power6", "power7", "power8")
 _MITIGATION = ("broken", "workaround", "fixed")
 
 MACHINE_PROPERTIES = {
@@ -259,7 +262,12 @@ MACHINE_PROPERTIES = {
         ("broken",),
     ),
     "cap-hpt-max-page-size": MachineProperty("largest page of a hashed page table"),
-    "max-cpu-compat": MachineProperty("newest compatibility mode"),
+    "max-cpu-compat": MachineProperty(
+        "newest processor that the guest may take ours for",
+        (*HASH_ONLY, "power9", "power10", "power11"),
+        ("power9", "power10", "power11"),
+        dict.fromkeys(HASH_ONLY, "jitppc has no hashed page table yet"),
+    ),
     "resize-hpt": MachineProperty(
         "resizing of the hashed page table", ("default", "disabled", "enabled", "required")
     ),

@@ -150,6 +150,7 @@ def make_one(
         append=config.append,
         memory=config.memory,
         cpu=config.cpu,
+        max_cpu_compat=config.max_cpu_compat,
         smp=config.smp,
         strategy=strategy,
         console=console,

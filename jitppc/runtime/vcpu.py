@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jitppc.frontend.levels import Model, model_of_pvr
+from jitppc.frontend.levels import MODELS, Model, model_of_pvr
 from jitppc.ir import layout
 from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, LPCR, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
 
@@ -176,6 +176,10 @@ class Vcpu:
             return
         self.state["models"], self.state["problem_models"] = model.bit, problem.bit
         self._engine.call("rt_forget_code", self.address)
+
+    def set_compat(self, family: str | None) -> None:
+        """Problem state executes what this processor does; None: what ours does."""
+        self.set_model(model_of_pvr(self._pvr), MODELS[family] if family else None)
 
     def set_ile(self, little: bool) -> None:
         """LPCR[ILE]: byte order of interrupt handlers."""

@@ -7,7 +7,7 @@ Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support); reference §4.6.
 
 from dataclasses import dataclass, field
 
-from jitppc.spapr.cpu_models import CpuModel
+from jitppc.spapr.cpu_models import CpuModel, best_mode, compat_modes
 from jitppc.spapr.guest_buffers import read_or_none
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.ports import GuestMemory
@@ -34,30 +34,30 @@ OV5_LAST_BYTE = 26
 
 @dataclass(frozen=True, slots=True)
 class CasResult:
-    """`status` for the guest and, on SUCCESS, the property value of ibm,architecture-vec-5."""
+    """`status` for the guest and, on SUCCESS, the property value of ibm,architecture-vec-5.
+
+    `mode` is whose compatibility mode the processor goes into; None: the guest knows the processor.
+    """
 
     status: H
     architecture_vec_5: bytes = b""
+    mode: CpuModel | None = None
     reason: str = ""
     option_vectors: dict[int, bytes] = field(default_factory=dict)
 
 
-def _matches_model(mask: int, value: int, model: CpuModel) -> bool:
-    return any((pvr & mask) == value for pvr in (model.pvr, model.logical_pvr))
-
-
-def _scan_pvrs(memory: GuestMemory, gra: int, model: CpuModel) -> tuple[bool, int] | None:
-    """(some entry fits the processor, address after the list); None when the list is broken."""
-    fits = False
+def _scan_pvrs(memory: GuestMemory, gra: int) -> tuple[list[tuple[int, int]], int] | None:
+    """((mask, value) pairs, address after the list); None when the list is broken."""
+    pairs = []
     for _ in range(MAX_PVR_PAIRS):
         pair = read_or_none(memory, gra, 8)
         if pair is None:
             return None
         gra += 8
         mask, value = int.from_bytes(pair[:4], "big"), int.from_bytes(pair[4:], "big")
-        fits = fits or _matches_model(mask, value, model)
+        pairs.append((mask, value))
         if ~mask & value & 0xFFFFFFFF:
-            return fits, gra
+            return pairs, gra
     return None
 
 
@@ -95,19 +95,26 @@ def architecture_vec_5(agreed: list[tuple[int, int]]) -> bytes:
     return bytes(vector)
 
 
-def negotiate(memory: GuestMemory, gra: int, model: CpuModel) -> CasResult:
+def negotiate(
+    memory: GuestMemory, gra: int, model: CpuModel, newest: CpuModel | None = None
+) -> CasResult:
     """What both sides can do, from the guest's structure at `gra`; nothing is changed yet.
+
+    Args:
+        newest: the newest compatibility mode allowed; with one given, there is no running without.
 
     Returns:
         HARDWARE when no processor fits, PARAMETER when the structure is broken or OV1 or OV5 is
         missing, UNSUPPORTED when the guest insists on a hash MMU or on XIVE.
     Ref: LoPAR appendix B.6.2.3.   Differs: contradictory requests are refused, the machine runs on.
     """
-    scanned = _scan_pvrs(memory, gra, model)
+    scanned = _scan_pvrs(memory, gra)
     if scanned is None:
         return CasResult(H.PARAMETER, reason="the processor list has no end in RAM")
-    fits, gra = scanned
-    if not fits:
+    pairs, gra = scanned
+    is_known = newest is None and any(model.pvr & mask == value for mask, value in pairs)
+    mode = None if is_known else best_mode(compat_modes(model, newest), pairs)
+    if not is_known and mode is None:
         return CasResult(H.HARDWARE, reason=f"the guest does not run on {model.name}")
     vectors = _read_option_vectors(memory, gra)
     if vectors is None:
@@ -120,4 +127,4 @@ def negotiate(memory: GuestMemory, gra: int, model: CpuModel) -> CasResult:
     if not _has(ov5, RADIX) or _has(ov5, MMU_BOTH):
         return CasResult(H.UNSUPPORTED, reason="the guest wants a hash MMU; this machine has radix")
     agreed = [option for option in PLATFORM_OV5 if _has(ov5, option)]
-    return CasResult(H.SUCCESS, architecture_vec_5(agreed), option_vectors=vectors)
+    return CasResult(H.SUCCESS, architecture_vec_5(agreed), mode, option_vectors=vectors)

@@ -1,5 +1,12 @@
-"""The processors that a guest may be given. Ref: Power ISA 3.0B; reference §1.4, §4.3.2."""
+"""The processors that a guest may be given, and those it may take them for.
 
+A logical PVR stands for a level of the architecture. A guest that does not know a processor may
+know its level, or an older one: then the processor runs it in that level's compatibility mode, in
+which problem state executes no instruction that came later.
+Ref: Power ISA 3.1 Book III 2.5 (PCR); LoPAR appendix B.6.2.3; reference §1.4, §4.3.2.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jitppc.errors import OptionError
@@ -11,18 +18,32 @@ def _pa_features_isa_3_00() -> bytes:
     Ref: LoPAR appendix C.6.2 (bit meanings). Left out: storage access order (byte 4), event based
     branches (byte 5 bit 2, byte 34), transactional memory (byte 22), copy-paste (byte 38).
     """
-    bits = bytearray(66)
+    return _pa_features(66)
+
+
+def _pa_features_isa_3_1() -> bytes:
+    """As that, and hash checks (byte 72). Left out besides: a second DAWR (byte 64), DEXCR (68)."""
+    return _pa_features(74, 72)
+
+
+def _pa_features(size: int, *more: int) -> bytes:
+    bits = bytearray(size)
     bits[0:6] = bytes.fromhex("f6 3f c7 c0 00 d0")
-    for index in (6, 16, 18, 20, 24, 26, 28, 32, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62):
+    isa_3_00 = (6, 16, 18, 20, 24, 26, 28, 32, *range(40, 64, 2))
+    for index in (*isa_3_00, *more):
         bits[index] = 0x80
     return bytes((len(bits), 0)) + bytes(bits)
 
 
 @dataclass(frozen=True, slots=True)
 class CpuModel:
-    """Identity of a processor: what its registers and the device tree say about it."""
+    """Identity of a processor: what its registers and the device tree say about it.
+
+    `family` is its name in `frontend.levels.MODELS`, which says what it executes.
+    """
 
     name: str
+    family: str
     pvr: int
     logical_pvr: int
     tree_name: str
@@ -33,15 +54,28 @@ class CpuModel:
     clock_hz: int = 1_000_000_000
 
 
+RADIX_AP_ENCODINGS = (0x0000000C, 0xA0000010, 0x20000015, 0x4000001E)
+
+
 def _power9(name: str, pvr: int) -> CpuModel:
+    features = _pa_features_isa_3_00()
+    tree = "PowerPC,POWER9"
+    return CpuModel(name, "power9", pvr, 0x0F000005, tree, 56, features, RADIX_AP_ENCODINGS)
+
+
+def _power10() -> CpuModel:
+    features = _pa_features_isa_3_1()
+    tree = "PowerPC,POWER10"
     return CpuModel(
-        name=name,
-        pvr=pvr,
-        logical_pvr=0x0F000005,
-        tree_name="PowerPC,POWER9",
-        decrementer_bits=56,
-        pa_features=_pa_features_isa_3_00(),
-        radix_ap_encodings=(0x0000000C, 0xA0000010, 0x20000015, 0x4000001E),
+        "power10_v2.0", "power10", 0x00801200, 0x0F000006, tree, 56, features, RADIX_AP_ENCODINGS
+    )
+
+
+def _power11() -> CpuModel:
+    features = _pa_features_isa_3_1()
+    tree = "PowerPC,Power11"
+    return CpuModel(
+        "power11_v2.0", "power11", 0x00821200, 0x0F000007, tree, 56, features, RADIX_AP_ENCODINGS
     )
 
 
@@ -49,7 +83,27 @@ CPU_MODELS = {
     "power9": _power9("power9_v2.2", 0x004E1202),
     "power9_v2.0": _power9("power9_v2.0", 0x004E1200),
     "power9_v2.2": _power9("power9_v2.2", 0x004E1202),
+    "power10": _power10(),
+    "power10_v2.0": _power10(),
+    "power11": _power11(),
+    "power11_v2.0": _power11(),
 }
+COMPAT_MODES = {name: CPU_MODELS[name] for name in ("power9", "power10", "power11")}
+"""What `max-cpu-compat` may say, oldest first."""
+
+
+def compat_modes(model: CpuModel, newest: CpuModel | None = None) -> list[CpuModel]:
+    """The modes in which `model` can run, none newer than `newest`; the newest one first."""
+    limit = min(mode.logical_pvr for mode in (model, newest or model))
+    return [mode for mode in reversed(COMPAT_MODES.values()) if mode.logical_pvr <= limit]
+
+
+def best_mode(modes: Iterable[CpuModel], pairs: Iterable[tuple[int, int]]) -> CpuModel | None:
+    """The first mode whose logical PVR fits one of a guest's (mask, value) pairs."""
+    pairs = list(pairs)
+    return next(
+        (m for m in modes if any(m.logical_pvr & mask == value for mask, value in pairs)), None
+    )
 
 
 def cpu_model(name: str) -> CpuModel:
@@ -58,3 +112,14 @@ def cpu_model(name: str) -> CpuModel:
     if model is None:
         raise OptionError(f"unknown CPU {name!r}; this release has {', '.join(CPU_MODELS)}")
     return model
+
+
+def newest_mode(model: CpuModel, name: str | None) -> CpuModel | None:
+    """The newest compatibility mode of `model` that the user allows; None for no limit."""
+    if name is None:
+        return None
+    mode = COMPAT_MODES.get(name.strip().lower())
+    if mode is None or mode not in compat_modes(model):
+        known = ", ".join(m.family for m in compat_modes(model))
+        raise OptionError(f"max-cpu-compat {name!r}: {model.name} has the modes {known}")
+    return mode

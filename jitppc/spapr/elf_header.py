@@ -76,7 +76,7 @@ class ElfHeader:
             offset = self._section(self._names)[1] if self._shnum else 0
             for n in range(self._shnum):
                 start = offset + self._section(n)[0]
-                if self._data[start:start + len(name) + 1] == name + b"\0":
+                if self._data[start : start + len(name) + 1] == name + b"\0":
                     return True
         except (struct.error, OverflowError) as error:
             raise DamagedElfError("the sections are cut off") from error

@@ -47,6 +47,7 @@ class TreeSpec:
     model: CpuModel
     ram_size: int
     vcpu_count: int = 1
+    mode: CpuModel | None = None
     bootargs: str = ""
     initrd: tuple[int, int] | None = None
     vio_nodes: tuple[Node, ...] = ()
@@ -197,7 +198,7 @@ def build_root(spec: TreeSpec) -> Node:
             vdevice_node(spec.vio_nodes),
             *spec.pci_nodes,
             platform_facilities_node(),
-            cpus_node(spec.model, spec.vcpu_count),
+            cpus_node(spec.model, spec.mode, spec.vcpu_count),
             event_sources_node(),
             rtas_node(spec),
             chosen_node(spec),

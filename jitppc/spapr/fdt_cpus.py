@@ -3,20 +3,25 @@
 from fdt import Node
 
 from jitppc.spapr.cpu_models import CpuModel
-from jitppc.spapr.fdt_values import EMPTY, cells, node, text
+from jitppc.spapr.fdt_values import EMPTY, cells, node, put, text
 
 CACHE_SIZE = 0x8000
 CACHE_LINE_SIZE = 128
 
 
-def cpu_node(model: CpuModel, vcpu_id: int) -> Node:
+def show_mode(core: Node, model: CpuModel, mode: CpuModel | None) -> None:
+    """The node says in which compatibility mode the core runs. Ref: LoPAR appendix C.6.2."""
+    put(core, "cpu-version", cells(mode.logical_pvr if mode else model.pvr))
+    put(core, "ibm,pa-features", (mode or model).pa_features)
+
+
+def cpu_node(model: CpuModel, mode: CpuModel | None, vcpu_id: int) -> Node:
     """One core of one thread. There is no hash page table."""
-    return node(
+    core = node(
         f"{model.tree_name}@{vcpu_id:x}",
         {
             "reg": cells(vcpu_id),
             "device_type": text("cpu"),
-            "cpu-version": cells(model.pvr),
             "d-cache-block-size": cells(CACHE_LINE_SIZE),
             "d-cache-line-size": cells(CACHE_LINE_SIZE),
             "i-cache-block-size": cells(CACHE_LINE_SIZE),
@@ -31,7 +36,6 @@ def cpu_node(model: CpuModel, vcpu_id: int) -> Node:
             "ibm,spurr": cells(1),
             "ibm,vmx": cells(2),
             "ibm,dfp": cells(1),
-            "ibm,pa-features": model.pa_features,
             "ibm,chip-id": cells(0),
             "ibm,ppc-interrupt-server#s": cells(vcpu_id),
             "ibm,ppc-interrupt-gserver#s": cells(vcpu_id, 0),
@@ -39,12 +43,14 @@ def cpu_node(model: CpuModel, vcpu_id: int) -> Node:
             "ibm,dec-bits": cells(model.decrementer_bits),
         },
     )
+    show_mode(core, model, mode)
+    return core
 
 
-def cpus_node(model: CpuModel, vcpu_count: int) -> Node:
+def cpus_node(model: CpuModel, mode: CpuModel | None, vcpu_count: int) -> Node:
     """All cores; ids are 0 to vcpu_count - 1."""
     return node(
         "cpus",
         {"#address-cells": cells(1), "#size-cells": cells(0)},
-        [cpu_node(model, vcpu_id) for vcpu_id in range(vcpu_count)],
+        [cpu_node(model, mode, vcpu_id) for vcpu_id in range(vcpu_count)],
     )

@@ -24,7 +24,7 @@ from jitppc.errors import OptionError
 from jitppc.spapr import boot, fdt
 from jitppc.spapr.board import Board
 from jitppc.spapr.console import ConsoleTap, UserConsole
-from jitppc.spapr.cpu_models import cpu_model
+from jitppc.spapr.cpu_models import CpuModel, cpu_model, newest_mode
 from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
 from jitppc.spapr.hardware import Hardware
 from jitppc.spapr.hcall.table import HcallDispatcher
@@ -77,6 +77,7 @@ class Machine:
         console: Chardev | None = None,
         *,
         hardware: Hardware | None = None,
+        max_cpu_compat: str | None = None,
         nvram: str | os.PathLike[str] | None = None,
         no_reboot: bool = False,
         clock: str = "host",
@@ -90,6 +91,7 @@ class Machine:
             memory: bytes, or text such as "2G".
             console: where the guest's output goes; None keeps it in `console_output` only.
             hardware: disks, networks, consoles and other devices; without it there is one console.
+            max_cpu_compat: the newest processor that the guest may take this one for.
             nvram: backing file of the NVRAM, made when it does not exist.
             clock: "host", or "insns": time and the date follow the instructions executed, random
                 numbers repeat; with strategy "interp" or "exact" every run is the same.
@@ -97,6 +99,7 @@ class Machine:
             runtime, runtime_options: what makes memory and vCPUs, and what they are told.
         """
         self._model = cpu_model(cpu)
+        self._newest_mode = newest_mode(self._model, max_cpu_compat)
         ram_size = memory_size(memory)
         if not 1 <= smp <= MAX_VCPUS:
             raise OptionError(f"-smp {smp}: this release runs {MAX_VCPUS} virtual processor(s)")
@@ -256,6 +259,7 @@ class Machine:
         )
         views = [PaprCpu(record, platform) for record in self._partition.records]
         self._processors = [Processor(view, self.hcalls, self._latch) for view in views]
+        self._set_mode(self._newest_mode)
         self._partition.records[0].state = VcpuState.RUNNING
         boot.enter_kernel(self._images, self.cpu)
 
@@ -263,6 +267,7 @@ class Machine:
         consoles = self.board.consoles
         spec = fdt.TreeSpec(
             model=self._model,
+            mode=self._newest_mode,
             ram_size=self.memory.size,
             vcpu_count=len(self.cpus),
             bootargs=self._append,
@@ -281,9 +286,13 @@ class Machine:
             leave=self._latch.panic,
             note=log.warning,
             may_negotiate=lambda: len(self._partition.running()) == 1,
+            set_mode=self._set_mode,
         )
         tree = OfTree(fdt.build_root(spec))
-        return OfState(self.memory, tree, claims, self._model, host)
+        return OfState(self.memory, tree, claims, self._model, host, self._newest_mode)
+
+    def _set_mode(self, mode: CpuModel | None) -> None:
+        self._partition.set_compat(mode.family if mode else None)
 
     # Running it.
 

@@ -5,7 +5,10 @@ Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support), 7.2.2 (instantiat
 
 from collections.abc import Callable
 
+from fdt import Node
+
 from jitppc.spapr.cas import negotiate
+from jitppc.spapr.fdt_cpus import show_mode
 from jitppc.spapr.fdt_values import cells, put, walk
 from jitppc.spapr.guest_buffers import write_if_inside
 from jitppc.spapr.hcall.codes import H
@@ -21,16 +24,24 @@ def client_architecture_support(of: OfState, args: list[int]) -> ServiceResult:
         return PROM_ERROR
     if not of.host.may_negotiate():
         return 0, H.MULTI_THREADS_ACTIVE & 0xFFFFFFFF
-    result = negotiate(of.memory, args[0], of.model)
+    result = negotiate(of.memory, args[0], of.model, of.newest_mode)
     if result.status != H.SUCCESS:
         of.refusal = result.reason
         of.host.note(f"client-architecture-support refused: {result.reason}")
         return 0, result.status & 0xFFFFFFFF
     of.has_negotiated = True
+    of.host.set_mode(result.mode)
+    for cpu in cpu_nodes(of):
+        show_mode(cpu, of.model, result.mode)
     chosen = of.tree.find("/chosen")
     if chosen is not None:
         put(chosen, "ibm,architecture-vec-5", result.architecture_vec_5)
     return 0, 0
+
+
+def cpu_nodes(of: OfState) -> list[Node]:
+    """The cores."""
+    return [n for n in walk(of.tree.root) if n.get_property("ibm,pa-features") is not None]
 
 
 def instantiate_rtas(of: OfState, args: list[int]) -> ServiceResult:
@@ -39,10 +50,7 @@ def instantiate_rtas(of: OfState, args: list[int]) -> ServiceResult:
     if not args or where is None:
         return PROM_ERROR
     base = args[0]
-    vcpu_count = sum(
-        node.get_property("ibm,pa-features") is not None for node in walk(of.tree.root)
-    )
-    fits = of.memory.contains(base, rtas_size(vcpu_count))
+    fits = of.memory.contains(base, rtas_size(len(cpu_nodes(of))))
     if base % 4 or not fits or not write_if_inside(of.memory, base, RTAS_STUB):
         return PROM_ERROR
     of.rtas_base = base

@@ -28,6 +28,8 @@ class OfHost:
     """Something the user of jitppc should read."""
     may_negotiate: Callable[[], bool] = lambda: True
     """False while other vCPUs run, when client-architecture-support has to wait."""
+    set_mode: Callable[[CpuModel | None], None] = lambda mode: None
+    """All processors run in this one's compatibility mode, or in none."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class OfState:
     claims: ClaimMap
     model: CpuModel
     host: OfHost
+    newest_mode: CpuModel | None = None
+    """No compatibility mode newer than this one, and not none, is for the guest."""
     rtas_base: int | None = None
     is_quiescent: bool = False
     has_negotiated: bool = False

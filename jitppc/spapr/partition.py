@@ -75,6 +75,7 @@ class Partition:
     records: list[VcpuRecord]
     process_table_dw1: int = PATE1_GR
     has_gtse: bool = True
+    compat: str | None = None
     ail: int = 0
     is_little_endian: bool = False
     fwnmi_system_reset: int = 0
@@ -86,6 +87,7 @@ class Partition:
         for record in self.records:
             record.reset()
         self.process_table_dw1, self.has_gtse = PATE1_GR, True
+        self.compat = None
         self.ail, self.is_little_endian = 0, False
         self.fwnmi_system_reset = self.fwnmi_machine_check = self.rtas_base = 0
 
@@ -106,6 +108,12 @@ class Partition:
         if not self.has_gtse:
             vcpu.lpcr &= ~LPCR.GTSE
 
+    def set_compat(self, family: str | None) -> None:
+        """Every vCPU runs in this processor's compatibility mode. Ref: Book III 2.5 (PCR)."""
+        self.compat = family
+        for record in self.records:
+            record.vcpu.set_compat(family)
+
     def set_ail(self, ail: int) -> None:
         self.ail = ail
         for record in self.records:
@@ -124,6 +132,7 @@ class Partition:
         vcpu.nia = nia & GRA_MASK
         vcpu.gpr[3] = r3
         self.apply_mmu(vcpu)
+        vcpu.set_compat(self.compat)
         vcpu.set_ail(self.ail)
         vcpu.set_ile(self.is_little_endian)
         record.state = VcpuState.RUNNING

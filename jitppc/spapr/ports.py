@@ -58,6 +58,9 @@ class Vcpu(Protocol):
 
     def set_ile(self, little: bool) -> None: ...
 
+    def set_compat(self, family: str | None) -> None:
+        """Problem state executes what this processor does (None: what ours does); until reset."""
+
     def wait_for_interrupt(self, timeout_s: float | None) -> bool:
         """Blocks until an interrupt or a stop request is pending; False when the time ran out."""
 

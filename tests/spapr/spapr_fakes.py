@@ -120,6 +120,9 @@ class FakeVcpu:
     def set_ail(self, ail):
         self.ail = ail
 
+    def set_compat(self, family):
+        self.compat = family
+
     def set_ile(self, little):
         self.ile = little
 

@@ -1,0 +1,60 @@
+"""Debian's kernel on each processor: what it takes it for, and what a program may execute there."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jitppc.errors import PackageError
+from jitppc.host.archive import compressed, console, directory, program
+
+pytestmark = pytest.mark.slow
+
+SOURCE = Path(__file__).with_name("cpu_probe.c")
+BOOT_SECONDS = 300
+LEGAL, ILLEGAL = "@brd 8877665544332211", "@brd is illegal"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory, require_tool):
+    """Kernel and an initramfs whose /init is the probe."""
+    from jitppc.host import installer, packages
+
+    if not packages.available():
+        pytest.skip("needs apt-get and dpkg-deb to fetch the guest's programs")
+    folder = tmp_path_factory.mktemp("models")
+    compiler = require_tool("powerpc64le-linux-gnu-gcc")
+    flags = ["-O2", "-mcpu=power8", "-static", "-Wall", "-Werror"]
+    subprocess.run([compiler, *flags, "-o", folder / "init", SOURCE], check=True)
+    entries = {"dev": directory(), "proc": directory(), "dev/console": console()}
+    entries["init"] = program((folder / "init").read_bytes())
+    initrd = folder / "initramfs.gz"
+    initrd.write_bytes(compressed(entries))
+    try:
+        return installer.fetch().kernel, initrd
+    except PackageError as error:
+        pytest.fail(str(error))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "newest", "is_called", "answer"),
+    [
+        ("power10", None, "POWER10 (raw)", LEGAL),
+        ("power10", "power9", "POWER9 (architected)", ILLEGAL),
+        ("power11", None, "POWER10 (architected)", LEGAL),
+    ],
+)
+def test_linux_runs_on_it_and_a_program_has_its_instructions(
+    cpu, newest, is_called, answer, images
+):
+    """Linux 6.1 does not know POWER11, which then runs in POWER10's mode."""
+    from jitppc.spapr.machine import Machine
+
+    kernel, initrd = images
+    machine = Machine(kernel, initrd, append="quiet", memory="1G", cpu=cpu, max_cpu_compat=newest)
+    with machine:
+        stop = machine.run(timeout=BOOT_SECONDS)
+        said = machine.console_output.decode(errors="replace")
+    assert stop.reason == "poweroff", said[-2000:]
+    lines = [line for line in said.replace("\r", "").split("\n") if line[:1] == "@"]
+    assert [line.split(": ")[-1].split(",")[0] for line in lines] == [is_called, answer]

@@ -1,0 +1,108 @@
+"""Processors and their compatibility modes: what a guest gets, and what the tree then says."""
+
+import shutil
+import subprocess
+
+import fdt
+import pytest
+from test_spapr_open_firmware import BAD, cas_vector
+
+from jitppc.errors import OptionError
+from jitppc.spapr.cas import negotiate
+from jitppc.spapr.cpu_models import COMPAT_MODES, CPU_MODELS, cpu_model, newest_mode
+from jitppc.spapr.fdt_cpus import cpu_node
+from jitppc.spapr.fdt_values import get
+from jitppc.spapr.hcall.codes import H
+
+END = (0, 0xF0000000)
+POWER9, POWER10, POWER11 = (0xFFFF0000, 0x004E0000), (0xFFFF0000, 0x00800000), (BAD, 0x0F000007)
+LEVEL_3_00, LEVEL_3_10 = (BAD, 0x0F000005), (BAD, 0x0F000006)
+
+
+def mode_for(cpu, newest, *pairs):
+    """Family of the mode, None for none, or the status of the refusal."""
+
+    class Memory:
+        data = cas_vector(pvrs=(*pairs, END))
+
+        def contains(self, gra, n):
+            return gra + n <= len(self.data)
+
+        def read(self, gra, n):
+            return self.data[gra : gra + n]
+
+    model = cpu_model(cpu)
+    result = negotiate(Memory(), 0, model, newest_mode(model, newest))
+    if result.status != H.SUCCESS:
+        return result.status
+    return result.mode and result.mode.family
+
+
+@pytest.mark.parametrize(
+    ("cpu", "newest", "pairs", "mode"),
+    [
+        ("power10", None, [POWER9, POWER10, LEVEL_3_00, LEVEL_3_10], None),
+        ("power10", None, [POWER9, LEVEL_3_00, LEVEL_3_10], "power10"),
+        ("power10", None, [POWER9, LEVEL_3_00], "power9"),
+        ("power10", None, [POWER9], H.HARDWARE),
+        ("power9", None, [POWER10, LEVEL_3_10], H.HARDWARE),
+        ("power9", None, [LEVEL_3_10, LEVEL_3_00], "power9"),
+        ("power11", None, [LEVEL_3_00, LEVEL_3_10], "power10"),
+        ("power11", None, [LEVEL_3_00, LEVEL_3_10, POWER11], "power11"),
+        ("power10", "power9", [POWER10, LEVEL_3_00, LEVEL_3_10], "power9"),
+        ("power10", "power10", [POWER10, LEVEL_3_00, LEVEL_3_10], "power10"),
+        ("power10", "power9", [POWER10], H.HARDWARE),
+    ],
+)
+def test_a_guest_gets_the_newest_mode_it_knows(cpu, newest, pairs, mode):
+    """Ref: LoPAR appendix B.6.2.3."""
+    assert mode_for(cpu, newest, *pairs) == mode
+
+
+@pytest.mark.parametrize(("cpu", "name"), [("power9", "power10"), ("power10", "power8")])
+def test_a_mode_that_the_processor_lacks_is_refused(cpu, name):
+    with pytest.raises(OptionError, match="has the modes"):
+        newest_mode(cpu_model(cpu), name)
+
+
+# Properties of a core's node that are not QEMU 7.2's, and why.
+DIFFERENT = {
+    "cpu-version": "QEMU 7.2 has the first POWER10, PVR 0x00800200",
+    "ibm,pa-features": "ours says what the processor room executes; see _pa_features_isa_3_00",
+    "timebase-frequency": "the same", "clock-frequency": "the same",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def qemu_core(tmp_path_factory):
+    program = shutil.which("qemu-system-ppc64")
+    assert program, "qemu-system-ppc64 is among the programs that tests need"
+    path = tmp_path_factory.mktemp("tree") / "qemu.dtb"
+    machine = f"pseries,x-vof=on,dumpdtb={path}"
+    command = [program, "-M", machine, "-cpu", "power10", "-nodefaults", "-nographic", "-m", "1G"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    cpus = fdt.parse_dtb(path.read_bytes()).root.get_subnode("cpus")
+    return next(node for node in cpus.nodes if node.name.startswith("PowerPC"))
+
+
+def test_power10s_node_is_qemus_but_for_what_is_explained(qemu_core):
+    ours = cpu_node(CPU_MODELS["power10"], None, 0)
+    assert ours.name == qemu_core.name
+    names = {p.name for p in ours.props}
+    differing = {n for n in names if get(ours, n) != get(qemu_core, n)}
+    assert differing <= DIFFERENT.keys(), differing - DIFFERENT.keys()
+
+
+def test_features_of_newer_levels_are_those_of_older_ones_and_more():
+    old, new = (COMPAT_MODES[name].pa_features[2:] for name in ("power9", "power10"))
+    assert len(old) == 66 and len(new) == 74  # noqa: PT018
+    assert new[:66] == old
+    assert [n for n in range(66, 74) if new[n]] == [72]
+
+
+def test_the_tree_says_in_which_mode_a_core_runs():
+    model, mode = CPU_MODELS["power10"], COMPAT_MODES["power9"]
+    core = cpu_node(model, mode, 0)
+    assert get(core, "cpu-version") == (0x0F000005).to_bytes(4, "big")
+    assert get(core, "ibm,pa-features") == mode.pa_features
+    assert core.name == "PowerPC,POWER10@0"
