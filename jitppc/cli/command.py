@@ -13,6 +13,7 @@ _COLUMN = 30
 HELP = Option(("h", "help"), "", "show this text", "help", group="general")
 
 GROUPS = {
+    "disk": "Disk",
     "machine": "Machine",
     "guest": "Guest",
     "devices": "Devices",

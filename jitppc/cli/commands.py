@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from jitppc.cli.command import Command
+from jitppc.cli.debian_options import DEBIAN_NOTES, DEBIAN_OPTIONS
 from jitppc.cli.fuzz_options import FUZZ_NOTES, FUZZ_OPTIONS
 from jitppc.config import (
     BENCH_OPTIONS,
@@ -52,7 +53,7 @@ everything, or the parts named: packages, regions, tier0."""
 
 
 def _not_for_boot(_text: str) -> str:
-    raise ValueError("`jitppc boot` brings its own; for yours there is `jitppc run`")
+    raise ValueError("this command brings its own; for yours there is `jitppc run`")
 
 
 def _boot_option(option: Option) -> Option:
@@ -78,6 +79,13 @@ COMMANDS = (
         _lazily("boot", "boot_command"),
         tuple(map(_boot_option, RUN_OPTIONS)),
         notes=BOOT_NOTES,
+    ),
+    Command(
+        "debian",
+        "Make a Debian system on a disk, and boot it.",
+        _lazily("debian", "debian_command"),
+        (*DEBIAN_OPTIONS, *map(_boot_option, RUN_OPTIONS)),
+        notes=DEBIAN_NOTES + "\n\n" + RUN_NOTES,
     ),
     Command(
         "run",

@@ -2,8 +2,11 @@
 
 from jitppc.cli.command import GROUPS, Command, option_title
 from jitppc.cli.commands import COMMANDS
-from jitppc.config import INSTEAD, NOT_YET
+from jitppc.config import INSTEAD, NOT_YET, RUN_OPTIONS
+from jitppc.device_options import KEY_TABLES
 from jitppc.option_values import MACHINE_PROPERTIES
+
+LIKE_RUN = {"boot", "debian"}
 
 HEAD = """\
 # The command line
@@ -21,6 +24,8 @@ def reference() -> str:
     lines = HEAD.splitlines()
     for command in COMMANDS:
         lines += _command(command)
+    lines += _keys()
+    lines += _devices()
     lines += _machine_properties()
     lines += ["", "## Options of QEMU that jitppc does not have yet", ""]
     lines.append("They are named when they occur, and nothing is started.")
@@ -33,18 +38,42 @@ def _command(command: Command) -> list[str]:
     arguments = f" {command.arguments}" if command.arguments else ""
     lines = ["", f"## jitppc {command.name}", "", command.says]
     lines += ["", f"    jitppc {command.name} [options]{arguments}"]
-    if command.name == "boot":
+    # What it has besides the options of `jitppc run`.
+    run_names = {option.names for option in RUN_OPTIONS} if command.name in LIKE_RUN else set()
+    own = [option for option in command.options if option.names not in run_names]
+    if run_names:
         lines += ["", "It has the options of `jitppc run`, but for `-kernel` and `-initrd`."]
-    elif command.options:
+    if own:
         lines += ["", "| option | effect |", "|---|---|"]
         for group in GROUPS:
-            for option in command.options:
+            for option in own:
                 if option.group == group and option.shown:
                     title = option_title(option).replace("|", "\\|")
                     lines.append(f"| `{title}` | {option.says} |")
     if command.notes:
         lines += ["", *command.notes.splitlines()]
     return lines
+
+
+def _keys() -> list[str]:
+    lines = ["", "## Keys of options", ""]
+    lines += ["Two commas are one comma of a value. A key that is marked idle is taken and changes"]
+    lines += ["nothing here."]
+    for name, keys in KEY_TABLES.items():
+        lines += ["", f"### -{name}", "", "| key | meaning | values |", "|---|---|---|"]
+        for key in keys:
+            idle = " (idle)" if key.is_idle else ""
+            is_refused = set(key.refused or ()) == {""}
+            values = "refused" if is_refused else ", ".join(key.values) or "any"
+            lines.append(f"| `{key.name}` | {key.says}{idle} | {values} |")
+    return lines
+
+
+def _devices() -> list[str]:
+    from jitppc.spapr.device_models import device_help
+
+    lines = ["", "## Devices", "", "As `-device help` says; `-device NAME,help` lists properties."]
+    return [*lines, "", *(f"    {line}" for line in device_help().splitlines())]
 
 
 def _machine_properties() -> list[str]:
