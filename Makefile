@@ -16,10 +16,11 @@ PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   qemu-nbd passt nbdkit mke2fs
 
 .NOTPARALLEL:
-.PHONY: help boot test lint tools clean
+.PHONY: help boot test test-debian lint tools clean
 help:
 	@echo 'make boot   set up, fetch the Debian installer for ppc64el and boot it (Ctrl-A X quits)'
 	@echo 'make test   set up, then lint, types, import contract and all tests'
+	@echo 'make test-debian   make a Debian system and use it; takes long'
 	@echo 'make lint   lint, types and import contract only'
 	@echo 'make clean  remove the virtual environment and what the tools left'
 
@@ -28,6 +29,11 @@ boot: $(VENV)/.installed-cli
 
 test: tools lint
 	$(BIN)/pytest -n 2 $(PYTEST_FLAGS)
+
+# Minutes to an hour: a Debian system is made (once, in DEBIAN_DIR) and used.
+DEBIAN_DIR ?= $(HOME)/.cache/jitppc-test-debian
+test-debian: tools $(VENV)/.installed-dev
+	$(BIN)/pytest --debian $(DEBIAN_DIR) tests/guest/test_debian_system.py $(PYTEST_FLAGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -47,4 +48,10 @@ def pytest_addoption(parser):
         type=int,
         default=1,
         help="how many times 100,000 values are thrown at each device",
+    )
+    parser.addoption(
+        "--debian",
+        type=Path,
+        metavar="DIRECTORY",
+        help="make a Debian system there and use it (many minutes; see tests/README.md)",
     )
