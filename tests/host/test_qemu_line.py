@@ -1,5 +1,7 @@
 """What QEMU's options say about hardware, as the machine's description."""
 
+import re
+
 import pytest
 
 from jitppc.cli.line import parse
@@ -114,9 +116,15 @@ def test_an_nbd_node_is_an_address():
     ("line", "message"),
     [
         (["-drive", "if=virtio"], "file= is missing"),
-        (["-drive", "file=a,id=x", "-drive", "file=b,id=x"], "two drives have the id 'x'"),
-        (["-drive", "file=a,index=0", "-drive", "file=b,index=0"], "two drives want place 0"),
-        (["-drive", "file=a,index=9"], "0 to 6"),
+        (
+            ["-drive", "file=a,id=x,format=raw", "-drive", "file=b,id=x,format=raw"],
+            "two drives have the id 'x'",
+        ),
+        (
+            ["-drive", "file=a,index=0,format=raw", "-drive", "file=b,index=0,format=raw"],
+            "two drives want place 0",
+        ),
+        (["-drive", "file=a,index=9,format=raw"], "0 to 6"),
         (
             ["-blockdev", "qcow2,node-name=x,file=g", "-device", "virtio-blk-pci,drive=x"],
             "there is no node 'g'",
@@ -154,6 +162,19 @@ def test_forwards_are_rules_of_passt():
     assert "--udp-ports 53:5353" in text
     assert "--address 10.0.2.15 --netmask 24 --gateway 10.0.2.2" in text
     assert "--tcp-ports none" in " ".join(command_of(passt.UserNet()))
+
+
+def test_a_format_that_nobody_says_is_said_once(tmp_path):
+    said = []
+    for name, begin in (("a.img", b""), ("b", b"QFI\xfb"), ("c.raw", b"QFI\xfb")):
+        (tmp_path / name).write_bytes(begin.ljust(512))
+    line = ("-drive", f"file={tmp_path}/a.img", "-drive", f"file={tmp_path}/b")
+    assert ["raw", "qcow2"] == [image_of(d).format for d in Disks(words(*line), said.append).drives]
+    assert ["format=raw", "format=qcow2"] == [re.search(r"format=\w+", text)[0] for text in said]
+    Disks(words("-drive", f"file={tmp_path}/c.raw,format=raw"), said.append)
+    assert 2 == len(said)
+    with pytest.raises(OptionError, match="begins like qcow2"):
+        Disks(words("-drive", f"file={tmp_path}/c.raw"), said.append)
 
 
 def test_a_network_of_nic_brings_its_device():

@@ -1,8 +1,8 @@
 """One door for all images: `open_image` takes what is said about one and gives what reads it."""
 
-import logging
 import re
 import socket
+from pathlib import Path
 
 from jitppc.devices.ports import BlockBackend
 from jitppc.errors import OptionError
@@ -12,19 +12,13 @@ from jitppc.host.block.options import ImageOptions
 from jitppc.host.block.raw import RawImage
 from jitppc.host.block.server import ServedImage
 
-log = logging.getLogger(__name__)
-
 
 def open_image(options: ImageOptions) -> BlockBackend:
     """The image is open; OptionError says in one line why it cannot be."""
-    if str(options.path).startswith("nbd"):
-        served = _address(str(options.path))
-        if served is not None:
-            return _connect(options, *served)
-    image_format = options.format
-    if not image_format:
-        image_format = detect(options.path)
-        log.info(f"{options.path}: format {image_format} (say format={image_format} to fix it)")
+    served = served_at(options.path)
+    if served is not None:
+        return _connect(options, *served)
+    image_format = options.format or detect(options.path)
     if image_format != "raw" or options.is_snapshot:
         _look(options)
         return ServedImage(options, image_format)
@@ -40,10 +34,11 @@ def _look(options: ImageOptions) -> None:
         raise OptionError(f"{options.path}: {error.strerror}") from None
 
 
-def _address(text: str) -> tuple[int, str | tuple[str, int], str] | None:
+def served_at(path: Path) -> tuple[int, str | tuple[str, int], str] | None:
     """Family, address and export of QEMU's `nbd:unix:PATH`, `nbd:HOST:PORT`, `nbd://HOST/EXPORT`,
     `nbd+unix:///EXPORT?socket=PATH`; None when it is none of them.
     """
+    text = str(path)
     # pathlib has made one slash of two.
     if match := re.fullmatch(r"nbd\+unix:/+([^?]*)\?socket=(.+)", text):
         return socket.AF_UNIX, match[2], match[1]

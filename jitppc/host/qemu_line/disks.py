@@ -1,6 +1,6 @@
 """`-drive`, `-blockdev`, `-hda`, `-cdrom`: images, and the devices that come with them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,8 @@ from typing import Any
 
 from jitppc.config import HardwareWords
 from jitppc.errors import OptionError
-from jitppc.host.block.open import open_image
+from jitppc.host.block.formats import detect
+from jitppc.host.block.open import open_image, served_at
 from jitppc.host.block.options import ImageOptions
 from jitppc.keyed_values import Pairs
 from jitppc.spapr.hardware import Device, Drive
@@ -26,7 +27,9 @@ class Disks:
         nvram: the file that keeps the NVRAM.
     """
 
-    def __init__(self, words: HardwareWords) -> None:
+    def __init__(self, words: HardwareWords, say: Callable[[str], None] | None = None) -> None:
+        """With `say`, images of which no format is said are looked at, and it is told what for."""
+        self._say = say
         self.drives: list[Drive] = []
         self.devices: list[Device] = []
         self.nvram: Path | None = None
@@ -59,13 +62,21 @@ class Disks:
         name = keys.get("id") or f"{bus}{number}"
         if any(name == drive.id for drive in self.drives):
             raise OptionError(f"two drives have the id {name!r}")
-        self.drives.append(Drive(name, partial(open_image, options)))
+        self.drives.append(Drive(name, partial(open_image, self._looked_at(options))))
         if bus == "virtio":
             self.devices.append(Device("virtio-blk-pci", {"drive": name}))
         elif bus == "scsi":
             model = "scsi-cd" if keys.get("media") == "cdrom" else "scsi-hd"
             place = {"drive": name, "bus": "scsi.0", "scsi-id": self._place(keys)}
             self.devices.append(Device(model, place))
+
+    def _looked_at(self, options: ImageOptions) -> ImageOptions:
+        """With a format, whatever the image holds when it is opened."""
+        if self._say is None or options.format or served_at(options.path):
+            return options
+        found = detect(options.path)
+        self._say(f"{options.path}: format {found}, by its look; format={found} says so for good")
+        return replace(options, format=found)
 
     def _place(self, keys: Mapping[str, str]) -> int:
         text = keys.get("unit", keys.get("index"))

@@ -22,7 +22,7 @@ def hardware_of(words: HardwareWords, say: Callable[[str], None] = lambda _: Non
     """
     lines = Lines(words, say)
     networks = Networks(words)
-    disks = Disks(words)
+    disks = Disks(words, say)
     devices = [*networks.devices, *disks.devices]
     devices += [_device(pairs, lines) for pairs in words.devices]
     shares = Shares(words)
