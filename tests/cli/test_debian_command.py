@@ -43,7 +43,7 @@ def test_the_user_may_have_another_network_or_none(tmp_path, line):
 
 
 def test_more_disks_may_be_given(tmp_path):
-    described = hardware(tmp_path, "-nic", "none", "-drive", "file=b,if=virtio")
+    described = hardware(tmp_path, "-nic", "none", "-drive", "file=b,if=virtio,format=raw")
     assert 2 == len(described.drives)
 
 
