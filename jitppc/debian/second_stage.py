@@ -33,11 +33,14 @@ for script in base-passwd.preinst *.preinst; do
 done
 # One kind of host key is enough, and others are slow to make: what is there is not made.
 touch /etc/ssh/ssh_host_rsa_key /etc/ssh/ssh_host_ecdsa_key
+# The kernel's own script makes its RAM disk; triggers would make it once more.
+sed -i s/^update_initramfs=yes/update_initramfs=no/ /etc/initramfs-tools/update-initramfs.conf
 say "step configuring"
 exec 3>&1
 dpkg --force-unsafe-io --status-fd 3 --configure -a </dev/null >/var/log/jitppc-debian.log 2>&1 ||
     { tail -n 20 /var/log/jitppc-debian.log; fail "dpkg --configure -a"; }
 say "step finishing"
+sed -i s/^update_initramfs=no/update_initramfs=yes/ /etc/initramfs-tools/update-initramfs.conf
 find /etc/ssh -name 'ssh_host_*' -empty -delete
 printf 'root:%s\\n' '@PASSWORD@' | chpasswd || fail chpasswd
 systemctl enable systemd-networkd >/dev/null 2>&1 || fail "systemctl enable"
