@@ -14,9 +14,13 @@ from jitppc.spapr.fdt_values import cells, get, text, walk
 from jitppc.spapr.pci.host_bridge import HostBridge
 from jitppc.spapr.pci.tree import bridge_node
 from jitppc.spapr.rtas.table import advertised_tokens
+from jitppc.spapr.tce import TceTables
 from jitppc.spapr.vio.bus import VioBus
 from jitppc.spapr.vio.nvram import Nvram
+from jitppc.spapr.vio.vlan import Vlan
+from jitppc.spapr.vio.vscsi import Vscsi
 from jitppc.spapr.vio.vty import Vty
+from jitppc.spapr.vio.window import DmaWindow
 
 REFERENCE = Path(__file__).parent / "data" / "reference_power9_fdt.txt"
 
@@ -36,7 +40,6 @@ ABSENT = {
     ("/cpus/.*", "ibm,my-drc-index"): HOTPLUG,
     ("/cpus/.*", "ibm,pft-size|ibm,segment-page-sizes|ibm,processor-segment-sizes"): HASH,
     ("/cpus/.*", "(ibm,)?slb-size"): HASH,
-    ("/vdevice/(v-scsi|l-lan)@.*", None): DEVICE,
     ("/rtas", "ibm,(set-eeh-option|get-config-addr.*|.*slot.*|configure-pe)"): EEH,
     ("/rtas", "ibm,configure-connector"): HOTPLUG,
     ("/rtas", "ibm,suspend-me"): "no migration",
@@ -88,6 +91,10 @@ def our_root(**changes):
     bus = VioBus(lambda irq: None, lambda irq: None)
     bus.plug(lambda slot: Vty(slot, None))
     bus.plug(Nvram)
+    tces = TceTables()
+    bus.plug(lambda slot: Vscsi(slot, DmaWindow(slot.unit_address, tces, None)))
+    mac = bytes.fromhex("525400123456")
+    bus.plug(lambda slot: Vlan(slot, DmaWindow(slot.unit_address, tces, None), None, mac))
     options = {
         "model": cpu_model("power9_v2.0"),
         "ram_size": 1 << 30,

@@ -74,6 +74,7 @@ def hardware():
         Device("scsi-hd", {"drive": "d4", "bus": "pscsi.0"}),
         Device("scsi-cd", {"drive": "d3", "bus": "pscsi.0"}),
         Device("virtio-rng-pci"),
+        Device("spapr-rng"),
         Device("virtio-balloon-pci"),
         Device("virtio-serial-pci", {"id": "lines"}),
         Device("virtconsole", {"chardev": "c1"}),

@@ -1,3 +1,8 @@
+import errno
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +118,63 @@ def test_nvram_goes_through_to_its_file_and_comes_back(tmp_path):
     assert again.fetch(again.size, 1) is None
     path.unlink()
     assert not again.store(0, b"x")
+
+
+def test_a_full_disk_changes_nothing_and_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "nvram"
+    nvram = Nvram(slot(), path=path)
+    assert nvram.store(100, b"before")
+    write, room = os.pwrite, [3]
+
+    def pwrite(descriptor, data, offset):
+        if not room:
+            raise OSError(errno.ENOSPC, "no space left")
+        return write(descriptor, data[: room.pop()], offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    assert not nvram.store(100, b"AFTER!")
+    assert nvram.fetch(100, 6) == b"before"
+    monkeypatch.undo()
+    assert nvram.store(106, b"!")
+    assert Nvram(slot(), path=path).fetch(106, 1) == b"!"
+
+
+def test_a_new_file_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OptionError, match="no space left"):
+        Nvram(slot(), path=tmp_path / "nvram")
+    assert [] == list(tmp_path.iterdir())
+    monkeypatch.undo()
+    Nvram(slot(), path=tmp_path / "nvram")
+    assert [tmp_path / "nvram"] == list(tmp_path.iterdir())
+
+
+def test_nvram_outlives_a_killed_process(tmp_path):
+    """Stores that were answered are in the file; each is there whole or not at all."""
+    path = tmp_path / "nvram"
+    Nvram(slot(), path=path)
+    program = """
+import sys
+from pathlib import Path
+from jitppc.spapr.vio.bus import Slot
+from jitppc.spapr.vio.nvram import Nvram
+nvram = Nvram(Slot(0, 0, None), path=Path(sys.argv[1]))
+for n in range(1 << 30):
+    assert nvram.store(4096, bytes((n % 256,)) * 1024)
+    print(n, flush=True)
+"""
+    running = subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE)
+    with running:
+        for _ in range(50):
+            line = running.stdout.readline()
+        running.kill()
+        rest = running.stdout.read().split()
+    last = int(rest[-1] if rest else line)
+    found = Nvram(slot(), path=path).fetch(4096, 1024)
+    assert found in {bytes((n % 256,)) * 1024 for n in (last, last + 1)}
 
 
 def test_a_file_that_is_no_nvram_is_refused_in_one_line(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jitppc.errors import OptionError
-from jitppc.spapr.device_model import DeviceModel, Property, mac_address
+from jitppc.spapr.device_model import DeviceModel, Property, mac_address, switch
 from jitppc.spapr.dma import RamDma
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.nvram import Nvram
@@ -34,6 +34,20 @@ def _plug_nvram(board: "Board", values: Mapping[str, Any]) -> Nvram:
         raise OptionError("the machine has its spapr-nvram already")
     path: Path | None = values["file"]
     return board.vio.plug(lambda slot: Nvram(slot, path=path))
+
+
+class RandomNumbers:
+    """H_RANDOM and its node are always there: nothing is left to do for who asks for them."""
+
+    def reset(self) -> None:
+        """It has no state."""
+
+    def close(self) -> None:
+        """It has no thread."""
+
+
+def _plug_rng(board: "Board", values: Mapping[str, Any]) -> RandomNumbers:
+    return RandomNumbers()
 
 
 def _window(board: "Board", slot: Slot) -> DmaWindow:
@@ -78,6 +92,16 @@ VIO_MODELS = (
         (
             Property("netdev", "id of the host's end of the network"),
             Property("mac", "address (default 52:54:00:12:34:56 and following)", mac_address),
+        ),
+    ),
+    DeviceModel(
+        "spapr-rng",
+        "",
+        "random numbers of the host by hypercall (always there)",
+        _plug_rng,
+        (
+            Property("rng", "accepted; the numbers are the host's"),
+            Property("use-kvm", "accepted; there is no KVM", switch, default=False),
         ),
     ),
     DeviceModel("spapr-vscsi", "vio", "SCSI adapter of the hypervisor", _plug_vscsi),

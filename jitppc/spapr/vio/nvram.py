@@ -3,6 +3,9 @@
 Ref: LoPAR 8.1-8.4 (NVRAM partitions), 7.3.3 (nvram-fetch, nvram-store); reference §7.2.
 """
 
+import contextlib
+import os
+import tempfile
 from pathlib import Path
 
 from fdt import Node
@@ -18,6 +21,7 @@ SYSTEM_PARTITION_SIZE = 2048
 SIGNATURE_SYSTEM = 0x70
 SIGNATURE_FREE = 0x7F
 HEADER_SIZE = 16
+NEW_FILE_MODE = 0o644
 
 
 def partition(signature: int, name: bytes, size: int) -> bytes:
@@ -74,26 +78,63 @@ class Nvram:
         return bytes(self.data[offset : offset + length])
 
     def store(self, offset: int, data: bytes) -> bool:
-        """False when the range is outside or the backing file cannot be written."""
+        """The bytes are there, and durable in the backing file.
+
+        False when the range is outside or the file cannot be written; then nothing has changed.
+        """
         if offset + len(data) > self.size:
             return False
+        before = bytes(self.data[offset : offset + len(data)])
+        if self._path is not None and not self._save(self._path, offset, data, before):
+            return False
         self.data[offset : offset + len(data)] = data
-        if self._path is None:
-            return True
+        return True
+
+    def _save(self, path: Path, offset: int, data: bytes, before: bytes) -> bool:
         try:
-            with self._path.open("r+b") as file:
-                file.seek(offset)
-                file.write(data)
+            write_durably(path, offset, data)
         except OSError:
+            with contextlib.suppress(OSError):
+                write_durably(path, offset, before)
             return False
         return True
+
+
+def write_durably(path: Path, offset: int, data: bytes) -> None:
+    """The file, which exists, holds data at offset even if the host loses power now."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        while data:
+            count = os.pwrite(descriptor, data, offset)
+            data, offset = data[count:], offset + count
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create_backing(path: Path, data: bytes) -> None:
+    """The file holds data; it is made whole or not at all. One that exists (empty) is filled."""
+    if path.exists():
+        path.write_bytes(data)
+        return
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as made:
+            made.write(data)
+            made.flush()
+            os.fsync(made.fileno())
+        Path(name).chmod(NEW_FILE_MODE)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def load_backing(path: Path, size: int = DEFAULT_SIZE) -> bytes:
     """The contents of the backing file; a missing or empty one is created and formatted."""
     try:
         if not path.exists() or path.stat().st_size == 0:
-            path.write_bytes(formatted(size))
+            create_backing(path, formatted(size))
         data = path.read_bytes()
     except OSError as error:
         raise OptionError(f"NVRAM file {path}: {error.strerror}") from error
