@@ -34,8 +34,8 @@ class TceTable:
             raise ValueError(f"a TCE table of {page_count} entries")
         self.liobn, self.bus_offset = liobn, bus_offset
         self.page_shift, self.page_count = page_shift, page_count
-        self.is_bypassed = False
-        self._entries = np.zeros(page_count, np.uint64)
+        self._page_mask = GRA_MASK & -(1 << page_shift)
+        self.reset()
 
     @property
     def size_bytes(self) -> int:
@@ -60,7 +60,23 @@ class TceTable:
     def reset(self) -> None:
         """No page is mapped and the table is not bypassed."""
         self._entries = np.zeros(self.page_count, np.uint64)
+        self._words = self._entries.data
         self.is_bypassed = False
+
+    def page_at(self, address: int, count: int, is_write: bool) -> int | None:
+        """The guest real address of `count` bytes, when they are in one page that allows it.
+
+        None says that `runs` has to look at it.
+        """
+        offset = address - self.bus_offset
+        index = offset >> self.page_shift
+        last = offset + count - 1 >> self.page_shift
+        if index != last or not 0 <= index < self.page_count or self.is_bypassed:
+            return None
+        tce = self._words[index]
+        if not tce & (TCE_WRITE if is_write else TCE_READ):
+            return None
+        return (tce & self._page_mask) + offset - (index << self.page_shift)
 
     def runs(self, address: int, count: int, is_write: bool) -> Iterator[tuple[int, int]]:
         """(guest real address, bytes) of the pieces that are contiguous, in order.
@@ -80,8 +96,7 @@ class TceTable:
         return self._merged(tces, address, count)
 
     def _merged(self, tces: list[int], address: int, count: int) -> Iterator[tuple[int, int]]:
-        page = 1 << self.page_shift
-        mask = GRA_MASK & ~(page - 1)
+        page, mask = 1 << self.page_shift, self._page_mask
         offset = address & page - 1
         start, length = (tces[0] & mask) + offset, page - offset
         for tce in tces[1:]:
@@ -149,11 +164,20 @@ class TceDma:
             source = source[length:]
 
     def views(self, address: int, count: int, is_write: bool) -> list[memoryview]:
+        for table in self._tables():
+            gra = table.page_at(address, count, is_write)
+            if gra is not None:
+                return self._ram.views(gra, count, is_write)
         runs = self._runs(address, count, is_write)
         return [v for gra, length in runs for v in self._ram.views(gra, length, is_write)]
 
     def written(self, address: int, count: int) -> None:
         """As `DmaSpace`; pages that the guest has taken away since are its own affair."""
+        for table in self._tables():
+            gra = table.page_at(address, count, is_write=True)
+            if gra is not None:
+                self._ram.written(gra, count)
+                return
         try:
             runs = self._runs(address, count, is_write=True)
         except DmaError:

@@ -168,7 +168,7 @@ def place(chance, places):
 
 def test_loads_and_stores_of_registers(machine, chance, count):
     mmio = machine.board.mmio
-    places = [(p.gra, p.region.size_bytes) for p in mmio._layout.places]
+    places = [(p.gra, p.region.size_bytes) for p in mmio.places]
     assert len(places) == 7
     values = (0, 1, 3, 7, 11, 15, 15, 64, 128, 0x100, 0x20000, 0x30001, M32)
     for _ in range(count):
@@ -214,7 +214,7 @@ class Driver:
 def test_drivers_that_begin_well(machine, chance, count):
     """Devices that are running: their threads meet rings of random bytes, resets and doorbells."""
     mmio = machine.board.mmio
-    places = [p.gra for p in mmio._layout.places if p.region.size_bytes == 0x4000]
+    places = [p.gra for p in mmio.places if p.region.size_bytes == 0x4000]
     assert len(places) == 4
     Driver.stores = 0
     while Driver.stores < count:

@@ -4,7 +4,7 @@ Ref: PCI 3.0, 6.8.2 (MSI-X capability and table structures), 6.8.3.4 (masking an
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 CAPABILITY_ID = 0x11
 CAPABILITY_SIZE = 12
@@ -40,20 +40,23 @@ class MsixTable:
             masked = bytes(VECTOR_CONTROL) + VECTOR_MASKED.to_bytes(4, "little")
             self._table = bytearray(masked * self.count)
             self._pending: set[int] = set()
+            self._ready: list[tuple[int, int] | None] = [None] * self.count
             self.is_enabled = self._is_masked = False
 
     # What the device does.
 
     def notify(self, vector: int) -> None:
         """The message of `vector` is sent, or pending while masked; unknown ones are ignored."""
-        with self._lock:
-            if not self.is_enabled or not 0 <= vector < self.count:
-                return
-            if self._is_masked or self._vector_is_masked(vector):
-                self._pending.add(vector)
-                return
-            address, data = self._message(vector)
-        self._send(address, data)
+        if not 0 <= vector < self.count:
+            return
+        message = self._ready[vector]
+        if message is None:
+            with self._lock:
+                if self.is_enabled:
+                    self._pending.add(vector)
+                    self._changed([vector])
+            return
+        self._send(*message)
 
     # What firmware does.
 
@@ -62,7 +65,7 @@ class MsixTable:
         with self._lock:
             message = address.to_bytes(8, "little") + data.to_bytes(4, "little") + bytes(4)
             self._table[ENTRY_SIZE * vector : ENTRY_SIZE * (vector + 1)] = message
-            self._send_pending()
+            self._changed([vector])
 
     # What software does.
 
@@ -71,7 +74,7 @@ class MsixTable:
         with self._lock:
             self.is_enabled = bool(control & CONTROL_ENABLE)
             self._is_masked = bool(control & CONTROL_MASK_ALL)
-            self._send_pending()
+            self._changed(range(self.count))
 
     def load(self, offset: int, size: int) -> int:
         with self._lock:
@@ -83,7 +86,7 @@ class MsixTable:
             return
         with self._lock:
             self._table[offset : offset + size] = value.to_bytes(size, "little")
-            self._send_pending()
+            self._changed([offset // ENTRY_SIZE])
 
     def _image(self, offset: int, size: int) -> bytes:
         """Bytes of the region: table, then zeroes, then pending bits, then zeroes."""
@@ -94,17 +97,14 @@ class MsixTable:
             piece = (bits >> 8 * within & (1 << 8 * size) - 1).to_bytes(size, "little")
         return piece.ljust(size, b"\0")
 
-    def _vector_is_masked(self, vector: int) -> bool:
-        return bool(self._table[ENTRY_SIZE * vector + VECTOR_CONTROL] & VECTOR_MASKED)
-
-    def _message(self, vector: int) -> tuple[int, int]:
-        entry = self._table[ENTRY_SIZE * vector : ENTRY_SIZE * (vector + 1)]
-        return int.from_bytes(entry[:8], "little"), int.from_bytes(entry[8:12], "little")
-
-    def _send_pending(self) -> None:
-        if not self._pending or self._is_masked or not self.is_enabled:
-            return
-        ready = [vector for vector in self._pending if not self._vector_is_masked(vector)]
-        self._pending.difference_update(ready)
-        for vector in sorted(ready):
-            self._send(*self._message(vector))
+    def _changed(self, vectors: Iterable[int]) -> None:
+        """`_ready` has the messages of vectors that may send one; what waited for that does."""
+        may_send = self.is_enabled and not self._is_masked
+        for vector in vectors:
+            entry = self._table[ENTRY_SIZE * vector : ENTRY_SIZE * (vector + 1)]
+            is_ready = may_send and not entry[VECTOR_CONTROL] & VECTOR_MASKED
+            message = int.from_bytes(entry[:8], "little"), int.from_bytes(entry[8:12], "little")
+            self._ready[vector] = message if is_ready else None
+            if is_ready and vector in self._pending:
+                self._pending.discard(vector)
+                self._send(*message)

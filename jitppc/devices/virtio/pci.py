@@ -29,6 +29,7 @@ COMMON_PAGE, ISR_PAGE, DEVICE_PAGE, NOTIFY_PAGE = 0, 1, 2, 3
 REGION_SIZE = 4 * PAGE
 NOTIFY_MULTIPLIER = 4
 MAX_QUEUES = PAGE // NOTIFY_MULTIPLIER
+assert NOTIFY_MULTIPLIER == 1 << 2, "as `ModernRegion.store` divides"
 
 ISR_QUEUE = 1
 ISR_CONFIG = 2
@@ -54,11 +55,12 @@ class ModernRegion:
         return 0
 
     def store(self, offset: int, size: int, value: int) -> None:
-        page, within = divmod(offset, PAGE)
         owner = self._owner
-        if page == NOTIFY_PAGE:
-            owner.common.notify(within // NOTIFY_MULTIPLIER)
-        elif page == COMMON_PAGE:
+        if offset >= NOTIFY_PAGE * PAGE:  # the one store that happens all the time
+            owner.common.notify(offset - NOTIFY_PAGE * PAGE >> 2)
+            return
+        page, within = divmod(offset, PAGE)
+        if page == COMMON_PAGE:
             owner.common.store(within, size, value)
         elif page == DEVICE_PAGE:
             owner.device.write_config(within, value.to_bytes(size, "little"))

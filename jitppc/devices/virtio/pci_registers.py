@@ -92,16 +92,13 @@ class CommonConfig:
         device.connect(self)
 
     def _clear(self) -> None:
-        self.status = Status(0)
+        self.status = 0
+        self.is_active = False
         self.accepted = 0
         self.generation = 0
         self._device_select = self._driver_select = self._queue_select = 0
         self.config_vector = NO_VECTOR
         self.queues = [QueueRegisters(i, n) for i, n in enumerate(self.device.queue_sizes)]
-
-    @property
-    def is_active(self) -> bool:
-        return bool(self.status & Status.DRIVER_OK)
 
     # What the device does.
 
@@ -123,7 +120,7 @@ class CommonConfig:
 
     def notify(self, index: int) -> None:
         """A doorbell."""
-        if self.status & Status.DRIVER_OK and index < len(self.queues):
+        if self.is_active and index < len(self.queues):
             self.device.notify(index)
 
     def load(self, offset: int, size: int) -> int:
@@ -217,7 +214,7 @@ class CommonConfig:
             with self._lock:
                 self._clear()
             return
-        wanted = Status(value & 0xFF) & ~Status.NEEDS_RESET
+        wanted = value & 0xFF & ~Status.NEEDS_RESET
         if wanted & Status.FEATURES_OK and not self._features_fit():
             wanted &= ~(Status.FEATURES_OK | Status.DRIVER_OK)
         if not (wanted | self.status) & Status.FEATURES_OK:
@@ -225,6 +222,7 @@ class CommonConfig:
         is_starting = wanted & Status.DRIVER_OK and not self.is_active
         with self._lock:
             self.status |= wanted
+            self.is_active = bool(self.status & Status.DRIVER_OK)
         if is_starting:
             self.device.activate(self.accepted, self._setups())
 

@@ -7,7 +7,8 @@ The map is replaced as a whole when something moves, so readers need no lock.
 import threading
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from jitppc.devices.pci.ports import Region
 
@@ -26,19 +27,12 @@ class Place:
         return self.gra + self.region.size_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Places that do not overlap, by address."""
+class Layout(NamedTuple):
+    """Places that do not overlap, by address: where they start, where they end, who answers."""
 
-    starts: list[int] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
-
-    def find(self, gra: int, size: int) -> Place | None:
-        """The place that all `size` bytes at `gra` are in."""
-        index = bisect_right(self.starts, gra) - 1
-        if index < 0 or gra + size > self.places[index].end:
-            return None
-        return self.places[index]
+    starts: list[int]
+    ends: list[int]
+    places: list[Place]
 
 
 class MmioMap:
@@ -47,32 +41,40 @@ class MmioMap:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owned: dict[object, list[Place]] = {}
-        self._layout = Layout()
+        self._layout = Layout([], [], [])
 
     def replace(self, owner: object, places: Iterable[Place]) -> None:
         """The owner's places are these now. Of those that overlap, the lowest answers."""
         with self._lock:
             self._owned[owner] = list(places)
-            layout = Layout()
+            layout = Layout([], [], [])
             owned = (place for some in self._owned.values() for place in some)
             for place in sorted(owned, key=lambda place: place.gra):
-                if not layout.places or place.gra >= layout.places[-1].end:
+                if not layout.ends or place.gra >= layout.ends[-1]:
                     layout.starts.append(place.gra)
+                    layout.ends.append(place.end)
                     layout.places.append(place)
             self._layout = layout
 
+    @property
+    def places(self) -> list[Place]:
+        return list(self._layout.places)
+
     def place(self, gra: int, size: int) -> Place | None:
-        return self._layout.find(gra, size)
+        """The place that all `size` bytes at `gra` are in."""
+        starts, ends, places = self._layout
+        index = bisect_right(starts, gra) - 1
+        return places[index] if index >= 0 and gra + size <= ends[index] else None
 
     def load(self, gra: int, size: int) -> int:
         """The bytes at `gra` as a little-endian number; all ones where nothing answers."""
-        place = self._layout.find(gra, size)
+        place = self.place(gra, size)
         if place is None:
             return NO_ANSWER >> 8 * (8 - size)
         return place.region.load(gra - place.gra, size)
 
     def store(self, gra: int, size: int, value: int) -> None:
         """The bytes at `gra` are to be `value`, little-endian; dropped where nothing answers."""
-        place = self._layout.find(gra, size)
+        place = self.place(gra, size)
         if place is not None:
             place.region.store(gra - place.gra, size, value)
