@@ -1,7 +1,6 @@
 """`jitppc debian`: a Debian system on a disk image, made once and booted from then on."""
 
 import socket
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,19 +27,10 @@ def debian_command(settings: dict[str, Any], _arguments: list[str]) -> int:
         raise OptionError(f"{path} is there already; -size is for making one")
     if own["no_boot"]:
         return 0
-    with tempfile.TemporaryDirectory(prefix="jitppc-") as directory:
-        kernel, initrd = disk.boot_files(path, Path(directory))
-        append = f"{disk.APPEND} {settings.get('append', '')}".rstrip()
-        config = run_config(
-            {
-                **settings,
-                **_devices(path, settings),
-                "kernel": kernel,
-                "initrd": initrd,
-                "append": append,
-            }
-        )
-        return run(config)
+    kernel, initrd = disk.boot_files(path)
+    append = f"{disk.APPEND} {settings.get('append', '')}".rstrip()
+    own_words = {"kernel": kernel, "initrd": initrd, "append": append}
+    return run(run_config({**settings, **_devices(path, settings), **own_words}))
 
 
 def _make(path: Path, own: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

@@ -20,6 +20,13 @@ OPTIONAL_LIBRARIES = ("rich",)
 HELPERS = {
     "apt-get": "fetches the installer (`jitppc boot`)",
     "dpkg-deb": "unpacks it",
+    "passt": "user networking (`-nic user`, `jitppc debian`)",
+    "qemu-nbd": "serves qcow2 and other formats, and snapshots (`-drive`)",
+    "diod": "serves folders of the host (`-virtfs`)",
+    "mke2fs": "makes a file system (`jitppc debian`)",
+    "debugfs": "reads the kernel out of it (`jitppc debian`)",
+    "fakeroot": "the same without root (`jitppc debian`)",
+    "nbdkit": "another server of images (tests)",
     "qemu-system-ppc64": "to compare with (`jitppc bench`, tests)",
     "powerpc64le-linux-gnu-gcc": "compiles workloads for the guest (`jitppc bench`)",
     "gcc": "compiles workloads for this host (`jitppc bench`)",

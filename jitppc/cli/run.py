@@ -56,10 +56,14 @@ def run(config: RunConfig) -> int:
 
 
 def make_hardware(config: RunConfig) -> Any:
-    """The description of hardware that the command line gives."""
+    """The description of hardware that the command line gives.
+
+    A run that is to repeat has no network that nobody asked for: frames come when they like.
+    """
     from jitppc.host.qemu_line.hardware import hardware_of
 
-    return hardware_of(config.hardware, say)
+    repeats = config.clock == "insns" or config.lockstep is not None
+    return hardware_of(config.hardware, say, has_default_net=not repeats)
 
 
 def say(line: str) -> None:

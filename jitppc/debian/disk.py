@@ -6,7 +6,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,53 +40,64 @@ class Wish:
 def make(wish: Wish, tell: Progress) -> str:
     """The disk is at `wish.path`; root's password is returned, and kept nowhere.
 
-    An interrupted run leaves the finished stages beside it, and the next one goes on from there.
+    What an interrupted run has finished lies in `DISK.making`, and the next one goes on from there.
     """
     for program, package in PROGRAMS.items():
         if shutil.which(program) is None:
             raise UserError(f"{program} is missing (Debian package {package})")
-    unpacked = wish.path.with_name(wish.path.name + ".unpacked")
-    partial = wish.path.with_name(wish.path.name + ".partial")
-    secret = wish.path.with_name(wish.path.name + ".password")
-    with _locked(wish.path):
+    work = wish.path.with_name(wish.path.name + ".making")
+    with _locked(work):
         if wish.path.exists():
             raise UserError(f"{wish.path} is there already")
         debs = packages.fetch(tell)
-        if not secret.exists():
-            password = wish.password or "".join(secrets.choice(_LETTERS) for _ in range(10))
-            _write_private(secret, password)
-        password = secret.read_text(encoding="ascii")
-        if not (unpacked.exists() and unpacked.stat().st_size == wish.size):
-            unpacked.unlink(missing_ok=True)
-            plan = first_stage.Plan(
-                packages=[str(deb) for deb in debs],
-                image=str(partial),
-                size=wish.size,
-                sources=package_sets.sources(),
-                hostname=wish.hostname,
-                authorized_keys=wish.authorized_keys,
-                second_stage=second_stage.script(password),
-            )
+        password = _password(work / "password", wish)
+        unpacked, partial = work / "unpacked", work / "partial"
+        plan = first_stage.Plan(
+            packages=[str(deb) for deb in debs],
+            image=str(partial),
+            size=wish.size,
+            sources=package_sets.sources(),
+            hostname=wish.hostname,
+            authorized_keys=wish.authorized_keys,
+            second_stage=second_stage.script(password),
+        )
+        if not _is_made_by(unpacked, plan):
             first_stage.run(plan, lambda what: tell(what, None))
             partial.rename(unpacked)
+            _plan_of(unpacked).write_text(first_stage.as_text(plan), encoding="utf-8")
         tell("copying the unpacked system", None)
         _copy_sparse(unpacked, partial)
-        with tempfile.TemporaryDirectory(prefix="jitppc-") as directory:
-            kernel, initrd = _stage_files(partial, Path(directory), tell)
-            second_stage.run(kernel, initrd, partial, len(debs), tell, wish.strategy)
+        kernel, initrd = _stage_files(partial, work, tell)
+        second_stage.run(kernel, initrd, partial, len(debs), tell, wish.strategy)
         # What is left is in the host's page cache; the name appears when it is on the disk.
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.rename(wish.path)
-        unpacked.unlink()
-        secret.unlink()
+        shutil.rmtree(work)
         return password
 
 
-def _write_private(path: Path, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w", encoding="ascii") as file:
-        file.write(text)
+def _password(path: Path, wish: Wish) -> str:
+    """One for all runs that it takes."""
+    if not path.exists():
+        chosen = wish.password or "".join(secrets.choice(_LETTERS) for _ in range(10))
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w", encoding="ascii") as file:
+            file.write(chosen)
+    return path.read_text(encoding="ascii")
+
+
+def _plan_of(unpacked: Path) -> Path:
+    return unpacked.with_name("plan.json")
+
+
+def _is_made_by(unpacked: Path, plan: first_stage.Plan) -> bool:
+    """An image is there that this very plan has made."""
+    try:
+        made_by = _plan_of(unpacked).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return unpacked.is_file() and made_by == first_stage.as_text(plan)
 
 
 def _copy_sparse(source: Path, target: Path) -> None:
@@ -97,22 +107,19 @@ def _copy_sparse(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Only this process makes this disk."""
-    lock_path = path.with_name(path.name + ".lock")
+def _locked(work: Path) -> Iterator[None]:
+    """The directory is there, and only this process works in it."""
     try:
-        lock = lock_path.open("w")
+        work.mkdir(mode=0o700, exist_ok=True)
+        lock = (work / "lock").open("w")
     except OSError as error:
-        raise UserError(f"{lock_path}: {error.strerror}") from None
+        raise UserError(f"{work}: {error.strerror}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{path}: another jitppc is making this disk") from None
-        try:
-            yield
-        finally:
-            lock_path.unlink(missing_ok=True)
+            raise UserError(f"{work}: another jitppc is making this disk") from None
+        yield
 
 
 def _stage_files(image: Path, directory: Path, tell: Progress) -> tuple[Path, Path]:
@@ -128,6 +135,7 @@ def _stage_files(image: Path, directory: Path, tell: Progress) -> tuple[Path, Pa
     entries["bin/busybox"] = archive.program(program.read_bytes())
     entries |= {f"bin/{name}": archive.symlink("busybox") for name in APPLETS}
     modules = directory / Path(first_stage.MODULES).name
+    shutil.rmtree(modules, ignore_errors=True)
     debugfs(image, f'rdump "{first_stage.MODULES}" "{directory}"')
     names = sorted(path.name for path in modules.iterdir())
     entries |= {name: archive.program((modules / name).read_bytes()) for name in names}
@@ -161,11 +169,16 @@ def _newest(image: Path, directory: str, prefix: str) -> str:
     return max(names, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
 
 
-def boot_files(image: Path, directory: Path) -> tuple[Path, Path]:
-    """The newest kernel of a finished disk and its RAM disk, as files in `directory`."""
+def boot_files(image: Path) -> tuple[Path, Path]:
+    """The newest kernel of a finished disk and its RAM disk.
+
+    They are files in memory: nothing is left when this process has ended, however that was.
+    """
     kernel_name = _newest(image, "/boot", "vmlinux-")
     version = kernel_name.removeprefix("vmlinux-")
-    kernel, initrd = directory / "vmlinux", directory / "initrd.img"
-    dump(image, f"/boot/{kernel_name}", kernel)
-    dump(image, f"/boot/initrd.img-{version}", initrd)
-    return kernel, initrd
+    found = []
+    for path in (f"/boot/{kernel_name}", f"/boot/initrd.img-{version}"):
+        fd = os.memfd_create(path.rpartition("/")[2])
+        found.append(Path(f"/proc/{os.getpid()}/fd/{fd}"))
+        dump(image, path, found[-1])
+    return found[0], found[1]

@@ -69,6 +69,11 @@ class Plan:
     second_stage: str
 
 
+def as_text(plan: Plan) -> str:
+    """The plan as JSON; equal plans have equal texts."""
+    return json.dumps(asdict(plan), indent=1)
+
+
 def run(plan: Plan, tell: Callable[[str], None]) -> None:
     """The image is there. Told is what each step does."""
     command = [sys.executable, "-m", "jitppc.debian.first_stage"]
@@ -80,7 +85,7 @@ def run(plan: Plan, tell: Callable[[str], None]) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(json.dumps(asdict(plan)))
+        process.stdin.write(as_text(plan))
         process.stdin.close()
         last = ""
         for line in process.stdout:
@@ -96,19 +101,21 @@ def run(plan: Plan, tell: Callable[[str], None]) -> None:
 
 
 def make(plan: Plan) -> None:
-    """All of it, in a directory that goes away, and the image at the end."""
+    """All of it, in directories beside the image that go away, and the image at the end."""
     image = Path(plan.image)
-    with tempfile.TemporaryDirectory(prefix="jitppc-debian-", dir=image.parent) as directory:
-        root, controls = Path(directory) / "root", Path(directory) / "control"
-        root.mkdir(mode=0o755)
-        controls.mkdir()
-        _merge_usr(root)
-        print(f"unpacking {len(plan.packages)} packages", flush=True)
-        unpacked = _unpack([Path(deb) for deb in plan.packages], root, controls)
-        dpkg_state.write(root, unpacked)
-        _configure(root, plan)
-        print("making the file system", flush=True)
-        _make_file_system(root, image, plan.size)
+    root, controls = image.with_name("root"), image.with_name("control")
+    for directory in (root, controls):
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o755)
+    _merge_usr(root)
+    print(f"unpacking {len(plan.packages)} packages", flush=True)
+    unpacked = _unpack([Path(deb) for deb in plan.packages], root, controls)
+    dpkg_state.write(root, unpacked)
+    _configure(root, plan)
+    print("making the file system", flush=True)
+    _make_file_system(root, image, plan.size)
+    for directory in (root, controls):
+        shutil.rmtree(directory)
 
 
 def _merge_usr(root: Path) -> None:

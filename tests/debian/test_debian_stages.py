@@ -1,5 +1,6 @@
 """Laws of the stages in which a Debian system is made, with packages made here."""
 
+import dataclasses
 import os
 import stat
 import subprocess
@@ -142,7 +143,37 @@ def test_an_image_that_is_no_debian_disk_is_one_line(tmp_path, require_tool):
     image = tmp_path / "disk"
     image.write_bytes(bytes(1 << 20))
     with pytest.raises(UserError, match="is it a disk"):
-        disk.boot_files(image, tmp_path)
+        disk.boot_files(image)
+
+
+def test_kernel_and_initrd_of_the_newest_version_are_read_from_a_disk(tmp_path, require_tool):
+    require_tool("debugfs")
+    tree, image = tmp_path / "tree", tmp_path / "disk"
+    (tree / "boot").mkdir(parents=True)
+    for version in ("6.1.0-9-x", "6.1.0-50-x"):
+        for name in ("vmlinux", "initrd.img"):
+            (tree / f"boot/{name}-{version}").write_text(f"{name} {version}")
+    first_stage._make_file_system(tree, image, 4 << 20)
+    files = disk.boot_files(image)
+    assert ["vmlinux 6.1.0-50-x", "initrd.img 6.1.0-50-x"] == [path.read_text() for path in files]
+
+
+def test_an_unpacked_system_is_used_again_only_for_the_same_plan(tmp_path):
+    unpacked = tmp_path / "unpacked"
+    plan = first_stage.Plan(["a"], "i", 1, [], "h", "", "s")
+    assert not disk._is_made_by(unpacked, plan)
+    unpacked.touch()
+    disk._plan_of(unpacked).write_text(first_stage.as_text(plan))
+    assert disk._is_made_by(unpacked, plan)
+    assert not disk._is_made_by(unpacked, dataclasses.replace(plan, hostname="other"))
+
+
+def test_a_password_holds_for_all_runs_that_it_takes(tmp_path):
+    wish = disk.Wish(tmp_path / "d", 1)
+    first = disk._password(tmp_path / "password", wish)
+    assert first == disk._password(tmp_path / "password", wish)
+    assert 0o600 == stat.S_IMODE((tmp_path / "password").stat().st_mode)
+    assert second_stage.script(first)
 
 
 def test_a_disk_that_is_being_made_is_not_made_twice(tmp_path):

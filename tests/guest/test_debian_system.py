@@ -122,7 +122,7 @@ def test_the_system_is_used_and_shut_down_clean(directory, disk, bus):
     if bus == "virtio":
         words = ["debian", "-disk", str(disk), "-nic", nic]
     else:
-        kernel, initrd = boot_files(disk, directory)
+        kernel, initrd = boot_files(disk)
         words = ["run", "-kernel", str(kernel), "-initrd", str(initrd), "-append", APPEND]
         words += ["-drive", f"file={disk},format=raw,if=scsi", "-nic", nic]
     session = Session(*words)

@@ -189,8 +189,10 @@ def test_nothing_asked_for_is_the_default_and_none_is_none(monkeypatch):
     monkeypatch.setattr(passt, "is_installed", lambda: False)
     assert [] == Networks(words()).netdevs
     monkeypatch.setattr(passt, "is_installed", lambda: True)
+    assert ["spapr-vlan"] == [device.model for device in Networks(words()).devices]
     for line in (["-nic", "none"], ["-net", "none"], ["-nodefaults"]):
         assert [] == Networks(words(*line)).netdevs
+    assert [] == Networks(words(), has_default=False).netdevs
 
 
 def test_one_cable_of_net_is_a_device_and_a_network():

@@ -14,14 +14,20 @@ from jitppc.spapr.device_models import DEVICE_MODELS, device_model
 from jitppc.spapr.hardware import Device, Hardware
 
 
-def hardware_of(words: HardwareWords, say: Callable[[str], None] = lambda _: None) -> Hardware:
+def hardware_of(
+    words: HardwareWords,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    has_default_net: bool = True,
+) -> Hardware:
     """Everything is looked at before anything is opened; UserError names what cannot be.
 
     Args:
         say: told what the user must know, such as the name of a pseudo-terminal.
+        has_default_net: a guest about whose network nothing is said gets one.
     """
     lines = Lines(words, say)
-    networks = Networks(words)
+    networks = Networks(words, has_default=has_default_net)
     disks = Disks(words, say)
     devices = [*networks.devices, *disks.devices]
     devices += [_device(pairs, lines) for pairs in words.devices]

@@ -14,19 +14,18 @@ from jitppc.host.net.frames import Endpoint, FrameNet
 from jitppc.host.net.nothing import NoNet
 from jitppc.host.net.tap import Tap
 from jitppc.keyed_values import Pairs
-from jitppc.spapr.device_models import DEVICE_MODELS
 from jitppc.spapr.hardware import Device, Netdev
 
 log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "spapr-vlan"
-_FIRST_MAC = 0x525400123456
 
 
 class Networks:
     """All networks of a command line: `netdevs`, and `devices` made for some."""
 
-    def __init__(self, words: HardwareWords) -> None:
+    def __init__(self, words: HardwareWords, *, has_default: bool = True) -> None:
+        """`has_default`: a guest about whose network nothing is said gets one."""
         self.netdevs: list[Netdev] = []
         self.devices: list[Device] = []
         for pairs in words.netdevs:
@@ -40,8 +39,8 @@ class Networks:
             self._plug(keys, name)
         self._add_legacy([dict(pairs) for pairs in words.nets], words.nets)
         asked = words.netdevs or words.nics or words.nets
-        has_model = DEFAULT_MODEL in DEVICE_MODELS
-        if not asked and not words.nodefaults and has_model and passt.is_installed():
+        wants_default = has_default and not asked and not words.nodefaults
+        if wants_default and passt.is_installed():
             self.netdevs.append(Netdev("#default", _default_net))
             self.devices.append(Device(DEFAULT_MODEL, {"netdev": "#default"}))
 
