@@ -418,6 +418,13 @@ def test_several_bridges_have_buses_of_their_own(machine_with):
     ]
 
 
+def test_ring_features_can_be_hidden(machine_with):
+    words = {"event_idx": "off", "indirect_desc": "off", "multifunction": "on", "romfile": ""}
+    devices = (Device("virtio-rng-pci", {}), Device("virtio-rng-pci", words))
+    mmio = machine_with(hardware=Hardware(devices=devices)).board.mmio
+    assert [mmio.load(0x2100_0000_0004 + at, 4) >> 28 for at in (0, 0x10000)] == [3, 0]
+
+
 @pytest.mark.parametrize(
     ("model", "properties", "says"),
     [
@@ -426,6 +433,7 @@ def test_several_bridges_have_buses_of_their_own(machine_with):
         ("spapr-pci-host-bridge", {"index": "0"}, "already"),
         ("virtio-rng-pci", {"disable-legacy": "off"}, "modern"),
         ("virtio-rng-pci", {"vectors": "5000"}, "at most"),
+        ("virtio-rng-pci", {"romfile": "efi.rom"}, "romfile"),
         ("virtio-rng-pci", {"addr": "40"}, "SLOT"),
         ("virtio-rng-pci", {"bus": "pci.7"}, "pci.7"),
         ("virtio-rng-pci", {"iommu-platform": "on"}, "iommu_platform"),

@@ -13,7 +13,7 @@ import threading
 from jitppc.devices.pci.bars import Bar
 from jitppc.devices.pci.function import Capability, Identity, PciFunction
 from jitppc.devices.pci.ports import PciBus
-from jitppc.devices.virtio.device import VirtioDevice
+from jitppc.devices.virtio.device import F_ACCESS_PLATFORM, VirtioDevice
 from jitppc.devices.virtio.pci_registers import SIZE, CommonConfig
 
 VENDOR_ID = 0x1AF4
@@ -76,17 +76,20 @@ class VirtioPci:
         vector_count: int | None = None,
         *,
         has_iommu: bool = False,
+        hidden: int = 0,
     ) -> None:
         """Without `vector_count` each queue and the configuration have a vector; 0: no MSI-X.
 
         With `has_iommu` (F_ACCESS_PLATFORM) memory is reached as the host bridge translates it.
+        Features of the device type in `hidden` are not offered.
         """
         queue_count = len(device.queue_sizes)
         if queue_count > MAX_QUEUES:
             raise ValueError(f"{queue_count} queues; there are doorbells for {MAX_QUEUES}")
         vectors = queue_count + 1 if vector_count is None else vector_count
         self.device, self._has_iommu = device, has_iommu
-        self.common = CommonConfig(device, vectors, self._tell, has_iommu=has_iommu)
+        offered = device.features & ~hidden | (F_ACCESS_PLATFORM if has_iommu else 0)
+        self.common = CommonConfig(device, vectors, self._tell, offered)
         self._isr = 0
         self._isr_lock = threading.Lock()
         identity = Identity(

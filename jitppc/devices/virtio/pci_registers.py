@@ -80,12 +80,11 @@ class CommonConfig:
         device: VirtioDevice,
         vector_count: int,
         tell: Callable[[int, bool], None],
-        *,
-        has_iommu: bool,
+        features: int,
     ) -> None:
         self.device, self._tell = device, tell
-        self._vector_count, self._has_iommu = vector_count, has_iommu
-        self.offered = device.features | F_VERSION_1 | (F_ACCESS_PLATFORM if has_iommu else 0)
+        self._vector_count = vector_count
+        self.offered = features | F_VERSION_1
         self.dma: DmaSpace | None = None
         self._driving, self._lock = threading.Lock(), threading.Lock()
         self._clear()
@@ -228,7 +227,7 @@ class CommonConfig:
 
     def _features_fit(self) -> bool:
         """Ref: virtio 1.2, 2.2.2, 6.1 (VERSION_1 is a must, and so is an offered IOMMU)."""
-        must = F_VERSION_1 | (F_ACCESS_PLATFORM if self._has_iommu else 0)
+        must = F_VERSION_1 | self.offered & F_ACCESS_PLATFORM
         return not self.accepted & ~self.offered and self.accepted & must == must
 
     def _setups(self) -> list[QueueSetup | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jitppc.devices.virtio.device import VirtioDevice
+from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, VirtioDevice
 from jitppc.devices.virtio.pci import MAX_QUEUES, VirtioPci
 from jitppc.errors import OptionError
 from jitppc.spapr.device_model import DeviceModel, Property, auto_switch, number, switch
@@ -15,6 +15,10 @@ VIRTIO_PROPERTIES = (
     Property("addr", "place on the bus: SLOT or SLOT.FUNCTION, hexadecimal"),
     Property("iommu_platform", "memory is reached through TCE tables", switch, default=False),
     Property("vectors", "MSI-X vectors; 0: interrupt pin (default one a queue, and one)", number),
+    Property("event_idx", "kicks and interrupts only where wanted", switch, default=True),
+    Property("indirect_desc", "tables of descriptors outside the queue", switch, default=True),
+    Property("multifunction", "accepted: functions of one slot are found in any case", switch),
+    Property("romfile", "accepted when empty: there are no option ROMs"),
     Property("disable-legacy", "on: only the modern interface, as always here", auto_switch),
     Property("disable-modern", "off: nothing else is there", switch, default=False),
 )
@@ -49,12 +53,19 @@ def virtio_model(name: str, says: str, make: Make, *properties: Property) -> Dev
     def plug(board: "Board", values: Mapping[str, Any]) -> VirtioPci:
         if values["disable-modern"] or values["disable-legacy"] is False:
             raise OptionError(f"{name}-pci: there is the modern interface only")
+        if values["romfile"]:
+            raise OptionError(f"{name}-pci: romfile= is empty, as there are no option ROMs")
         bridge = board.pci(values["bus"])
         vectors = values["vectors"]
         if vectors is not None and vectors > MAX_QUEUES + 1:
             raise OptionError(f"{name}-pci: vectors is at most {MAX_QUEUES + 1}")
         device = make(board, values)
-        part = VirtioPci(device, f"{name}-pci", vectors, has_iommu=values["iommu_platform"])
+        hidden = (0 if values["event_idx"] else F_EVENT_IDX) | (
+            0 if values["indirect_desc"] else F_INDIRECT_DESC
+        )
+        part = VirtioPci(
+            device, f"{name}-pci", vectors, has_iommu=values["iommu_platform"], hidden=hidden
+        )
         bridge.plug(part.function, values["addr"])
         return part
 
