@@ -52,11 +52,13 @@ def make(wish: Wish, tell: Progress) -> str:
         debs = packages.fetch(tell)
         password = _password(work / "password", wish)
         unpacked, partial = work / "unpacked", work / "partial"
+        sources = package_sets.sources()
         plan = first_stage.Plan(
             packages=[str(deb) for deb in debs],
             image=str(partial),
             size=wish.size,
-            sources=package_sets.sources(),
+            sources=sources,
+            names=package_sets.names_of(sources),
             hostname=wish.hostname,
             authorized_keys=wish.authorized_keys,
             second_stage=second_stage.script(password),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -58,12 +59,19 @@ ext4
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be made: `image` of `size` bytes, from package files."""
+    """What is to be made: `image` of `size` bytes, from package files.
+
+    Fields:
+        sources: of sources.list.
+        names: of /etc/hosts, for hosts that no name service knows.
+        second_stage: the script that runs inside.
+    """
 
     packages: list[str]
     image: str
     size: int
     sources: list[str]
+    names: list[str]
     hostname: str
     authorized_keys: str
     second_stage: str
@@ -85,12 +93,13 @@ def run(plan: Plan, tell: Callable[[str], None]) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(as_text(plan))
-        process.stdin.close()
+        process.stdin.write(as_text(plan).replace("\n", "") + "\n")
+        process.stdin.flush()
         last = ""
         for line in process.stdout:
             last = line.strip()
             tell(last)
+        process.stdin.close()
         status = process.wait()
     except BaseException:
         process.terminate()
@@ -151,9 +160,9 @@ def _configure(root: Path, plan: Plan) -> None:
     files = {
         "etc/fstab": f"LABEL={LABEL} / ext4 defaults,errors=remount-ro 0 1\n",
         "etc/hostname": f"{plan.hostname}\n",
-        "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {plan.hostname}\n::1 localhost\n",
+        "etc/hosts": _lines("127.0.0.1 localhost", f"127.0.1.1 {plan.hostname}", *plan.names),
         "etc/resolv.conf": "nameserver 10.0.2.3\n",
-        "etc/apt/sources.list": "".join(f"{line}\n" for line in plan.sources),
+        "etc/apt/sources.list": _lines(*plan.sources),
         "etc/systemd/network/80-dhcp.network": _NETWORK,
         "etc/ssh/sshd_config.d/jitppc.conf": _SSHD,
         "etc/initramfs-tools/conf.d/jitppc": "MODULES=list\nRESUME=none\n",
@@ -177,6 +186,10 @@ def _configure(root: Path, plan: Plan) -> None:
         (root / "root/.ssh").chmod(0o700)
 
 
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _make_file_system(root: Path, image: Path, size: int) -> None:
     with image.open("wb") as file:
         file.truncate(size)
@@ -189,8 +202,15 @@ def _make_file_system(root: Path, image: Path, size: int) -> None:
         raise PackageError(f"mke2fs: {done.stderr.strip().splitlines()[-1:]}")
 
 
+def _end_with_parent() -> None:
+    """Standard input stays open as long as the process that wants the image lives."""
+    sys.stdin.read()
+    os._exit(1)
+
+
 def _main() -> int:
-    plan = json.load(sys.stdin)
+    plan = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         make(Plan(**plan))
     except (OSError, subprocess.CalledProcessError, tarfile.TarError, UserError) as error:

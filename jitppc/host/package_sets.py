@@ -81,3 +81,14 @@ def sources(arch: str = "ppc64el") -> list[str]:
             if parts[3] not in components:
                 components.append(parts[3])
     return [f"deb {uri} {suite} {' '.join(parts)}" for (uri, suite), parts in suites.items()]
+
+
+def names_of(lines: Sequence[str], hosts: Path = Path("/etc/hosts")) -> list[str]:
+    """Lines of this machine's own table of names, for the hosts that the sources are on."""
+    wanted = {match[1] for line in lines if (match := re.search(r"://(?:[^@/]*@)?([^:/ ]+)", line))}
+    found = []
+    for line in hosts.read_text(encoding="utf-8", errors="replace").splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        if not address.startswith(("127.", "::1")):
+            found += [f"{address} {name}" for name in names if name in wanted]
+    return found

@@ -194,3 +194,15 @@ def test_cache_wants_one_action(jitppc, words):
     status, _output, errors = jitppc("cache", *words)
     assert 2 == status
     assert "say info, verify or clear" in errors
+
+
+def test_devices_and_their_properties_are_listed_without_a_kernel(jitppc):
+    status, output, errors = jitppc("run", "-device", "help")
+    assert (0, "") == (status, errors)
+    assert "virtio-blk-pci" in output
+    status, output, _ = jitppc("-device", "virtio-blk-pci,help")
+    assert 0 == status
+    assert "  drive " in output
+    status, _, errors = jitppc("-device", "virtio-blk-pcy,help")
+    assert 2 == status
+    assert "did you mean virtio-blk-pci?" in errors

@@ -11,6 +11,7 @@ import pytest
 from jitppc.debian import disk, dpkg_state, first_stage, second_stage
 from jitppc.debian.modules import order_of
 from jitppc.errors import UserError
+from jitppc.host import package_sets
 
 CONTROL = """\
 Package: {name}
@@ -160,12 +161,20 @@ def test_kernel_and_initrd_of_the_newest_version_are_read_from_a_disk(tmp_path, 
 
 def test_an_unpacked_system_is_used_again_only_for_the_same_plan(tmp_path):
     unpacked = tmp_path / "unpacked"
-    plan = first_stage.Plan(["a"], "i", 1, [], "h", "", "s")
+    plan = first_stage.Plan(["a"], "i", 1, [], [], "h", "", "s")
     assert not disk._is_made_by(unpacked, plan)
     unpacked.touch()
     disk._plan_of(unpacked).write_text(first_stage.as_text(plan))
     assert disk._is_made_by(unpacked, plan)
     assert not disk._is_made_by(unpacked, dataclasses.replace(plan, hostname="other"))
+
+
+def test_names_of_sources_are_taken_from_this_machines_table(tmp_path):
+    table = tmp_path / "hosts"
+    table.write_text("127.0.0.1 a.example\n192.0.2.7 b.example other # c.example\n\n# d.example\n")
+    scheme = "http"
+    lines = [f"deb {scheme}://{name}.example/debian stable main" for name in "abcd"]
+    assert ["192.0.2.7 b.example"] == package_sets.names_of(lines, table)
 
 
 def test_a_password_holds_for_all_runs_that_it_takes(tmp_path):

@@ -82,7 +82,8 @@ def command_of(options: UserNet) -> list[str]:
     dns = options.dns or str(network[3])
     command = [PROGRAM, "--foreground", "--quiet"]
     command += ["--address", address, "--netmask", str(network.prefixlen), "--gateway", host]
-    command += ["--dns-forward", dns, "--dns", dns]
+    # Questions to this address go to the host's own name service.
+    command += ["--dns-forward", dns]
     if not options.has_ipv6:
         command.append("--ipv4-only")
     if os.geteuid() == 0:
