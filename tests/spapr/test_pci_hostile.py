@@ -14,6 +14,7 @@ import pytest
 from devices.virtio.virtio_backends import MemoryDisk
 from spapr_fakes import FakeRuntime, elf
 
+from jitppc.devices.pci.function import Identity, PciFunction
 from jitppc.spapr.hardware import Device, Drive, Hardware
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.machine import Machine
@@ -48,6 +49,9 @@ def machine(tmp_path):
     )
     hardware = Hardware(drives=(Drive("disk", lambda: disk),), devices=devices)
     made = Machine(path, memory=RAM, runtime=FakeRuntime(), hardware=hardware)
+    other = PciFunction("other", Identity(1, 2, 3))
+    other.add_msi(8)
+    made.board.bridges[0].plug(other, "7.1")
     disk.log = type("NoLog", (), {"append": lambda self, entry: None})()
     yield made
     made.close()

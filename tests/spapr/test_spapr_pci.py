@@ -189,6 +189,15 @@ def test_sources_of_messages_follow_one_another_and_come_back(sources):
     assert pool.take(MSI_COUNT) is None
 
 
+def test_aligned_sources_are_for_messages_of_the_first_kind(sources):
+    pool = MsiPool(sources)
+    firsts = [pool.take(n, is_aligned=True).first - FIRST_MSI for n in (1, 4, 2, 3, 32, 8)]
+    assert firsts == [0, 4, 2, 8, 32, 16]
+    assert pool.take(1).first == FIRST_MSI + 1
+    pool.take(MSI_COUNT - 64)
+    assert pool.take(32, is_aligned=True) is None
+
+
 def test_messages_that_nobody_has_are_dropped(sources):
     pool = MsiPool(sources)
     pool.take(1)
@@ -282,7 +291,7 @@ def test_firmware_sets_messages_up(call):
     )
     assert [answer[0] for answer in answers] == [
         *(HARDWARE, 0, 0, 0, HARDWARE),
-        *(0, PARAMETER, 0, HARDWARE, 0, PARAMETER, PARAMETER),
+        *(0, HARDWARE, 0, HARDWARE, 0, PARAMETER, PARAMETER),
     ]
     assert answers[1] == [0, 2, 2, 2]
     assert answers[2:4] == [[0, FIRST_MSI, 1], [0, FIRST_MSI + 1, 1]]
@@ -304,6 +313,30 @@ def test_a_message_of_a_function_interrupts_the_guest(call):
         return (yield from vcpu.hcall(0x74))[1]  # H_XIRR
 
     assert call(program, hardware=RNG) == 0xFF << 24 | FIRST_MSI + 1
+
+
+def test_functions_with_both_kinds_get_the_kind_asked_for(call):
+    function = make_function(vectors=4)
+    function.add_msi(8)
+
+    def program(vcpu):
+        call.machine.board.bridges[0].plug(function, "3")
+        answers = []
+        for what, count in ((1, 5), (4, 4), (3, 9), (3, 8)):
+            answers.append((yield from vcpu.rtas(CHANGE, AT_3, *BUID, what, count, 1, nret=4)))
+        return answers
+
+    answers = call(program)
+    assert [answer[:2] + answer[3:] for answer in answers] == [
+        [0, 5, 1],
+        [0, 4, 2],
+        [0, 8, 1],
+        [0, 8, 1],
+    ]
+    at = function.config_read(Reg.CAPABILITIES, 1)
+    at = function.config_read(at + 1, 1)
+    assert function.config_read(at + 4, 4) | function.config_read(at + 8, 4) << 32 == MSI_ADDRESS
+    assert function.config_read(at + 12, 2) == FIRST_MSI
 
 
 def test_reset_takes_sources_and_windows_back(machine_with):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jitppc.devices.pci import msix
+from jitppc.devices.pci import msi, msix
 from jitppc.devices.pci.bars import Bar
 from jitppc.devices.pci.config_space import (
     COMMAND_WRITABLE,
@@ -65,6 +65,7 @@ class PciFunction:
         self.name, self.identity = name, identity
         self.bars: list[Bar] = []
         self.config = ConfigSpace()
+        self.msi: msi.Msi | None = None
         self.msix: msix.MsixTable | None = None
         self.bus: PciBus | None = None
         self._on_reset, self._on_plug = on_reset, on_plug
@@ -114,6 +115,21 @@ class PciFunction:
         control = msix.CONTROL_ENABLE | msix.CONTROL_MASK_ALL
         self._msix_offset = self.add_capability(
             Capability(msix.CAPABILITY_ID, body, control.to_bytes(2, "little"))
+        )
+
+    def add_msi(self, count: int) -> None:
+        """MSI with `count` vectors, a power of two up to 32."""
+        start = 0  # known when the capability is there; nothing is put before
+
+        def put(offset: int, size: int, value: int) -> None:
+            self.config.set(start + offset, size, value)
+
+        def stored(_offset: int, _size: int) -> None:
+            made.registers_written(self.config.get(start, msi.SIZE).to_bytes(msi.SIZE, "little"))
+
+        self.msi = made = msi.Msi(count, self._send_msi, put)
+        start = self.add_capability(
+            Capability(msi.CAPABILITY_ID, made.body, made.writable, stored=stored)
         )
 
     def plug(self, bus: PciBus) -> None:
@@ -185,5 +201,7 @@ class PciFunction:
             self._drive_intx()
             self.config.reset()
             self._command_changed()
+        if self.msi is not None:
+            self.msi.reset()
         if self.msix is not None:
             self.msix.reset()

@@ -10,6 +10,7 @@ from typing import Protocol
 FIRST_MSI = 0x1300
 MSI_COUNT = 0xD00
 MSI_ADDRESS = 0x400_0000_0000
+assert FIRST_MSI % 32 == 0, "aligned indices are aligned sources"
 
 
 class Sources(Protocol):
@@ -37,15 +38,25 @@ class MsiPool:
         self._sources = sources
         self._taken = bytearray(MSI_COUNT)
 
-    def take(self, count: int) -> Grant | None:
-        """`count` free sources that follow one another, or None."""
-        index = self._taken.find(bytes(count))
-        if count < 1 or index < 0:
+    def take(self, count: int, *, is_aligned: bool = False) -> Grant | None:
+        """`count` free sources that follow one another, or None.
+
+        Aligned ones begin at a multiple of the power of two that has room for `count`.
+        """
+        index = self._find(count, 1 << (count - 1).bit_length() if is_aligned else 1)
+        if index < 0:
             return None
         self._taken[index : index + count] = b"\1" * count
         for number in range(FIRST_MSI + index, FIRST_MSI + index + count):
             self._sources.claim(number)
         return Grant(FIRST_MSI + index, count)
+
+    def _find(self, count: int, alignment: int) -> int:
+        """Index of the first free ones, or -1."""
+        index = self._taken.find(bytes(count)) if count > 0 else -1
+        while index >= 0 and index % alignment:
+            index = self._taken.find(bytes(count), index + alignment & -alignment)
+        return index
 
     def give_back(self, grant: Grant) -> None:
         index = grant.first - FIRST_MSI

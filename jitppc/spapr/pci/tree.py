@@ -85,6 +85,8 @@ def function_node(bridge: HostBridge, devfn: int, function: PciFunction) -> Node
         "devsel-speed": cells(0),
         "ibm,loc-code": text(f"qemu_{function.name}:{bridge.index:04x}:00:{show(devfn)}"),
     }
+    if function.msi is not None:
+        properties["ibm,req#msi"] = cells(function.msi.count)
     if function.msix is not None:
         properties["ibm,req#msi-x"] = cells(function.msix.count)
     properties |= {
