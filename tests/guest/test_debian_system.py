@@ -5,12 +5,16 @@ It takes many minutes and the network, so it runs when asked for: `make test-deb
 already is used as it is.
 """
 
+import contextlib
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +110,27 @@ def ssh(directory, port, command):
     return done.stdout
 
 
+def kill_passt(parent):
+    """The network's program ends, and another has taken its place."""
+    first = passt_of(parent)
+    os.kill(first, signal.SIGKILL)
+    end = time.monotonic() + 60
+    while passt_of(parent) in {None, first}:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    time.sleep(5)  # the guest asks for its address again
+
+
+def passt_of(parent):
+    """The number of the passt that this process has started, None when there is none."""
+    for child in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = child.read_text().partition(") ")
+            if "(passt" in name and rest.split()[:2][1] == str(parent) and rest[0] != "Z":
+                return int(child.parent.name)
+    return None
+
+
 def is_clean(disk):
     done = subprocess.run(
         ["e2fsck", "-f", "-n", str(disk)], capture_output=True, text=True, check=False, timeout=300
@@ -140,6 +165,8 @@ def test_the_system_is_used_and_shut_down_clean(directory, disk, bus):
         assert "Hello, world!" in ssh(directory, port, PACKAGE)
         ssh(directory, port, f"apt-get -q -y purge {PACKAGE}")
         assert "" == ssh(directory, port, "dpkg --audit")
+        kill_passt(session.process.pid)
+        assert "ppc64le" in ssh(directory, port, "uname -m")
         session.type("poweroff\n")
         assert 0 == session.process.wait(COMMAND_SECONDS)
     finally:
