@@ -72,7 +72,7 @@ def two_columns(left: str, right: str) -> list[str]:
     """Lines of a help text; a long left side gets a line of its own."""
     lines = wrap(right, WIDTH - _COLUMN)
     first = f"  {left}".ljust(_COLUMN)
-    if len(first) > _COLUMN:
+    if len(first.rstrip()) >= _COLUMN:
         return [first, *(" " * _COLUMN + line for line in lines)]
     return [first + lines[0], *(" " * _COLUMN + line for line in lines[1:])]
 
