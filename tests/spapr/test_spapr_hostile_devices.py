@@ -21,7 +21,7 @@ from jitppc.spapr.rtas.table import RTAS_CALLS
 
 CALLS_EACH = 2000
 """In a round; 50 rounds are a hundred thousand of each call."""
-REFRESH = 500
+REFRESH = 2000
 
 # These wait for other vCPUs, of which there are none here.
 WAITING = {0xE0, 0xE4, 0x298}
@@ -168,7 +168,7 @@ def test_no_mixture_of_calls_raises_or_leaves_ram(machine, pytestconfig):
     """A hundred thousand hypercalls one after the other, unknown ones among them."""
     rng, opcodes = random.Random(0), sorted(HCALLS.keys() - WAITING - {0xF005})
     for n in range(100_000 * pytestconfig.getoption("hostile_rounds")):
-        if n % (40 * REFRESH) == 0:
+        if n % (10 * REFRESH) == 0:
             refresh(machine, rng)
         opcode = rng.choice(opcodes) if rng.random() < 0.98 else value64(rng)
         if opcode not in WAITING:
