@@ -130,7 +130,6 @@ class VirtioConsole(ServedDevice):
             self._messages.clear()
             for port in self.ports.values():
                 port.guest_is_open = False
-                port.waiting.clear()
 
     def serve(self, queue: ServedQueue) -> None:
         if queue.index == CONTROL_IN:
@@ -153,10 +152,8 @@ class VirtioConsole(ServedDevice):
     # To the guest.
 
     def _typed(self, port: Port, data: bytes) -> int:
-        """Host input: how many bytes were taken; nothing while the guest has the port closed."""
+        """Host input: how many bytes were taken; it waits until the guest has the port open."""
         with self._lock:
-            if not self.is_active or not port.guest_is_open:
-                return 0
             taken = data[: MAX_WAITING - len(port.waiting)]
             port.waiting += taken
         self._ring(first_queue(port.number))
@@ -168,7 +165,7 @@ class VirtioConsole(ServedDevice):
             queue.doorbell.ring()
 
     def _give_typed(self, queue: ServedQueue, port: Port) -> None:
-        while port.waiting and (chain := queue.take()) is not None:
+        while port.waiting and port.guest_is_open and (chain := queue.take()) is not None:
             with self._lock:
                 done = chain.write(bytes(port.waiting[: chain.writable_bytes()]))
                 del port.waiting[:done]
@@ -211,3 +208,4 @@ class VirtioConsole(ServedDevice):
             self._send(number, PORT_OPEN, 1)
         elif event == PORT_OPEN:
             port.guest_is_open = bool(value)
+            self._ring(first_queue(number))
