@@ -148,8 +148,7 @@ class VirtioPci:
     def _access_range(self) -> tuple[int, int] | None:
         """(offset, size) in the BAR that the capability names, when they make an access."""
         config, start = self.function.config, self._access
-        bar, offset, size = config.get(start + 4, 1), config.get(start + 8, 4), 0
-        size = config.get(start + 12, 4)
+        bar, offset, size = (config.get(start + at, n) for at, n in ((4, 1), (8, 4), (12, 4)))
         is_possible = bar == MODERN_BAR and size in {1, 2, 4} and offset % size == 0
         return (offset, size) if is_possible and offset + size <= REGION_SIZE else None
 
