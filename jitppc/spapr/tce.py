@@ -19,8 +19,8 @@ from jitppc.spapr.memory_map import GRA_MASK
 
 TCE_READ = 1
 TCE_WRITE = 2
-MAX_ENTRIES = 1 << 27
-"""The host has 8 bytes for each, once the guest has touched the page of entries it is in."""
+MAX_ENTRIES = 1 << 22
+"""Of one window: 32 MiB of the host, and room for 256 GiB of a guest in pages of 64 KiB."""
 
 
 class TceTable:

@@ -239,7 +239,7 @@ def test_tables_of_dma_windows(machine, chance, count):
         pages = chance.choice((0, 1, 2, 512, 513, 1 << 18, MAX_ENTRIES, wide(chance)))
         if chance.random() < 0.01:
             machine.board.bridges[0].dma_windows.remove(0x80000001)
-            machine.board.bridges[0].dma_windows.create(chance.choice((12, 16, 24)), 40)
+            machine.board.bridges[0].dma_windows.create(chance.choice((12, 16, 24)), 34)
         code, tce = hcall(machine, opcode, liobn, ioba, third, pages)
         assert code in {H.SUCCESS, H.PARAMETER & M64}
         assert 0 <= tce <= M64

@@ -17,6 +17,7 @@ from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.pci.host_bridge import HostBridge, parse_address
 from jitppc.spapr.pci.mmio import MmioMap, Place
 from jitppc.spapr.pci.msi import FIRST_MSI, MSI_ADDRESS, MSI_COUNT, MsiPool
+from jitppc.spapr.tce import MAX_ENTRIES
 
 BUID = 0x08000000, 0x20000000
 BAD = 0xFFFFFFFF
@@ -375,8 +376,8 @@ def test_the_guest_makes_and_removes_dma_windows(call):
             query(6),
         )
     )
-    assert answers[0] == [0, 1, 0, 1 << 27, 0x107, 0]
-    assert answers[1] == [0, 1, 1 << 27, 0x107, 0]
+    assert answers[0] == [0, 1, 0, MAX_ENTRIES, 0x107, 0]
+    assert answers[1] == [0, 1, MAX_ENTRIES, 0x107, 0]
     assert answers[2] == [0, 0x80000001, 0x08000000, 0]
     assert answers[3][1] == 0
     assert answers[4][0] == HARDWARE
@@ -393,7 +394,8 @@ def test_without_any_window_the_next_one_begins_at_0(call):
 
 
 def test_windows_that_cannot_be_are_refused(call):
-    shapes = [(13, 30), (24, 23), (12, 40), (12, 63), (0, 0), (BAD, 1)]
+    shapes = [(13, 30), (24, 23), (12, 35), (12, 63), (0, 0), (BAD, 1)]
+    assert MAX_ENTRIES == 1 << 34 - 12
     unknown = [(REMOVE, 1, 0x80000100), (QUERY, 6, 0, 1, 2), (RESET, 1, 0, 1, 2)]
     answers = call(ask(*(create(*shape) for shape in shapes), *unknown))
     assert [answer[0] for answer in answers] == [HARDWARE] * len(shapes) + [PARAMETER] * 3
