@@ -33,10 +33,10 @@ class DataBuffer:
                 offset -= len(view)
         return found
 
-    def put(self, data: bytes) -> int:
-        """As much of data as there is room for is in memory; how much that was."""
+    def put(self, data: bytes, offset: int = 0) -> int:
+        """As much of data as there is room for from `offset` on is in memory; how much that was."""
         done = 0
-        for piece in self.part(0, len(data)):
+        for piece in self.part(offset, len(data)):
             piece[:] = data[done : done + len(piece)]
             done += len(piece)
         return done

@@ -60,17 +60,21 @@ class CrqRing:
             self._size = 0
 
     def push(self, element: bytes) -> bool:
-        """The element is in the ring, its valid byte last; False when it is closed or full."""
+        """The element is in the ring, its valid byte last; False when it is closed or full.
+
+        Elements are aligned to their size, so each is in one piece of memory.
+        """
         with self._lock:
             if not self._size:
                 return False
             where = self._start + self._next
             try:
-                if self._dma.read(where, 1)[0]:
+                place = self._dma.views(where, ELEMENT_SIZE, is_write=True)[0]
+                if place[0]:
                     return False
-                self._dma.write(where + 8, element[8:])
-                self._dma.write(where + 1, element[1:8])
-                self._dma.write(where, element[:1])
+                place[1:] = element[1:]
+                place[:1] = element[:1]
+                self._dma.written(where, ELEMENT_SIZE)
             except DmaError:
                 return False
             self._next = (self._next + ELEMENT_SIZE) % self._size

@@ -12,6 +12,7 @@ Ref: LoPAR 17.2.2 (interpartition logical LAN); reference §7.4.
 Differs: buffers of any number of sizes; a frame waits for a buffer that would hold it.
 """
 
+import struct
 import threading
 import time
 from bisect import bisect_left
@@ -20,6 +21,7 @@ from collections import deque
 from fdt import Node
 
 from jitppc.devices.ports import DmaError, NetBackend
+from jitppc.devices.scsi.task import DataBuffer
 from jitppc.spapr.fdt_values import cells, put
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.bus import Slot, vio_node
@@ -106,12 +108,7 @@ class Vlan:
         """Both aligned, and the device may read and write there."""
         if address % alignment or count % alignment or not count:
             return False
-        try:
-            self._dma.views(address, count, is_write=False)
-            self._dma.views(address, count, is_write=True)
-        except DmaError:
-            return False
-        return True
+        return self.window.is_mapped(address, count)
 
     def register(self, buffer_list: int, queue: int, filters: int, mac: int) -> H:
         """The adapter is open; its queue is empty and it has no buffers."""
@@ -276,13 +273,20 @@ class Vlan:
             self._changed.wait(GATHER_S)
 
     def _deliver(self, queue: ReceiveQueue, buffer: int, frame: bytes) -> None:
-        """The frame is behind its buffer's handle, and the queue says so, control byte last."""
-        handle = self._dma.read(buffer, HANDLE_SIZE)
-        self._dma.write(buffer + HANDLE_SIZE, frame)
+        """The frame is behind its buffer's handle, and the queue says so, control byte last.
+
+        Entries are aligned to their size, so each is in one piece of memory.
+        """
+        size = HANDLE_SIZE + len(frame)
+        room = DataBuffer(self._dma.views(buffer, size, is_write=True))
         where = queue.start + queue.at
-        entry = bytes((0,)) + HANDLE_SIZE.to_bytes(2, "big") + len(frame).to_bytes(4, "big")
-        self._dma.write(where + 1, entry + handle)
-        self._dma.write(where, bytes((queue.toggle | CONTROL_VALID,)))
+        entry = self._dma.views(where, ENTRY_SIZE, is_write=True)[0]
+        handle = room.get(0, HANDLE_SIZE)
+        room.put(frame, HANDLE_SIZE)
+        self._dma.written(buffer, size)
+        entry[1:] = struct.pack(">xHI", HANDLE_SIZE, len(frame)) + handle
+        entry[:1] = bytes((queue.toggle | CONTROL_VALID,))
+        self._dma.written(where, ENTRY_SIZE)
         queue.advance()
 
     def _count_dropped(self) -> None:

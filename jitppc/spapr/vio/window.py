@@ -5,7 +5,7 @@ Ref: LoPAR 17.2.1.2 (RTCE tables); reference §4.5 (ibm,my-dma-window).
 
 from fdt import Node
 
-from jitppc.devices.ports import DmaSpace
+from jitppc.devices.ports import DmaError, DmaSpace
 from jitppc.spapr.fdt_values import cells, put
 from jitppc.spapr.tce import TceDma, TceTable, TceTables
 
@@ -21,6 +21,15 @@ class DmaWindow:
         table = TceTable(unit_address, 0, PAGE_SHIFT, WINDOW_SIZE >> PAGE_SHIFT)
         self.table = tces.add(table)
         self.dma = TceDma(lambda: (table,), ram)
+
+    def is_mapped(self, address: int, count: int) -> bool:
+        """The device may read and write all of it."""
+        try:
+            self.dma.views(address, count, is_write=False)
+            self.dma.views(address, count, is_write=True)
+        except DmaError:
+            return False
+        return True
 
     def describe(self, where: Node) -> None:
         """The node of the device says where its window is."""
