@@ -22,7 +22,8 @@ RESULTS = ROOT / "benchmarks/results/io.jsonl"
 sys.path.insert(0, str(ROOT / "tests/guest"))
 
 QEMU_MACHINE = (
-    "pseries,x-vof=on,ic-mode=xics,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"
+    "pseries,x-vof=on,ic-mode=xics,"
+    "cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"
 )
 IMAGE_BYTES = 256 << 20
 DISKS = {
