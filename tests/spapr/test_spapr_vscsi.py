@@ -1,6 +1,7 @@
 """The vscsi adapter against a guest that builds its units by hand."""
 
 import struct
+import threading
 
 import pytest
 from vscsi_guest import DATA, PAGE, RING, UNIT, UNITS, VscsiGuest, command, lun, response_of
@@ -183,3 +184,33 @@ def test_its_node_is_that_of_the_reference(guest):
     assert "v-scsi@71000002" == node.name
     assert cells(UNIT, 0, 0, 0, 0x10000000) == get(node, "ibm,my-dma-window")
     assert cells(0x1102, 0) == get(node, "interrupts")
+
+
+def test_a_reset_waits_for_the_transfer_in_flight_and_forgets_the_rest(guest):
+    """Nothing reaches memory once it has returned."""
+    is_reading, may_go_on = threading.Event(), threading.Event()
+    read = guest.disk.read_into
+
+    def read_into(offset, views):
+        is_reading.set()
+        assert may_go_on.wait(5)
+        read(offset, views)
+
+    guest.disk.read_into = read_into
+    iu = command(READ_2_BLOCKS, data_in=[(DATA, 1024)])
+    guest.ram.data[UNITS : UNITS + 256] = iu.ljust(256, b"\0")
+    for _ in range(5):
+        assert guest.send() == H.SUCCESS
+    assert is_reading.wait(5)
+    resetting = threading.Thread(target=guest.vscsi.reset)
+    resetting.start()
+    resetting.join(0.1)
+    assert resetting.is_alive()
+    may_go_on.set()
+    resetting.join(5)
+    assert not resetting.is_alive()
+    before, pulses = bytes(guest.ram.data), len(guest.pulses)
+    is_reading.clear()
+    assert not is_reading.wait(0.1)
+    assert (before, pulses) == (bytes(guest.ram.data), len(guest.pulses))
+    assert pulses <= 1
