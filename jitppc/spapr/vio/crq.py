@@ -91,7 +91,7 @@ class Serving:
     def __init__(self, name: str, handle: Callable[[bytes], None]) -> None:
         self._name, self._handle = name, handle
         self._waiting: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
-        self._busy = threading.Lock()
+        self._busy, self._starting = threading.Lock(), threading.Lock()
         self._era = 0
         self._thread: threading.Thread | None = None
 
@@ -101,9 +101,15 @@ class Serving:
             return False
         self._waiting.put((self._era, item))
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+            self._start()
         return True
+
+    def _start(self) -> None:
+        """The thread runs; whoever puts first starts it, and two may be first."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
 
     def drop(self) -> None:
         with self._busy:
