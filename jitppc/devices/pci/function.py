@@ -146,6 +146,11 @@ class PciFunction:
             self._intx = level
             self._drive_intx()
 
+    @property
+    def sends_messages(self) -> bool:
+        """MSI or MSI-X is enabled: the pin is not used. Ref: PCI 3.0, 6.8.3.3."""
+        return any(kind is not None and kind.is_enabled for kind in (self.msi, self.msix))
+
     def _command_changed(self) -> None:
         self.is_bus_master = bool(self.config.get(Reg.COMMAND, 2) & Command.BUS_MASTER)
         self._drive_intx()
@@ -154,7 +159,7 @@ class PciFunction:
         command, status = self.config.get(Reg.COMMAND, 2), self.config.get(Reg.STATUS, 2)
         status = status | STATUS_INTERRUPT if self._intx else status & ~STATUS_INTERRUPT
         self.config.set(Reg.STATUS, 2, status)
-        seen = self._intx and not command & Command.INTERRUPT_DISABLE
+        seen = self._intx and not command & Command.INTERRUPT_DISABLE and not self.sends_messages
         if seen != self._intx_seen and self.bus is not None:
             self._intx_seen = seen
             self.bus.set_intx(seen)
@@ -177,12 +182,13 @@ class PciFunction:
         with self._lock:
             before = self.mapped()
             self.config.write(offset, size, value)
-            self._command_changed()
         if self.msix is not None and offset <= self._msix_offset + 3 < offset + size:
             self.msix.control_written(self.config.get(self._msix_offset + msix.CONTROL, 2))
         for start, length, capability in self._capabilities:
             if capability.stored is not None and start <= offset < start + length:
                 capability.stored(offset - start, size)
+        with self._lock:
+            self._command_changed()
         if self.bus is not None and self.mapped() != before:
             self.bus.decoding_changed()
 

@@ -81,6 +81,15 @@ def test_nothing_is_sent_while_disabled_or_no_bus_master(function):
     assert function.bus.messages == []
 
 
+def test_a_function_that_sends_messages_lets_go_of_its_pin(function):
+    function.set_intx(True)
+    assert function.bus.intx == []
+    control(function, 0)
+    assert function.bus.intx == [True]
+    control(function, msix.CONTROL_ENABLE)
+    assert function.bus.intx == [True, False]
+
+
 def test_after_reset_all_vectors_are_masked(function):
     function.reset()
     control(function, msix.CONTROL_ENABLE)
