@@ -32,7 +32,6 @@ REFUSED = {
     "msgsnd": _HYPERVISOR,
     "msgclr": _HYPERVISOR,
     "msgsync": _HYPERVISOR,
-    "slbiag": _HYPERVISOR,
     "doze": _HYPERVISOR,
     "nap": _HYPERVISOR,
     "sleep": _HYPERVISOR,

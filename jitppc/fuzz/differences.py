@@ -14,12 +14,13 @@ from jitppc.frontend.decode import decode, is_prefix
 from jitppc.frontend.levels import model_named
 from jitppc.frontend.rows import Row
 
-from . import waivers, waivers_decimal, waivers_vector, waivers_vsx
+from . import waivers, waivers_decimal, waivers_system, waivers_vector, waivers_vsx
 from .cases import MEMORY, Batch, Flag, Kind
 from .waivers import Found, Waiver
 
 ALL_WAIVERS = (
     *waivers.WAIVERS, *waivers_decimal.WAIVERS, *waivers_vector.WAIVERS, *waivers_vsx.WAIVERS,
+    *waivers_system.WAIVERS,
 )  # fmt: skip
 #: how a case may end without anything to compare
 UNJUDGED = (Kind.NOT_JUDGED, Kind.SPILLED, Kind.TIMEOUT, Kind.CRASH)
@@ -143,9 +144,14 @@ def row_of(case: np.void, model: str) -> Row | None:
 
 
 def _is_single(cases: np.ndarray) -> np.ndarray:
-    """Cases of one instruction."""
-    prefixed = (cases["words"][:, 0] >> np.uint32(26) == 1) & (cases["count"] == 2)
-    return (cases["count"] == 1) | prefixed
+    """Cases of one instruction, or of mtspr and the mfspr that reads it back."""
+    first, second = cases["words"][:, 0], cases["words"][:, 1]
+    two = cases["count"] == 2
+    prefixed = first >> np.uint32(26) == 1
+    written = first & np.uint32(0xFC0007FE) == 31 << 26 | 467 << 1
+    read = second & np.uint32(0xFC0007FE) == 31 << 26 | 339 << 1
+    same = (first ^ second) & np.uint32(0x001FF800) == 0
+    return (cases["count"] == 1) | two & (prefixed | written & read & same)
 
 
 def parts(

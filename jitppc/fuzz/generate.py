@@ -12,7 +12,7 @@ import numpy as np
 from jitppc.frontend.levels import model_named, rank
 from jitppc.frontend.rows import Row
 
-from . import generate_blocks, generate_changing, generate_interrupted
+from . import generate_blocks, generate_changing, generate_interrupted, generate_registers
 from .cases import MAX_WORDS, USER_LE64, WORDS, Batch, Flag, new_cases, note_relative_stores
 from .generate_memory import Aimer
 from .generate_values import Values, fpscr
@@ -133,6 +133,16 @@ def _single(g: Generator, count: int, number: int, source: np.random.Generator) 
     return Generated(Batch(cases, g.model), numbers[:, None])
 
 
+def _registers(g: Generator, count: int, number: int, source: np.random.Generator) -> Generated:
+    """A special register or MSR is written, and read back if it can be."""
+    words, numbers = generate_registers.pairs(g.table, count, source)
+    cases = g.states(numbers[:, 0], source)
+    generate_registers.prepare(g.table, numbers, words, cases["state"], source)
+    place(cases, words, np.zeros(words.shape, bool))
+    cases["count"] -= numbers[:, 1] < 0
+    return Generated(Batch(cases, g.model), numbers)
+
+
 def _spread(rows: int, count: int, number: int) -> Array:
     """Row numbers of one batch: a few rows many times; consecutive batches reach all rows."""
     few = min(rows, ROWS_PER_BATCH)
@@ -193,6 +203,7 @@ STRATEGIES: dict[str, Strategy] = {
     "changing": Strategy(
         _from_words(generate_changing.changing), "code that changes an instruction of its own"
     ),
+    "registers": Strategy(_registers, "privileged registers, written and read back (privileged)"),
     "interrupted": Strategy(
         _from_words(generate_interrupted.interrupted), "an interrupt in the middle (privileged)"
     ),

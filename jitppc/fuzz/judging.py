@@ -14,6 +14,7 @@ from jitppc.ir.layout import MSR
 from . import differences
 from .cases import USER_LE64, Batch, Kind
 from .generate import ROWS_PER_BATCH, Generator
+from .generate_registers import takes_part
 from .reference import Recording, Reference
 from .references import open_reference
 from .references.ieee754 import Ieee754Recording
@@ -29,11 +30,11 @@ Say = Callable[[str], None]
 
 def agreed(
     batch: Batch, ours: np.ndarray, theirs: np.ndarray, undefined: np.ndarray | None,
-    side: Reference | Recording,
+    side: Reference | Recording, silent: tuple[Kind, ...] = SILENT,
 ) -> np.ndarray:
     """The cases that the reference has judged, and in our favour."""
     differs = differences.differing(batch, ours, theirs, undefined, side)
-    speaks = ~(np.isin(ours["kind"], SILENT) | np.isin(theirs["kind"], SILENT))
+    speaks = ~(np.isin(ours["kind"], silent) | np.isin(theirs["kind"], silent))
     same_end = (ours["kind"] == theirs["kind"]) & (ours["state"]["nia"] == theirs["state"]["nia"])
     return ~differs & speaks & same_end
 
@@ -54,7 +55,8 @@ def by_recording(
 
 def by_reference(
     side: Reference, model: str, tier: Reference, judged: Judged, *, cases: int,
-    msr: int = USER_LE64, only: Iterable[Row] | None = None,
+    msr: int = USER_LE64, only: Iterable[Row] | None = None, strategy: str = "single",
+    silent: tuple[Kind, ...] = SILENT,
 ) -> None:
     """About `cases` cases of each row that both sides can judge on this model."""
     chosen = [
@@ -62,14 +64,16 @@ def by_reference(
         if side.can_judge(row, model) and tier.can_judge(row, model)
     ]  # fmt: skip
     label = f"{side.name}/{model}"
-    for first in range(0, len(chosen), ROWS_PER_BATCH):
-        some = chosen[first : first + ROWS_PER_BATCH]
-        made = Generator(some, model, (msr,)).batch("single", cases * len(some), SEED, 0)
+    size = ROWS_PER_BATCH if strategy == "single" else len(chosen)
+    for first in range(0, len(chosen), size):
+        some = chosen[first : first + size]
+        made = Generator(some, model, (msr,)).batch(strategy, cases * len(some), SEED, 0)
         theirs = side.run(made.batch)
         ours = tier.run(made.batch)
         undefined = side.undefined(made.batch, theirs)
-        good = agreed(made.batch, ours, theirs, undefined, side)
-        for number, count in Counter(made.numbers[good, 0].tolist()).items():
+        good = agreed(made.batch, ours, theirs, undefined, side, silent)
+        used = made.numbers[good]
+        for number, count in Counter(used[used >= 0].tolist()).items():
             judged.setdefault(some[number].key, Counter())[label] += count
 
 
@@ -87,5 +91,31 @@ def judge_all(cases: int, say: Say) -> Judged:
             for msr in (USER_LE64, USER_LE64 & ~MSR.LE):
                 by_reference(side, model, tier, judged, cases=cases, msr=msr)
     side.close()
+    side = open_reference("qemu-system", "power9")
+    for model in side.models:
+        say(f"{side.name} {model}: {cases} cases of each row of privileged state")
+        by_system(side, model, tier, judged, cases=cases)
+    side.close()
     tier.close()
     return judged
+
+
+def by_system(
+    side: Reference, model: str, tier: Reference, judged: Judged, *, cases: int
+) -> None:
+    """Rows of privileged state: registers written and read back, the others one by one."""
+    known = [row for row in rows().values() if side.can_judge(row, model)]
+    supervisor = USER_LE64 & ~(MSR.PR | MSR.EE)
+    special = [row for row in known if row.name in ("mfspr", "mtspr") or takes_part(row)]
+    alone = [row for row in known if not takes_part(row)]
+    by_reference(
+        side, model, tier, judged, cases=cases, msr=supervisor, only=special, strategy="registers"
+    )
+    for msr in (supervisor, USER_LE64, supervisor | MSR.TM):
+        by_reference(side, model, tier, judged, cases=cases, msr=msr, only=alone)
+    # what a partition may not do at all is right when it is privileged
+    refused = [row for row in known if row.body.__module__.endswith("hypervisor")]
+    silent = tuple(kind for kind in SILENT if kind != Kind.PRIVILEGED)
+    by_reference(
+        side, model, tier, judged, cases=cases // 4, msr=supervisor, only=refused, silent=silent
+    )

@@ -7,12 +7,17 @@ import numpy as np
 from jitppc.ir.fpscr import FPSCR
 
 from .cases import Kind
-from .waivers import ALL, EVERYTHING, Found, Waiver, bits_of
+from .waivers import ALL, EVERYTHING, VECTORS, Found, Waiver, bits_of
 
 
 def _only_we_trap_not_single(found: Found) -> np.ndarray:
     traps = found.we_say(Kind.FLOATING) & found.they_say(Kind.NEXT)
     return traps & bits_of(found, "fpscr", FPSCR.OX | FPSCR.UX) & _not_single(found)
+
+
+def _compares_in_vain(found: Found) -> np.ndarray:
+    enabled = bits_of(found, "fpscr", FPSCR.VXVC) & bits_of(found, "fpscr", FPSCR.VE)
+    return enabled & found.we_say(Kind.FLOATING) & found.they_say(Kind.NEXT)
 
 
 def _second_nan_signals(found: Found) -> np.ndarray:
@@ -56,6 +61,21 @@ WAIVERS: tuple[Waiver, ...] = (
         " too, as it can be when an operand is no single",
         "Book I 7.4.3.2, 7.4.4.2",
         when=_only_we_trap_not_single,
+    ),
+    Waiver(
+        VECTORS,
+        ("fpscr",),
+        "an enabled exception of one element hides those of the elements behind it",
+        "Book I 7.6.3: ex_flag is looked at behind all elements",
+        when=lambda found: found.we_say(Kind.FLOATING) & found.they_say(Kind.FLOATING),
+        fpscr=FPSCR.OX | FPSCR.UX | FPSCR.ZX | FPSCR.XX,
+    ),
+    Waiver(
+        ("xvcmpg*",),
+        EVERYTHING,
+        "an enabled invalid comparison does not interrupt, or only behind a later instruction",
+        "Book I 7.4.1",
+        when=_compares_in_vain,
     ),
     Waiver(
         ("xsm[ai][xn]cdp",),

@@ -209,12 +209,15 @@ def narrow(b: B, fmt: Format, x: Value, fpscr: Value) -> Value:
     if fmt is SINGLE:
         return finished(b, fpscr, r)
     plain = b.or_(p.is_nan, b.or_(p.is_zero, p.is_infinite))
+    tiny = b.and_(b.slt(p.e, fmt.lowest), not_(b, plain))
+    underflows = b.and_(tiny, b.ne(b.and_(fpscr, FPSCR.UE), 0))  # though it may be exact
+    exceptions = b.or_(r.exceptions, flag(b, underflows, FPSCR.UX))
     exponent = flag(b, b.or_(p.is_nan, p.is_infinite), fmt.infinity)
     cut = b.or_(
         b.or_(b.lshr(b.and_(r.bits, FRACTION), lost), exponent), flag(b, p.negative, fmt.sign_bit)
     )
     return finished(
-        b, fpscr, Outcome(b.select(plain, cut, r.bits), r.exceptions, r.fi, r.fr, r.fprf)
+        b, fpscr, Outcome(b.select(plain, cut, r.bits), exceptions, r.fi, r.fr, r.fprf)
     )
 
 

@@ -57,6 +57,7 @@ def mtmsrd(b: Builder, i: Fields) -> None:
 
 def _tlbie(b: Builder, i: Fields) -> None:
     b.privileged()
+    b.interrupt_if(b.eq(i.PRS, 0), "PROGRAM_PRIVILEGED")   # partition-scoped: the hypervisor's
     rs = b.gpr(i.RS)
     b.helper("tlbie", b.gpr(i.RB), rs, b.or_(i.RIC, b.shl(i.PRS, 2)))
 
@@ -148,3 +149,10 @@ def slbieg(b: Builder, i: Fields) -> None:
     """Invalidate the SLB entry of a segment on all processors; the process named in RS is this partition's."""
     b.privileged()
     b.helper("slbie", b.gpr(i.RB))
+
+
+@insn("X", "011111 RS ///// ///// 1101010010 /", "RS", since="3.0", ref="Book III 6.9.3.2")
+def slbiag(b: Builder, i: Fields) -> None:
+    """Invalidate all SLB entries on all processors; the process named in RS is this partition's."""
+    b.privileged()
+    b.helper("slbia", 4)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from jitppc.fuzz.reference import Reference
 
 TIERS = ("interp", "exact", "regions")
-NAMES = ("evaluator", *TIERS, "qemu-user")
+NAMES = ("evaluator", *TIERS, "qemu-user", "qemu-system")
 
 
 def open_reference(name: str, model: str) -> Reference:
@@ -34,6 +34,10 @@ def _open(name: str) -> Reference:
         from .evaluator import EvaluatorReference
 
         return EvaluatorReference()
+    if name == "qemu-system":
+        from .qemu_system import QemuSystemReference
+
+        return QemuSystemReference()
     from .qemu_user import QemuUserReference
 
     return QemuUserReference()

@@ -170,6 +170,21 @@ class NativeReference:
             words[is_big] = words[is_big].byteswap()
 
 
+def kinds_of_interrupts(vector: np.ndarray, srr1: np.ndarray) -> np.ndarray:
+    """The kind of an interrupt by its vector and SRR1. Ref: Book III 7.5."""
+    kinds = np.full(len(vector), Kind.OTHER_INTERRUPT, np.uint32)
+    for number, kind in _VECTORS.items():
+        kinds[vector == number] = kind
+    for bit, kind in _PROGRAM:
+        kinds[(vector == 0x700) & (srr1 & np.uint64(bit) != 0)] = kind
+    return kinds
+
+
+def returned_msr(srr1: np.ndarray) -> np.ndarray:
+    """MSR as it was before the interrupt that has left this SRR1."""
+    return srr1 & ~_SRR1_OWN
+
+
 def _outcomes(cases: np.ndarray, jobs: np.ndarray) -> np.ndarray:
     """What the loop left, as outcomes."""
     outcomes = np.zeros(len(jobs), OUTCOME)
@@ -183,11 +198,7 @@ def _outcomes(cases: np.ndarray, jobs: np.ndarray) -> np.ndarray:
     vector = states["nia"] - np.uint64(4)
     reason = jobs["reason"] & np.uint64(0xFFFFFFFF)
     srr0, srr1 = states["srr0"], states["srr1"]
-    kinds = np.full(len(jobs), Kind.OTHER_INTERRUPT, np.uint32)
-    for number, kind in _VECTORS.items():
-        kinds[vector == number] = kind
-    for bit, kind in _PROGRAM:
-        kinds[(vector == 0x700) & (srr1 & np.uint64(bit) != 0)] = kind
+    kinds = kinds_of_interrupts(vector, srr1)
     kinds[(vector >= 0x17000) & (vector < 0x18000)] = Kind.SYSTEM_CALL_VECTORED
     is_interrupt = (vector < 0x4000) | (kinds == Kind.SYSTEM_CALL_VECTORED)
     at_end = end + np.uint64(4) & mask
@@ -196,7 +207,7 @@ def _outcomes(cases: np.ndarray, jobs: np.ndarray) -> np.ndarray:
     kinds[~is_interrupt] = Kind.SYSTEM_CALL
     kinds[fell | called] = Kind.NEXT
     where = is_interrupt & (kinds != Kind.SYSTEM_CALL_VECTORED)
-    states["msr"] = np.where(where, srr1 & ~_SRR1_OWN, states["msr"])
+    states["msr"] = np.where(where, returned_msr(srr1), states["msr"])
     states["nia"] = np.where(where, srr0, states["nia"])
     vectored = kinds == Kind.SYSTEM_CALL_VECTORED
     states["nia"] = np.where(vectored, states["lr"], states["nia"])

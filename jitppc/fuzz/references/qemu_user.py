@@ -229,6 +229,7 @@ class QemuUserReference:
         little = msr & np.uint64(MSR.LE) != 0
         possible = (msr & _MODE == _MODE) & ~_calls_system(batch.cases)
         possible &= ~_is_deadly(batch.cases, little) & ~_waits_for_itself(batch.cases)
+        possible &= ~_reaches_its_code(batch.cases)
         for order, fits in (("little", little), ("big", ~little)):
             chosen = np.flatnonzero(possible & fits)
             for start in range(0, len(chosen), SLOTS):
@@ -256,6 +257,16 @@ def _waits_for_itself(cases: np.ndarray) -> np.ndarray:
     words = cases["words"][:, 0]
     b, bc = words & np.uint32(0xFFFFFFFE) == 18 << 26, words & np.uint32(0xFC00FFFE) == 16 << 26
     return np.asarray((cases["count"] == 1) & (b | bc))
+
+
+def _reaches_its_code(cases: np.ndarray) -> np.ndarray:
+    """An access relative to CIA meets the case's words, or the way out behind them."""
+    prefix, suffix = cases["words"][:, :-1], cases["words"][:, 1:]
+    relative = prefix & np.uint32(0xFD100000) == 0x04100000
+    away = (prefix & np.uint32(0x3FFFF)).astype(np.int64) << 16 | (suffix & np.uint32(0xFFFF))
+    away = (away ^ 1 << 33) - (1 << 33) + 4 * np.arange(prefix.shape[1])
+    end = 4 * cases["count"].astype(np.int64)[:, None] + 8
+    return np.asarray((relative & (away > -32) & (away < end)).any(axis=1))
 
 
 def _is_deadly(cases: np.ndarray, little: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from .arithmetic import add, divide, multiply, multiply_add, square_root
 from .convert import (
     compare,
     from_integer,
+    is_tiny,
     narrowed,
     order,
     rounded_to,
@@ -54,6 +55,7 @@ __all__ = [
     "exactly",
     "from_integer",
     "invalid",
+    "is_tiny",
     "multiply",
     "multiply_add",
     "nan_result",

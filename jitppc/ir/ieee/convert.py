@@ -46,6 +46,14 @@ def narrowed(
     return rounded(narrow, bool(sign), *wide.parts(x), controls, mode=mode)
 
 
+def is_tiny(wide: Format, narrow: Format, x: int) -> bool:
+    """x is below the narrower format's normal numbers, and not 0."""
+    if x & wide.infinity == wide.infinity or wide.is_zero(x):
+        return False
+    m, e = wide.parts(x)
+    return e + m.bit_length() - 1 < narrow.lowest
+
+
 def stored_single(x: int) -> int:
     """A double's bits as a single, as stores convert: never rounded. Ref: Book I 4.6.3."""
     exponent, sign = x >> 52 & 0x7FF, x >> 63

@@ -58,7 +58,10 @@ def _narrow(_t: Type, bits: int | str, x: int, fpscr: int) -> int:
     if bits == 32:
         return _packed(fpscr, ieee.rounded_to(DOUBLE, x, Rounding(SINGLE, fpscr)))
     to = BFLOAT if bits == "bfloat" else HALF
-    return _packed(fpscr, ieee.narrowed(DOUBLE, to, x, fpscr & ~(FPSCR.OE | FPSCR.UE)))
+    r = ieee.narrowed(DOUBLE, to, x, fpscr & ~(FPSCR.OE | FPSCR.UE))
+    if fpscr & FPSCR.UE and ieee.is_tiny(DOUBLE, to, x):  # an underflow though it may be exact
+        r = replace(r, exceptions=r.exceptions | FPSCR.UX)
+    return _packed(fpscr, r)
 
 
 def _from_integer(_t: Type, attr: tuple[bool, int], x: int, fpscr: int) -> int:

@@ -104,6 +104,8 @@ def cells_of(cpu: Any, real: Any) -> Any:
     slot = machine.code_pages + (real >> U(12)) * U(8)
     cells = load64(slot)
     mode = mode_of(cpu)
+    if cells != U(0) and page_info(cells + INFO).mode != mode:
+        _empty_code_tlbs(cpu)                        # tables of the other mode lead to these cells
     if cells == U(0):
         cells = _allocate(cpu)
         store64(slot, cells)
@@ -144,15 +146,21 @@ def _allocate(cpu: Any) -> Any:
         machine.pool_next = machine.pool
         for page in range(I(machine.ram_size >> U(12))):
             store64(machine.code_pages + U(page) * U(8), U(0))
-        mmu = mmu_of(cpu)
-        for context in range(CODE_CONTEXTS):
-            mmu.code_keys[context] = NONE
-        cpu.context_key = NONE
-        switch_context(cpu)
+        _empty_code_tlbs(cpu)
         cpu.counters[FLUSHES] += U(1)
     cells = machine.pool_next
     machine.pool_next += BYTES
     return cells
+
+
+@njit
+def _empty_code_tlbs(cpu: Any) -> None:
+    """No table leads to any cells."""
+    mmu = mmu_of(cpu)
+    for context in range(CODE_CONTEXTS):
+        mmu.code_keys[context] = NONE
+    cpu.context_key = NONE
+    switch_context(cpu)
 
 
 @njit
