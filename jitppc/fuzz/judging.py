@@ -109,10 +109,14 @@ def by_system(
     special = [row for row in known if row.name in ("mfspr", "mtspr") or takes_part(row)]
     alone = [row for row in known if not takes_part(row)]
     by_reference(
-        side, model, tier, judged, cases=cases, msr=supervisor, only=special, strategy="registers"
+        side, model, tier, judged, cases=cases // 2, msr=supervisor, only=special,
+        strategy="registers",
     )
     for msr in (supervisor, USER_LE64, supervisor | MSR.TM):
-        by_reference(side, model, tier, judged, cases=cases, msr=msr, only=alone)
+        by_reference(side, model, tier, judged, cases=cases // 4, msr=msr, only=alone)
+    # few words name an entry that there is
+    segments = [row for row in alone if row.name.startswith("slbm")]
+    by_reference(side, model, tier, judged, cases=8 * cases, msr=supervisor, only=segments)
     # what a partition may not do at all is right when it is privileged
     refused = [row for row in known if row.body.__module__.endswith("hypervisor")]
     silent = tuple(kind for kind in SILENT if kind != Kind.PRIVILEGED)
