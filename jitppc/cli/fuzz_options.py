@@ -7,10 +7,12 @@ from pathlib import Path
 from jitppc.config import Option
 
 #: what may stand in -reference beside a file
-REFERENCES = ("qemu-user", "evaluator", "vectors", "interp", "exact", "regions")
+REFERENCES = ("qemu-user", "qemu-system", "evaluator", "vectors", "interp", "exact", "regions")
 TIERS = ("interp", "exact", "regions", "evaluator")
 MODELS = ("power8", "power9", "power10")
-STRATEGIES = ("single", "block", "loop", "pages", "changing", "interrupted")
+STRATEGIES = ("single", "block", "loop", "pages", "changing", "registers", "interrupted")
+#: what `all` leaves out: not every reference has privileged state
+PRIVILEGED = ("registers", "interrupted")
 MODES = (
     "le64", "be64", "le32", "be32", "supervisor", "no-fp", "no-vec", "no-vsx", "quiet",
 )  # fmt: skip
@@ -44,11 +46,11 @@ def seed(text: str) -> int:
     return value
 
 
-def some_of(*names: str, but: str = "") -> Callable[[str], tuple[str, ...]]:
-    """A list with commas, of these names; `all` is every one (but one)."""
+def some_of(*names: str, but: tuple[str, ...] = ()) -> Callable[[str], tuple[str, ...]]:
+    """A list with commas, of these names; `all` is every one (but some)."""
 
     def parse(text: str) -> tuple[str, ...]:
-        everything = tuple(name for name in names if name != but)
+        everything = tuple(name for name in names if name not in but)
         chosen = everything if text == "all" else tuple(dict.fromkeys(text.split(",")))
         for name in chosen:
             if name not in names:
@@ -68,7 +70,7 @@ def model(text: str) -> str:
 FUZZ_OPTIONS = (
     # what is run
     Option(("strategy",), "A,B", f"how cases are made: {', '.join(STRATEGIES)}, or all (single)",
-           "strategies", some_of(*STRATEGIES, but="interrupted"), "cases"),
+           "strategies", some_of(*STRATEGIES, but=PRIVILEGED), "cases"),
     Option(("rows",), "GLOB", "instructions by name, as in 'add*,lx*,!lxvl*' (*)", "rows",
            group="cases"),
     Option(("mode",), "A,B", f"MSR at the start: {', '.join(MODES)} (le64)", "modes",
@@ -81,7 +83,7 @@ FUZZ_OPTIONS = (
            f"{', '.join(REFERENCES)}, a trace file, or MODULE:CLASS (qemu-user)", "reference",
            group="sides"),
     Option(("tiers",), "A,B", f"what is judged: {', '.join(TIERS)} (interp)", "tiers",
-           some_of(*TIERS, but="evaluator"), "sides"),
+           some_of(*TIERS, but=("evaluator",)), "sides"),
     Option(("model",), "MODEL", f"processor: {', '.join(MODELS)} (power9)", "model", model,
            "sides"),
     # how long, and where

@@ -135,7 +135,9 @@ def _single(g: Generator, count: int, number: int, source: np.random.Generator) 
 
 def _registers(g: Generator, count: int, number: int, source: np.random.Generator) -> Generated:
     """A special register or MSR is written, and read back if it can be."""
-    words, numbers = generate_registers.pairs(g.table, count, source)
+    line = g.lines(count)
+    words, numbers = generate_registers.pairs(g.table, int(line[-1]) + 1, source)
+    words, numbers = words[line], numbers[line]
     cases = g.states(numbers[:, 0], source)
     generate_registers.prepare(g.table, numbers, words, cases["state"], source)
     place(cases, words, np.zeros(words.shape, bool))

@@ -29,7 +29,9 @@ def takes_part(row: Row) -> bool:
 
 def pairs(table: WordTable, count: int, source: Source) -> tuple[Array, Array]:
     """Words and row numbers (cases, 2): one that writes, and the one that reads it again."""
-    writers = np.array([n for n, row in enumerate(table.rows) if takes_part(row)])
+    writers = np.array([n for n, row in enumerate(table.rows) if takes_part(row)], np.int64)
+    if not len(writers):                     # nothing to write: the rows there are, one by one
+        writers = np.flatnonzero(~table.is_prefixed)
     numbers = np.full((count, 2), -1)
     numbers[:, 0] = writers[source.integers(0, len(writers), count)]
     words = np.zeros((count, 2), U64)
@@ -46,8 +48,11 @@ def pairs(table: WordTable, count: int, source: Source) -> tuple[Array, Array]:
 
 
 def prepare(table: WordTable, numbers: Array, words: Array, state: Array, source: Source) -> None:
-    """MSR's next value, where an instruction takes one, is this one's with some bits changed."""
+    """Privileged state; where an instruction takes MSR's next value, it is this one's with some
+    bits changed.
+    """
     state["nia"] = U64(WORDS)
+    state["msr"] &= U64(~(MSR.PR | MSR.EE) & (1 << 64) - 1)
     change = source.integers(0, 1 << 63, len(state), dtype=U64) & U64(HARMLESS)
     after = state["msr"] ^ change
     keys = np.array([row.key for row in table.rows])[numbers[:, 0]]

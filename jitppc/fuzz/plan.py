@@ -42,8 +42,9 @@ class Plan:
 
     def check(self) -> None:
         """UserError when the pieces do not fit together."""
-        if "interrupted" in self.strategies and self.reference == "qemu-user":
-            raise UserError("qemu-user runs user programs: it cannot judge -strategy interrupted")
+        for name in ("interrupted", "registers"):
+            if name in self.strategies and self.reference == "qemu-user":
+                raise UserError(f"qemu-user runs user programs: it cannot judge -strategy {name}")
         is_known = self.reference in {*NAMES, VECTORS} or ":" in self.reference
         path = Path(self.reference)
         if not is_known and path.suffix != ".parquet" and not path.is_file():

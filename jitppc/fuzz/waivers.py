@@ -241,7 +241,7 @@ WAIVERS: tuple[Waiver, ...] = (
         ("lwat.*", "ldat.*", "stwat.*", "stdat.*"),
         EVERYTHING,
         "alignment within 32 bytes is judged later, or not at all",
-        "Book II 4.5",
+        "Book II 4.5.1, 4.5.2: what is accessed lies in an aligned block of 32 bytes",
         when=_either_says(Kind.ALIGNMENT),
     ),
     Waiver(
@@ -278,7 +278,7 @@ WAIVERS: tuple[Waiver, ...] = (
         ("l[wd]at.28",),
         EVERYTHING,
         "the bound is taken from behind the operand; the book has it before the operand",
-        "Book II 4.5",
+        "Book II 4.5.1: mem(EA-s, 2s)",
     ),
     Waiver(
         EVERYTHING,

@@ -22,14 +22,16 @@ from jitppc.frontend.decode import Insn, decode, rows
 from jitppc.frontend.disasm import render
 from jitppc.frontend.forms import raw_field
 from jitppc.frontend.levels import model_named
+from jitppc.frontend.rows import Row
 from jitppc.fuzz import book
 
 AT = 0x10000
 DIALECTS = {"power8": "power8", "power9": "power9", "power10": "power10"}
-NOP = 0x60000000
+NOP, PNOP = 0x60000000, 0x0700000000000000
 
 #: rows that objdump does not know in a dialect, or knows by other operands, and why
 OTHERWISE = {
+    "pnop": "known before a suffix of zeros only",
     "mtvsrbmi": "its mask is printed as a signed number",
     "mftb": "printed as mfspr",
     "mftb.TBU": "printed as mfspr",
@@ -73,9 +75,34 @@ def words_of_everything(source: random.Random) -> list[int]:
     ]  # fmt: skip
 
 
-def printed(words: list[int], dialect: str, tool: str) -> dict[int, str]:
-    """What objdump prints for the words, the first at AT."""
-    data = np.array(words, "<u4").tobytes()
+def prefixed_words(source: random.Random) -> list[int]:
+    """Every type of prefix (bits 6:11, with R set and not) before every primary opcode, with the
+    extended opcodes that rows have and some that none has; the rest is random or 0.
+    """
+    found = []
+    for kind in range(64):
+        for primary in range(64):
+            for turn in range(8):
+                prefix = 1 << 26 | kind << 20 | source.getrandbits(20) * (turn & 1)
+                suffix = primary << 26 | source.getrandbits(26)
+                found.append(prefix << 32 | suffix)
+    for row in rows().values():
+        if row.picture.bits == 64:
+            found += [random_word(row, source) for _ in range(12)]
+    return found
+
+
+def random_word(row: Row, source: random.Random) -> int:
+    """The row's opcode bits, and anything in the others."""
+    return row.picture.value | source.getrandbits(64) & ~row.picture.mask & (1 << 64) - 1
+
+
+def printed(words: list[int], dialect: str, tool: str, size: int = 4) -> dict[int, str]:
+    """What objdump prints for the words of so many bytes, the first at AT."""
+    halves = words
+    if size != 4:  # behind them is room for what a suffix may begin, if it is no suffix
+        halves = [half for w in words for half in (w >> 32, w & 0xFFFFFFFF, NOP, NOP)]
+    data = np.array(halves, "<u4").tobytes()
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
         file.write(data)
         file.flush()
@@ -113,13 +140,22 @@ def accepts(insn: Insn) -> bool:
 
 @pytest.mark.parametrize("model", DIALECTS)
 def test_words_are_instructions_here_and_there_and_print_alike(model, require_tool):
-    tool = require_tool(objdump.TOOL)
     words = words_of_everything(random.Random(f"opcode space {model}"))
-    lines = printed(words, DIALECTS[model], tool)
+    check(words, model, require_tool(objdump.TOOL), 4)
+
+
+def test_prefixed_words_are_too(require_tool):
+    words = prefixed_words(random.Random("prefixed opcode space"))
+    check(words, "power10", require_tool(objdump.TOOL), 16)
+
+
+def check(words: list[int], model: str, tool: str, size: int) -> None:
+    """Words of so many bytes are instructions for us and for objdump, or for neither."""
+    lines = printed(words, DIALECTS[model], tool, size)
     named = model_named(model)
     unknown, strange, refused = {}, {}, {}
     for number, word in enumerate(words):
-        at = AT + 4 * number
+        at = AT + size * number
         theirs, insn = lines[at], decode(word, named)
         knows = not theirs.startswith(".long")
         if insn is None:
@@ -134,10 +170,11 @@ def test_words_are_instructions_here_and_there_and_print_alike(model, require_to
     assert {} == unknown
     assert {} == strange
     again = {n: without_reserved(insn) for n, insn in refused.items() if is_acceptable(insn)}
-    clean = printed([again.get(n, NOP) for n in range(len(words))], DIALECTS[model], tool)
+    nop = NOP if size == 4 else PNOP
+    clean = printed([again.get(n, nop) for n in range(len(words))], DIALECTS[model], tool, size)
     still = {
         f"{again[n]:08x}": refused[n].row.key for n in again
-        if clean[AT + 4 * n].startswith(".long") and not is_exception(refused[n])
+        if clean[AT + size * n].startswith(".long") and not is_exception(refused[n])
     }
     assert {} == still
 
