@@ -163,6 +163,7 @@ def _configure(root: Path, plan: Plan) -> None:
         "etc/hosts": _lines("127.0.0.1 localhost", f"127.0.1.1 {plan.hostname}", *plan.names),
         "etc/resolv.conf": "nameserver 10.0.2.3\n",
         "etc/apt/sources.list": _lines(*plan.sources),
+        "etc/apt/apt.conf.d/90jitppc": 'Acquire::Languages "none";\n',
         "etc/systemd/network/80-dhcp.network": _NETWORK,
         "etc/ssh/sshd_config.d/jitppc.conf": _SSHD,
         "etc/initramfs-tools/conf.d/jitppc": "MODULES=list\nRESUME=none\n",

@@ -12,7 +12,7 @@ from jitppc.errors import PackageError
 from jitppc.host.packages import Progress
 
 MARK = "jitppc-debian:"
-SECONDS = 3600
+SECONDS = 4 * 3600
 
 SCRIPT = """\
 #!/bin/sh

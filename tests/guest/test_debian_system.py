@@ -20,9 +20,9 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-MAKE_SECONDS = 3600
-BOOT_SECONDS = 900
-COMMAND_SECONDS = 600
+MAKE_SECONDS = 4 * 3600
+BOOT_SECONDS = 3600
+COMMAND_SECONDS = 3600
 PACKAGE = "hello"
 
 
