@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from typing import Any
 
@@ -14,6 +13,7 @@ from jitppc.frontend.levels import MODELS, Model, model_of_pvr
 from jitppc.ir import layout
 from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, LPCR, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
 
+from .alarm import Alarm
 from .engine import Engine
 from .exits import Exit, ExitReason
 from .memory import GuestMemory, aligned_zeros
@@ -72,7 +72,7 @@ class Vcpu:
         self.address = self._record.ctypes.data
         self._mmu = aligned_zeros(MMU_STATE.itemsize).view(MMU_STATE)
         self._make_tables()
-        self._wake = threading.Condition()
+        self._alarm = Alarm()
         self._pvr = pvr
         self.state["mmu"] = self._mmu.ctypes.data
         self.state["machine"] = memory.state.ctypes.data
@@ -250,21 +250,17 @@ class Vcpu:
     def request_stop(self) -> None:
         """`run` and `wait_for_interrupt` return soon."""
         self.state["stop_request"] = 1
-        self._notify()
+        self._alarm.ring()
 
     def set_external(self, level: bool) -> None:
         """The external interrupt line has this level."""
         self.state["external"] = int(level)
-        self._notify()
+        self._alarm.ring()
 
     def pend_system_reset(self) -> None:
         """A system reset interrupt comes as soon as possible."""
         self.state["system_reset"] = 1
-        self._notify()
-
-    def _notify(self) -> None:
-        with self._wake:
-            self._wake.notify_all()
+        self._alarm.ring()
 
     def _has_reason_to_run(self) -> bool:
         s = self.state
@@ -276,20 +272,21 @@ class Vcpu:
             return self._skip_to_decrementer()
         limit = None if timeout_s is None else time.monotonic() + timeout_s
         started = time.perf_counter()
+        self._alarm.arm()
         try:
-            with self._wake:
-                while not self._has_reason_to_run():
-                    left = (int(self.state["dec_deadline"]) - self.timebase) / TIMEBASE_HZ
-                    if left < 0:
-                        return True
-                    if limit is not None:
-                        remaining = limit - time.monotonic()
-                        if remaining <= 0:
-                            return False
-                        left = min(left, remaining)
-                    self._wake.wait(min(left + 1e-6, 3600.0))
+            while not self._has_reason_to_run():
+                left = (int(self.state["dec_deadline"]) - self.timebase) / TIMEBASE_HZ
+                if left < 0:
+                    return True
+                if limit is not None:
+                    remaining = limit - time.monotonic()
+                    if remaining <= 0:
+                        return False
+                    left = min(left, remaining)
+                self._alarm.wait(left + 1e-6)
             return True
         finally:
+            self._alarm.disarm()
             idle = time.perf_counter() - started
             self.state["counters"][layout.COUNTER["idle_ns"]] += np.uint64(int(idle * 1e9))
             if self._last_return is not None:
@@ -297,13 +294,14 @@ class Vcpu:
 
     def _skip_to_decrementer(self) -> bool:
         """Let time jump to the decrementer: by the clock of instructions, nothing else happens."""
-        with self._wake:
-            if not self._has_reason_to_run():
-                ahead = int(self.state["dec_deadline"]) - self.timebase + 1
-                if ahead > TIMEBASE_HZ * 3600:
-                    self._wake.wait(0.1)             # only input from outside can end this
-                elif ahead > 0:
-                    self.state["tb_offset"] = (int(self.state["tb_offset"]) + ahead) & NO_TAG
+        self._alarm.arm()
+        if not self._has_reason_to_run():
+            ahead = int(self.state["dec_deadline"]) - self.timebase + 1
+            if ahead > TIMEBASE_HZ * 3600:
+                self._alarm.wait(0.1)                # only input from outside can end this
+            elif ahead > 0:
+                self.state["tb_offset"] = (int(self.state["tb_offset"]) + ahead) & NO_TAG
+        self._alarm.disarm()
         return True
 
     def close(self) -> None:
