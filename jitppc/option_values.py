@@ -20,6 +20,7 @@ STRATEGIES = strategies.OURS
 STAGES = ("guest", "ir", "optimised", "llvm", "host")
 CLOCKS = ("host", "insns")
 CPUS = (
+    "power8", "power8_v2.0", "power8e", "power8nvl",
     "power9", "power9_v2.0", "power9_v2.2", "power10", "power10_v2.0", "power11", "power11_v2.0",
 )  # fmt: skip
 
@@ -117,7 +118,7 @@ def cpu_model(text: str) -> str:
         raise ValueError(f"the feature {features[0]!r} cannot be switched")
     if name.lower() in {"host", "max"}:
         return "power9"
-    if re.fullmatch(r"power(5\+?|7\+?|8e?|8nvl|pc)?(_v\d\.\d)?|970.*", name.lower()):
+    if re.fullmatch(r"power(5\+?|7\+?|pc)?(_v\d\.\d)?|970.*", name.lower()):
         raise ValueError(f"jitppc does not have this processor yet; it has {', '.join(CPUS)}")
     return one_of(*CPUS)(name)
 
@@ -223,7 +224,7 @@ class MachineProperty:
 
 
 _SWITCH = ("on", "off")
-HASH_ONLY = ("power6", "power7", "power8")
+NO_MODE = ("power6", "power7")
 _MITIGATION = ("broken", "workaround", "fixed")
 
 MACHINE_PROPERTIES = {
@@ -264,9 +265,9 @@ MACHINE_PROPERTIES = {
     "cap-hpt-max-page-size": MachineProperty("largest page of a hashed page table"),
     "max-cpu-compat": MachineProperty(
         "newest processor that the guest may take ours for",
-        (*HASH_ONLY, "power9", "power10", "power11"),
-        ("power9", "power10", "power11"),
-        dict.fromkeys(HASH_ONLY, "jitppc has no hashed page table yet"),
+        (*NO_MODE, "power8", "power9", "power10", "power11"),
+        ("power8", "power9", "power10", "power11"),
+        dict.fromkeys(NO_MODE, "jitppc does not have this mode yet"),
     ),
     "resize-hpt": MachineProperty(
         "resizing of the hashed page table", ("default", "disabled", "enabled", "required")

@@ -31,6 +31,11 @@ class Model:
     level: str
     bit: int
 
+    @property
+    def has_large_decrementer(self) -> bool:
+        """LPCR[LD] exists. Ref: Power ISA 3.0 Book III 2.2."""
+        return rank(self.level) >= rank("3.0")
+
 
 MODELS: dict[str, Model] = {
     name: Model(name, level, 1 << number)

@@ -84,6 +84,10 @@ CPU_STATE = np.dtype([
     # what the last floating-point operation in a region leaves for later (ir/ops/floating_ordinary.py); fp_kind is 0
     # outside native code
     ("fp_kind", U64), ("fp_x", U64), ("fp_y", U64), ("fp_z", U64), ("fp_class", U64),
+    # --- hashed page table
+    ("hash_mode", U64),         # translation goes by segments and the machine's hashed page table
+    ("segments_era", U64),      # counts the times when translations of user segments were dropped
+    ("user_fills", U64),        # entries for user segments in the kernel's data tables, see user_log
     # --- processor model
     ("models", U64),            # the bit (see MODEL_NAMES) of what privileged state executes
     ("problem_models", U64),    # the same for problem state: another one when PCR says so
@@ -92,7 +96,7 @@ CPU_STATE = np.dtype([
 
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
-            "units", "unit_insns", "unit_flushes")
+            "units", "unit_insns", "unit_flushes", "hash_calls")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -212,6 +216,7 @@ MACHINE_STATE = np.dtype([
     ("units", U64), ("units_next", U64), ("units_end", U64),  # where units of stencils are made
     # real addresses of devices, and the C function of (gra, bytes | 256 for a store, value) that answers for them
     ("mmio_start", U64), ("mmio_end", U64), ("mmio_call", U64),
+    ("hpt", U64), ("hpt_mask", U64),    # host address of the hashed page table, and its number of groups - 1
 ], align=True)
 
 #: Per-vCPU tables behind the TLBs: `*_keys` say which context owns which table.
@@ -224,6 +229,7 @@ MMU_STATE = np.dtype([
     # which entries were filled since the table was last empty, so that emptying costs what filling did
     ("data_fills", U64, DATA_CONTEXTS), ("data_log", U16, (DATA_CONTEXTS, FILL_LOG)),
     ("code_fills", U64, CODE_CONTEXTS), ("code_log", U16, (CODE_CONTEXTS, FILL_LOG)),
+    ("user_log", U64, FILL_LOG),        # host addresses of data TLB entries, with a hashed page table
 ], align=True)
 
 #: A finished region on its way to its head cell; applied by the run loop if the page is still of `generation`.

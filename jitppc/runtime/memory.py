@@ -91,6 +91,7 @@ class GuestMemory:
         #: called, the gate closed, with the real address of a page of code that was changed
         self.on_code_write: Callable[[int], None] | None = None
         self._mmio_callback: object = None
+        self._hash_table: np.ndarray | None = None
 
     def attach_mmio(
         self, start: int, end: int, mmio: Mmio, fail: Callable[[BaseException], None]
@@ -119,6 +120,19 @@ class GuestMemory:
         state = self.state[0]
         state["mmio_call"] = ctypes.cast(callback, ctypes.c_void_p).value
         state["mmio_start"], state["mmio_end"] = start, end
+
+    def make_hash_table(self, size_log2: int) -> None:
+        """A hashed page table of 1 << size_log2 bytes, empty; 0 for none.
+
+        Native code reads it, so no vCPU may be running. Ref: native/hash.py.
+        """
+        self._hash_table = None
+        state = self.state[0]
+        state["hpt"] = state["hpt_mask"] = 0
+        if size_log2:
+            self._hash_table = aligned_zeros(1 << size_log2, 128)
+            state["hpt"] = self._hash_table.ctypes.data
+            state["hpt_mask"] = (1 << size_log2 - 7) - 1
 
     def contains(self, gra: int, n: int) -> bool:
         """True when all n bytes at gra are RAM."""

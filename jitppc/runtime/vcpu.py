@@ -118,7 +118,7 @@ class Vcpu:
         self.state["spr"][287] = self._pvr
         self.set_model(model_of_pvr(self._pvr))
         self.state["reserve_ea"] = NO_TAG
-        self.state["lpcr"] = LPCR.LD
+        self.state["lpcr"] = LPCR.LD if model_of_pvr(self._pvr).has_large_decrementer else 0
         self.state["spr"][275] = 0
         self.state["tb_offset"] = 0
         self.state["tb_offset"] = -self.timebase & NO_TAG
@@ -163,6 +163,11 @@ class Vcpu:
         """The partition-table entry's second doubleword; LPCR[UPRT], [HR] and [GTSE] follow it."""
         self.state["process_table"] = dw1 & NO_TAG & ~PROCESS_TABLE_RADIX
         self.lpcr = self.lpcr | LPCR.UPRT | LPCR.HR | LPCR.GTSE
+        self._engine.call("rt_forget_all", self.address)
+
+    def set_hash_mode(self, is_on: bool) -> None:
+        """Translation goes by segments and the memory's hashed page table."""
+        self.state["hash_mode"] = int(is_on)
         self._engine.call("rt_forget_all", self.address)
 
     def set_ail(self, ail: int) -> None:

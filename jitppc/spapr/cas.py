@@ -1,7 +1,7 @@
 """client-architecture-support: what the guest can do meets what the machine has.
 
-The machine room offers one choice only: XICS interrupts and a radix MMU with guest translation
-shootdown (GTSE); `fdt.PLATFORM_SUPPORT` says so before the guest asks.
+The machine room offers XICS interrupts, and a hashed page table or, where the processor has it, a
+radix MMU with guest translation shootdown (GTSE); `platform_support` says so before the guest asks.
 Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support); reference §4.6.
 """
 
@@ -28,8 +28,12 @@ MMU_BOTH = option_bit(24, 0)
 RADIX = option_bit(24, 1)
 RADIX_GTSE = option_bit(26, 1)
 
-PLATFORM_OV5 = (FORM1_AFFINITY, RADIX, RADIX_GTSE)
 OV5_LAST_BYTE = 26
+
+
+def platform_support(model: CpuModel) -> bytes:
+    """`ibm,arch-vec-5-platform-support`: (byte of OV5, value) pairs. Ref: reference §4.2."""
+    return bytes((23, 0x00, 24, 0xC0 if model.has_radix else 0x00, 25, 0x00, 26, 0x40))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class CasResult:
 
     status: H
     architecture_vec_5: bytes = b""
+    is_radix: bool = False
     mode: CpuModel | None = None
     reason: str = ""
     option_vectors: dict[int, bytes] = field(default_factory=dict)
@@ -105,7 +110,7 @@ def negotiate(
 
     Returns:
         HARDWARE when no processor fits, PARAMETER when the structure is broken or OV1 or OV5 is
-        missing, UNSUPPORTED when the guest insists on a hash MMU or on XIVE.
+        missing, UNSUPPORTED when the guest insists on XIVE, or on radix where there is none.
     Ref: LoPAR appendix B.6.2.3.   Differs: contradictory requests are refused, the machine runs on.
     """
     scanned = _scan_pvrs(memory, gra)
@@ -124,7 +129,10 @@ def negotiate(
     ov5 = vectors[5]
     if _has(ov5, XIVE_EXPLOIT) or _has(ov5, XIVE_BOTH):
         return CasResult(H.UNSUPPORTED, reason="the guest insists on XIVE; this machine has XICS")
-    if not _has(ov5, RADIX) or _has(ov5, MMU_BOTH):
-        return CasResult(H.UNSUPPORTED, reason="the guest wants a hash MMU; this machine has radix")
-    agreed = [option for option in PLATFORM_OV5 if _has(ov5, option)]
-    return CasResult(H.SUCCESS, architecture_vec_5(agreed), mode, option_vectors=vectors)
+    is_radix = _has(ov5, RADIX)
+    if _has(ov5, MMU_BOTH) or (is_radix and not (mode or model).has_radix):
+        return CasResult(H.UNSUPPORTED, reason="the guest asks for an MMU that it cannot have")
+    wanted = (FORM1_AFFINITY, RADIX, RADIX_GTSE) if is_radix else (FORM1_AFFINITY,)
+    agreed = [option for option in wanted if _has(ov5, option)]
+    vector = architecture_vec_5(agreed)
+    return CasResult(H.SUCCESS, vector, is_radix, mode, option_vectors=vectors)

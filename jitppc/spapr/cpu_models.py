@@ -21,6 +21,15 @@ def _pa_features_isa_3_00() -> bytes:
     return _pa_features(66)
 
 
+def _pa_features_isa_2_07() -> bytes:
+    """`ibm,pa-features` of an ISA 2.07 processor, with the same left out."""
+    bits = bytearray(24)
+    bits[0:6] = bytes.fromhex("f6 3f c7 c0 00 d0")
+    for index in (6, 16, 18, 20):
+        bits[index] = 0x80
+    return bytes((len(bits), 0)) + bytes(bits)
+
+
 def _pa_features_isa_3_1() -> bytes:
     """As that, and hash checks (byte 72). Left out besides: a second DAWR (byte 64), DEXCR (68)."""
     return _pa_features(74, 72)
@@ -53,8 +62,18 @@ class CpuModel:
     timebase_hz: int = 512_000_000
     clock_hz: int = 1_000_000_000
 
+    @property
+    def has_radix(self) -> bool:
+        """It can translate by radix trees; all can by a hashed page table."""
+        return bool(self.radix_ap_encodings)
+
 
 RADIX_AP_ENCODINGS = (0x0000000C, 0xA0000010, 0x20000015, 0x4000001E)
+
+
+def _power8(name: str, pvr: int) -> CpuModel:
+    features = _pa_features_isa_2_07()
+    return CpuModel(name, "power8", pvr, 0x0F000004, "PowerPC,POWER8", 32, features, ())
 
 
 def _power9(name: str, pvr: int) -> CpuModel:
@@ -80,6 +99,10 @@ def _power11() -> CpuModel:
 
 
 CPU_MODELS = {
+    "power8": _power8("power8_v2.0", 0x004D0200),
+    "power8_v2.0": _power8("power8_v2.0", 0x004D0200),
+    "power8e": _power8("power8e_v2.1", 0x004B0201),
+    "power8nvl": _power8("power8nvl_v1.0", 0x004C0100),
     "power9": _power9("power9_v2.2", 0x004E1202),
     "power9_v2.0": _power9("power9_v2.0", 0x004E1200),
     "power9_v2.2": _power9("power9_v2.2", 0x004E1202),
@@ -88,7 +111,7 @@ CPU_MODELS = {
     "power11": _power11(),
     "power11_v2.0": _power11(),
 }
-COMPAT_MODES = {name: CPU_MODELS[name] for name in ("power9", "power10", "power11")}
+COMPAT_MODES = {name: CPU_MODELS[name] for name in ("power8", "power9", "power10", "power11")}
 """What `max-cpu-compat` may say, oldest first."""
 
 

@@ -11,15 +11,23 @@ from dataclasses import dataclass, field
 import fdt
 from fdt import Node
 
+from jitppc.spapr.cas import platform_support
 from jitppc.spapr.cpu_models import CpuModel
 from jitppc.spapr.fdt_cpus import cpus_node
 from jitppc.spapr.fdt_values import EMPTY, PHANDLE_XICS, cells, cells64, node, put, text
-from jitppc.spapr.memory_map import LMB_SIZE, RTAS_ERROR_LOG_MAX, rma_size, rtas_size
+from jitppc.spapr.memory_map import (
+    LMB_SIZE,
+    RTAS_ERROR_LOG_MAX,
+    hash_table_size_log2,
+    rma_size,
+    rtas_size,
+)
 
 EPOW_IRQ = 0x1000
 HOTPLUG_IRQ = 0x1001
 
 HYPERTAS_FUNCTIONS = (
+    "hcall-pft",
     "hcall-term",
     "hcall-dabr",
     "hcall-interrupt",
@@ -27,6 +35,7 @@ HYPERTAS_FUNCTIONS = (
     "hcall-vio",
     "hcall-splpar",
     "hcall-join",
+    "hcall-bulk",
     "hcall-set-mode",
     "hcall-sprg0",
     "hcall-copy",
@@ -36,7 +45,6 @@ HYPERTAS_FUNCTIONS = (
     "hcall-watchdog",
 )
 
-PLATFORM_SUPPORT = bytes((23, 0x00, 24, 0x40, 25, 0x00, 26, 0x40))
 """ibm,arch-vec-5-platform-support as {byte, value} pairs: XICS only, radix only, GTSE."""
 
 
@@ -89,7 +97,7 @@ def chosen_node(spec: TreeSpec) -> Node:
             "qemu,graphic-height": cells(600),
             "qemu,graphic-depth": cells(32),
             "linux,pci-probe-only": cells(0),
-            "ibm,arch-vec-5-platform-support": PLATFORM_SUPPORT,
+            "ibm,arch-vec-5-platform-support": platform_support(spec.model),
             "rng-seed": spec.rng_seed,
             "ibm,architecture-vec-5": bytes(2),
             "bootargs": text(spec.bootargs),
@@ -198,7 +206,9 @@ def build_root(spec: TreeSpec) -> Node:
             vdevice_node(spec.vio_nodes),
             *spec.pci_nodes,
             platform_facilities_node(),
-            cpus_node(spec.model, spec.mode, spec.vcpu_count),
+            cpus_node(
+                spec.model, spec.mode, spec.vcpu_count, hash_table_size_log2(spec.ram_size)
+            ),
             event_sources_node(),
             rtas_node(spec),
             chosen_node(spec),

@@ -7,6 +7,9 @@ from jitppc.spapr.fdt_values import EMPTY, cells, node, put, text
 
 CACHE_SIZE = 0x8000
 CACHE_LINE_SIZE = 128
+SLB_SIZE = 32
+SEGMENT_PAGE_SIZES = (12, 0, 1, 12, 0, 16, 0x110, 1, 16, 1)
+"""Segments of 4 KiB and of 64 KiB pages, nothing mixed. Ref: reference §4.3.1."""
 
 
 def show_mode(core: Node, model: CpuModel, mode: CpuModel | None) -> None:
@@ -15,8 +18,10 @@ def show_mode(core: Node, model: CpuModel, mode: CpuModel | None) -> None:
     put(core, "ibm,pa-features", (mode or model).pa_features)
 
 
-def cpu_node(model: CpuModel, mode: CpuModel | None, vcpu_id: int) -> Node:
-    """One core of one thread. There is no hash page table."""
+def cpu_node(
+    model: CpuModel, mode: CpuModel | None, vcpu_id: int, hash_table_log2: int
+) -> Node:
+    """One core of one thread."""
     core = node(
         f"{model.tree_name}@{vcpu_id:x}",
         {
@@ -39,18 +44,26 @@ def cpu_node(model: CpuModel, mode: CpuModel | None, vcpu_id: int) -> Node:
             "ibm,chip-id": cells(0),
             "ibm,ppc-interrupt-server#s": cells(vcpu_id),
             "ibm,ppc-interrupt-gserver#s": cells(vcpu_id, 0),
-            "ibm,processor-radix-AP-encodings": cells(*model.radix_ap_encodings),
-            "ibm,dec-bits": cells(model.decrementer_bits),
+            "ibm,pft-size": cells(0, hash_table_log2),
+            "slb-size": cells(SLB_SIZE),
+            "ibm,slb-size": cells(SLB_SIZE),
+            "ibm,processor-segment-sizes": cells(28, 40, 0xFFFFFFFF, 0xFFFFFFFF),
+            "ibm,segment-page-sizes": cells(*SEGMENT_PAGE_SIZES),
         },
     )
+    if model.has_radix:
+        put(core, "ibm,processor-radix-AP-encodings", cells(*model.radix_ap_encodings))
+        put(core, "ibm,dec-bits", cells(model.decrementer_bits))
     show_mode(core, model, mode)
     return core
 
 
-def cpus_node(model: CpuModel, mode: CpuModel | None, vcpu_count: int) -> Node:
+def cpus_node(
+    model: CpuModel, mode: CpuModel | None, vcpu_count: int, hash_table_log2: int
+) -> Node:
     """All cores; ids are 0 to vcpu_count - 1."""
     return node(
         "cpus",
         {"#address-cells": cells(1), "#size-cells": cells(0)},
-        [cpu_node(model, mode, vcpu_id) for vcpu_id in range(vcpu_count)],
+        [cpu_node(model, mode, vcpu_id, hash_table_log2) for vcpu_id in range(vcpu_count)],
     )

@@ -28,7 +28,7 @@ from jitppc.spapr.cpu_models import CpuModel, cpu_model, newest_mode
 from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
 from jitppc.spapr.hardware import Hardware
 from jitppc.spapr.hcall.table import HcallDispatcher
-from jitppc.spapr.memory_map import RMA_MAX
+from jitppc.spapr.memory_map import RMA_MAX, hash_table_size_log2
 from jitppc.spapr.memory_size import memory_size
 from jitppc.spapr.of_claim import ClaimMap
 from jitppc.spapr.of_client import OfClient
@@ -242,6 +242,7 @@ class Machine:
         taken = boot.load(self._images, self.memory)
         self._client = OfClient(self._firmware_state(taken))
         platform = Platform(
+            has_radix=self._model.has_radix,
             memory=self.memory,
             partition=self._partition,
             xics=self._xics,
@@ -259,6 +260,7 @@ class Machine:
         )
         views = [PaprCpu(record, platform) for record in self._partition.records]
         self._processors = [Processor(view, self.hcalls, self._latch) for view in views]
+        self._choose_mmu(self._model.has_radix)
         self._set_mode(self._newest_mode)
         self._partition.records[0].state = VcpuState.RUNNING
         boot.enter_kernel(self._images, self.cpu)
@@ -287,9 +289,14 @@ class Machine:
             note=log.warning,
             may_negotiate=lambda: len(self._partition.running()) == 1,
             set_mode=self._set_mode,
+            choose_mmu=self._choose_mmu,
         )
         tree = OfTree(fdt.build_root(spec))
         return OfState(self.memory, tree, claims, self._model, host, self._newest_mode)
+
+    def _choose_mmu(self, is_radix: bool) -> None:
+        size_log2 = 0 if is_radix else hash_table_size_log2(self.memory.size)
+        self._partition.set_hash_table(self.memory, size_log2)
 
     def _set_mode(self, mode: CpuModel | None) -> None:
         self._partition.set_compat(mode.family if mode else None)

@@ -63,3 +63,8 @@ def rtas_size(vcpu_count: int) -> int:
 def rma_size(ram_size: int) -> int:
     """The real mode area: the largest power of two that RAM holds, at most 1 TiB."""
     return min(1 << (ram_size.bit_length() - 1), RMA_MAX)
+
+
+def hash_table_size_log2(ram_size: int) -> int:
+    """log2 of the hashed page table's bytes: RAM / 128, from 256 KiB. Ref: reference §1.7."""
+    return max(18, (ram_size - 1).bit_length() - 7)

@@ -31,6 +31,7 @@ def client_architecture_support(of: OfState, args: list[int]) -> ServiceResult:
         return 0, result.status & 0xFFFFFFFF
     of.has_negotiated = True
     of.host.set_mode(result.mode)
+    of.host.choose_mmu(result.is_radix)
     for cpu in cpu_nodes(of):
         show_mode(cpu, of.model, result.mode)
     chosen = of.tree.find("/chosen")

@@ -30,6 +30,8 @@ class OfHost:
     """False while other vCPUs run, when client-architecture-support has to wait."""
     set_mode: Callable[[CpuModel | None], None] = lambda mode: None
     """All processors run in this one's compatibility mode, or in none."""
+    choose_mmu: Callable[[bool], None] = lambda is_radix: None
+    """The guest has chosen radix trees, or a hashed page table."""
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ class Platform:
     `bridges` are PCI host bridges by BUID.
     """
 
+    has_radix: bool
     memory: GuestMemory
     partition: Partition
     xics: Xics

@@ -75,6 +75,7 @@ class Partition:
     records: list[VcpuRecord]
     process_table_dw1: int = PATE1_GR
     has_gtse: bool = True
+    has_hash_table: bool = False
     compat: str | None = None
     ail: int = 0
     is_little_endian: bool = False
@@ -87,6 +88,7 @@ class Partition:
         for record in self.records:
             record.reset()
         self.process_table_dw1, self.has_gtse = PATE1_GR, True
+        self.has_hash_table = False
         self.compat = None
         self.ail, self.is_little_endian = 0, False
         self.fwnmi_system_reset = self.fwnmi_machine_check = self.rtas_base = 0
@@ -103,7 +105,17 @@ class Partition:
         for record in self.records:
             self.apply_mmu(record.vcpu)
 
+    def set_hash_table(self, memory: GuestMemory, size_log2: int) -> None:
+        """Every vCPU translates by an empty hashed page table of this size, or (0) does not."""
+        memory.make_hash_table(size_log2)
+        self.has_hash_table = bool(size_log2)
+        for record in self.records:
+            record.vcpu.set_hash_mode(self.has_hash_table)
+
     def apply_mmu(self, vcpu: Vcpu) -> None:
+        if self.has_hash_table:
+            vcpu.set_hash_mode(True)
+            return
         vcpu.set_process_table(self.process_table_dw1)
         if not self.has_gtse:
             vcpu.lpcr &= ~LPCR.GTSE

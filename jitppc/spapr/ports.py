@@ -54,6 +54,9 @@ class Vcpu(Protocol):
     def set_process_table(self, dw1: int) -> None:
         """The partition table's second doubleword is dw1; LPCR UPRT, HR and GTSE follow it."""
 
+    def set_hash_mode(self, is_on: bool) -> None:
+        """Translation goes by segments and the hashed page table; until reset."""
+
     def set_ail(self, ail: int) -> None: ...
 
     def set_ile(self, little: bool) -> None: ...
@@ -91,6 +94,9 @@ class GuestMemory(Protocol):
 
     def give_back(self, gra: int, n: int) -> None:
         """Whole pages of these bytes are the host's again, and zero; others are left out."""
+
+    def make_hash_table(self, size_log2: int) -> None:
+        """An empty hashed page table of 1 << size_log2 bytes outside RAM; 0 for none."""
 
     def attach_mmio(
         self, start: int, end: int, mmio: "Mmio", fail: Callable[[BaseException], None]

@@ -133,7 +133,7 @@ def test_memory_sizes_are_read_as_qemu_reads_them(text, size_bytes):
         (["-vga", "std"], "no display adapter yet"),
         (["-serial", "tty"], "-serial tty: unknown value 'tty'; did you mean pty?"),
         (["-serial", "telnet:x:1"], "there is no telnet"),
-        (["-cpu", "power8"], "does not have this processor yet; it has power9"),
+        (["-cpu", "power7"], "does not have this processor yet; it has power8"),
         (["-cpu", "POWER7+"], "does not have this processor yet"),
         (["-cpu", "powr9"], "did you mean power9?"),
         (["-cpu", "power9,compat=power8"], "'compat=power8' cannot be switched"),

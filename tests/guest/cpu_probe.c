@@ -1,4 +1,4 @@
-/* Process 1 of a guest: says what processor Linux takes ours for, whether an instruction of ISA 3.1
+/* Process 1 of a guest: says what processor Linux takes ours for and how it translates, whether an instruction of ISA 3.1
    is legal in problem state, and switches off. */
 #include <setjmp.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ int main(void)
     if (!cpuinfo)
         perror("/proc/cpuinfo");
     while (cpuinfo && fgets(line, sizeof line, cpuinfo))
-        if (strncmp(line, "cpu", 3) == 0)
+        if (strncmp(line, "cpu", 3) == 0 || strncmp(line, "MMU", 3) == 0)
             printf("@%s", line);
     signal(SIGILL, illegal);
     if (sigsetjmp(back, 1) == 0) {

@@ -37,24 +37,33 @@ def images(tmp_path_factory, require_tool):
 
 
 @pytest.mark.parametrize(
-    ("cpu", "newest", "is_called", "answer"),
+    ("cpu", "newest", "append", "is_called", "answer"),
     [
-        ("power10", None, "POWER10 (raw)", LEGAL),
-        ("power10", "power9", "POWER9 (architected)", ILLEGAL),
-        ("power11", None, "POWER10 (architected)", LEGAL),
+        ("power8", None, "", "POWER8 (raw)", ILLEGAL),
+        ("power9", None, "disable_radix", "POWER9 (raw)", ILLEGAL),
+        ("power10", None, "", "POWER10 (raw)", LEGAL),
+        ("power10", "power9", "", "POWER9 (architected)", ILLEGAL),
+        ("power11", None, "", "POWER10 (architected)", LEGAL),
     ],
 )
 def test_linux_runs_on_it_and_a_program_has_its_instructions(
-    cpu, newest, is_called, answer, images
+    cpu, newest, append, is_called, answer, images
 ):
-    """Linux 6.1 does not know POWER11, which then runs in POWER10's mode."""
+    """Linux 6.1 does not know POWER11, which then runs in POWER10's mode.
+
+    POWER8 translates by a hashed page table, and POWER9 when Linux is told so.
+    """
     from jitppc.spapr.machine import Machine
 
     kernel, initrd = images
-    machine = Machine(kernel, initrd, append="quiet", memory="1G", cpu=cpu, max_cpu_compat=newest)
+    machine = Machine(
+        kernel, initrd, append=f"quiet {append}", memory="1G", cpu=cpu, max_cpu_compat=newest
+    )
     with machine:
         stop = machine.run(timeout=BOOT_SECONDS)
         said = machine.console_output.decode(errors="replace")
     assert stop.reason == "poweroff", said[-2000:]
     lines = [line for line in said.replace("\r", "").split("\n") if line[:1] == "@"]
-    assert [line.split(": ")[-1].split(",")[0] for line in lines] == [is_called, answer]
+    mmu = "Hash" if append or cpu == "power8" else "Radix"
+    said = [line.split(": ")[-1].split(",")[0] for line in lines]
+    assert said == [is_called, mmu, answer]

@@ -27,6 +27,9 @@ class FakeMemory:
         self.data = bytearray(size)
         self.violations = 0
 
+    def make_hash_table(self, size_log2):
+        self.hash_table_log2 = size_log2
+
     def contains(self, gra, n):
         return gra >= 0 and n >= 0 and gra + n <= self.size
 
@@ -119,6 +122,9 @@ class FakeVcpu:
 
     def set_ail(self, ail):
         self.ail = ail
+
+    def set_hash_mode(self, is_on):
+        self.hash_mode = is_on
 
     def set_compat(self, family):
         self.compat = family

@@ -24,7 +24,6 @@ from jitppc.spapr.vio.window import DmaWindow
 
 REFERENCE = Path(__file__).parent / "data" / "reference_power9_fdt.txt"
 
-HASH = "no hash MMU: radix only"
 HOTPLUG = "nothing can be hot-plugged"
 EEH = "no PCI error handling: the reference has it for passed-through devices only"
 DEVICE = "a device of the reference's command line"
@@ -38,8 +37,6 @@ ABSENT = {
     ("/event-sources/hot-plug-events", None): HOTPLUG,
     ("/cpus", "ibm,drc-.*"): HOTPLUG,
     ("/cpus/.*", "ibm,my-drc-index"): HOTPLUG,
-    ("/cpus/.*", "ibm,pft-size|ibm,segment-page-sizes|ibm,processor-segment-sizes"): HASH,
-    ("/cpus/.*", "(ibm,)?slb-size"): HASH,
     ("/rtas", "ibm,(set-eeh-option|get-config-addr.*|.*slot.*|configure-pe)"): EEH,
     ("/rtas", "ibm,configure-connector"): HOTPLUG,
     ("/rtas", "ibm,suspend-me"): "no migration",

@@ -63,12 +63,30 @@ def test_process_table_registration_checks_and_applies_everywhere(call):
         (0x37C, 0x1D, 1 << 60, 0, 4),
         (0x37C, 0x1D, base, 1, 4),
         (0x37C, 0x1D, base, 0, 25),
-        (0x37C, 0x18, base, 0, 4),
+        (0x37C, 0x1A, base, 0, 4),
         (0x37C, 0x20, base, 0, 4),
         (0x37C, 0x00, 0, 0, 0),
         (0x37C, 0x05, 0, 0, 0),
     ) == [0, u(H.P2), u(H.P2), u(H.P3), u(H.P4), u(H.PARAMETER), u(H.PARAMETER), u(H.PARAMETER), 0]
     assert call.machine.cpu.process_table == 1 << 63 | base | 4
+
+
+def test_a_guest_goes_over_to_a_hashed_page_table_and_back(call):
+    base = 0x1000000
+    assert codes(
+        call,
+        (0x37C, 0x18, 0, 0, 0),
+        (0x37C, 0x00, 0, 0, 0),
+        (0x37C, 0x05, 0, 0, 0),
+        (0x37C, 0x1D, base, 0, 4),
+        (0x37C, 0x00, 0, 0, 0),
+    ) == [0, 0, u(H.PARAMETER), 0, u(H.PARAMETER)]
+    assert call.machine.cpu.hash_mode is False
+    assert call.machine.memory.hash_table_log2 == 0
+    assert codes(call, (0x37C, 0x18, 0, 0, 0)) == [0]
+    machine = call.machine
+    assert machine.cpu.hash_mode is True
+    assert 1 << machine.memory.hash_table_log2 == machine.memory.size // 128
 
 
 def test_process_table_without_gtse_clears_it_in_lpcr(call):

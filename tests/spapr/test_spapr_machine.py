@@ -158,12 +158,12 @@ def test_input_typed_on_the_host_reaches_the_guest_with_an_interrupt(machine_wit
 def test_unknown_hypercalls_answer_h_function_and_are_counted(call):
     def program(vcpu):
         answers = []
-        for opcode in (0x08, 0x08, 0xF004, 1 << 63):
+        for opcode in (0x374, 0x374, 0xF004, 1 << 63):
             answers.append((yield from vcpu.hcall(opcode))[0])  # noqa: PERF401 (`yield`)
         return answers
 
     assert call(program) == [(1 << 64) - 2] * 4
-    assert call.machine.hcalls.unknown == {0x08: 2, 0xF004: 1, 1 << 63: 1}
+    assert call.machine.hcalls.unknown == {0x374: 2, 0xF004: 1, 1 << 63: 1}
 
 
 def test_checkstop_is_a_panic_with_its_detail(machine_with):

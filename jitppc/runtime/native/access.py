@@ -12,7 +12,7 @@ from numba import njit
 from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TAG
 
 from .code import has_code, note_store
-from .contexts import KERNEL, log_data_fill
+from .contexts import KERNEL, log_data_fill, log_user_fill
 from .host import (
     I,
     U,
@@ -29,7 +29,8 @@ from .host import (
     tlb_entry,
 )
 from .interrupts import data_interrupt, raise_kind
-from .radix import NOT_RAM, PR, READ, REAL_MASK, WRITE, walk
+from .radix import NOT_RAM, READ, REAL_MASK, WRITE
+from .walk import translate
 
 NONE = U(NO_TAG)
 DR = U(MSR.DR)
@@ -73,7 +74,7 @@ def place(cpu: Any, ea: Any, access: Any) -> Any:
     cpu.counters[MISSES] += U(1)
     real, shift, flags = ea & REAL_MASK, U(GRANULE_LOG2), U(3)
     if cpu.msr & DR != U(0):
-        cause, real, shift, flags = walk(cpu, ea, access, cpu.msr & PR != U(0))
+        cause, real, shift, flags = translate(cpu, ea, access)
         if cause != U(0):
             data_interrupt(cpu, cause, ea, access)
             return U(0)
@@ -87,7 +88,8 @@ def place(cpu: Any, ea: Any, access: Any) -> Any:
     if access == WRITE:
         note_store(cpu, real)
     # the guarded kernel's table is shared by all PIDs: it holds nothing of quadrant 0
-    if shift >= U(GRANULE_LOG2) and (cpu.context_key != KERNEL or ea >> U(62) != U(0)):
+    if shift >= U(GRANULE_LOG2) and (
+        cpu.context_key != KERNEL or cpu.hash_mode != U(0) or ea >> U(62) != U(0)):
         _fill(cpu, machine, ea, real, flags)
     return machine.ram + real
 
@@ -98,6 +100,8 @@ def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
     entry = tlb_entry(address)
     tag = ea & ~(GRANULE - U(1))
     log_data_fill(cpu, address)
+    if cpu.hash_mode != U(0) and cpu.context_key == KERNEL and ea >> U(62) != U(3):
+        log_user_fill(cpu, address)
     entry.host = machine.ram + (real & ~(GRANULE - U(1)))
     entry.read_tag = tag if flags & U(1) != U(0) else NONE
     entry.write_tag = NONE

@@ -41,8 +41,9 @@ from .host import (
     tlb_entry,
 )
 from .interrupts import fetch_interrupt
-from .radix import FETCH, NOT_RAM, PR, REAL_MASK, walk
+from .radix import FETCH, NOT_RAM, PR, REAL_MASK
 from .stitch import is_unit, stitch
+from .walk import translate
 
 NONE = U(NO_TAG)
 IR, PR_BIT = U(MSR.IR), U(MSR.PR)
@@ -62,7 +63,7 @@ def fetch(cpu: Any) -> None:
     ea = cpu.nia
     real = ea & REAL_MASK
     if cpu.msr & IR != U(0):
-        cause, real, _shift, _flags = walk(cpu, ea, FETCH, cpu.msr & PR != U(0))
+        cause, real, _shift, _flags = translate(cpu, ea, FETCH)
         if cause != U(0):
             fetch_interrupt(cpu, cause)
             return
@@ -74,7 +75,7 @@ def fetch(cpu: Any) -> None:
     address = cpu.itlb + ((ea >> U(CODE_SHIFT)) & U(CODE_MASK))
     entry = code_entry(address)
     log_code_fill(cpu, address)
-    if ea >> U(62) == U(0) and cpu.msr & (IR | PR) == IR:
+    if ea >> U(62) != U(3) and cpu.msr & (IR | PR) == IR:
         cpu.kernel_runs_user_page = U(1)
     entry.tag = ea & ~U(4095)
     entry.cells = cells

@@ -5,6 +5,10 @@ Nothing is flushed when the context changes. A data context is real mode (0), th
 guard (1: supervisor state with both key-0 bits of AMR set, so that only quadrant 3 is reachable:
 shared by all PIDs), or (PID, PR, AMR key 0). A code context is real mode (0), the kernel (1), or a
 PID in problem state.
+
+With a hashed page table, an era takes the place of the PID: the time between two droppings of user
+segments. All supervisor state is the kernel's context then, and what it holds of user segments is
+in a log, to be dropped with them.
 """
 
 from __future__ import annotations
@@ -52,13 +56,21 @@ def set_msr(cpu: Any, msr: Any) -> None:
 
 
 @njit
+def _space(cpu: Any) -> Any:
+    """The user's address space: a PID, or an era of segments."""
+    return cpu.segments_era if cpu.hash_mode != U(0) else cpu.spr[PIDR]
+
+
+@njit
 def data_key(cpu: Any) -> Any:
     """The data context of the current state."""
     if cpu.msr & DR == U(0):
         return REAL
-    key = (cpu.spr[PIDR] << U(8)) | U(0x80)
+    key = (_space(cpu) << U(8)) | U(0x80)
     if cpu.msr & PR != U(0):
         return key | U(0x10)
+    if cpu.hash_mode != U(0):
+        return KERNEL
     guard = cpu.spr[AMR] & GUARDED
     if guard == GUARDED:
         return KERNEL
@@ -75,7 +87,7 @@ def code_key(cpu: Any) -> Any:
         return REAL | order
     if cpu.msr & PR == U(0):
         return KERNEL | order
-    return (cpu.spr[PIDR] << U(8)) | U(0x80) | order
+    return (_space(cpu) << U(8)) | U(0x80) | order
 
 
 @njit
@@ -153,6 +165,29 @@ def log_data_fill(cpu: Any, address: Any) -> None:
 
 
 @njit
+def log_user_fill(cpu: Any, address: Any) -> None:
+    """An entry of the kernel's data table was filled for a user segment."""
+    if cpu.user_fills < U(FILL_LOG):
+        mmu_of(cpu).user_log[I(cpu.user_fills)] = address
+    cpu.user_fills += U(1)
+
+
+@njit
+def forget_user(cpu: Any) -> None:
+    """Drop the translations of user segments."""
+    if cpu.user_fills > U(FILL_LOG) or cpu.kernel_runs_user_page != U(0):
+        cpu.kernel_runs_user_page = U(0)
+        forget_all(cpu)
+        return
+    mmu = mmu_of(cpu)
+    for n in range(I(cpu.user_fills)):
+        _empty(mmu.user_log[n])
+    cpu.user_fills = U(0)
+    cpu.segments_era = (cpu.segments_era + U(1)) & U(0xFFFF_FFFF)
+    switch_context(cpu)
+
+
+@njit
 def clear_code(cpu: Any, slot: Any) -> None:
     """Empty one code table."""
     mmu = mmu_of(cpu)
@@ -188,6 +223,7 @@ def forget_all(cpu: Any) -> None:
         if mmu.code_keys[slot] & U(0x81) != U(0):
             mmu.code_keys[slot] = NONE
     cpu.context_key = NONE
+    cpu.user_fills = U(0)
     switch_context(cpu)
 
 

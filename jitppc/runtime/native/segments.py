@@ -1,5 +1,8 @@
 """The segment look-aside buffer as its instructions see it. Radix translation does not use it.
 
+Dropping an entry drops what was translated through it; writing one drops nothing, as the book has
+it.
+
 Each entry keeps RB (ESID and V) and RS (VSID and attributes) as slbmte wrote them.
 Ref: Book III 6.9.3.2.
 """
@@ -10,6 +13,7 @@ from typing import Any
 
 from numba import njit
 
+from .contexts import forget_all, forget_user
 from .host import I, U
 
 ESID, VALID = U(0xFFFF_FFFF_F000_0000), U(1 << 27)
@@ -34,12 +38,25 @@ def slbia(cpu: Any) -> None:
     others all but entry 0; 3 and 6 drop only entries of class 1.
     """
     hint = cpu.scratch[0]
-    if hint == U(7):
-        return
-    for n in range(0 if hint == U(3) or hint == U(4) else 1, 32):
-        by_class = hint == U(3) or hint == U(6)
-        if not by_class or cpu.slb[n, 1] & CLASS != U(0):
-            cpu.slb[n, 0] &= ~VALID
+    by_class = hint == U(3) or hint == U(6)
+    are_users = by_class
+    if hint != U(7):
+        for n in range(0 if hint == U(3) or hint == U(4) else 1, 32):
+            if not by_class or cpu.slb[n, 1] & CLASS != U(0):
+                if cpu.slb[n, 0] & VALID != U(0) and cpu.slb[n, 0] >> U(62) == U(3):
+                    are_users = False
+                cpu.slb[n, 0] &= ~VALID
+    _forget(cpu, are_users)
+
+
+@njit
+def _forget(cpu: Any, are_users: Any) -> None:
+    """Drop what was translated: only through user segments, or all of it."""
+    if cpu.hash_mode != U(0):
+        if are_users:
+            forget_user(cpu)
+        else:
+            forget_all(cpu)
 
 
 @njit
@@ -50,6 +67,7 @@ def slbie(cpu: Any) -> None:
         mask = U(0xFFFF_FF00_0000_0000) if cpu.slb[n, 1] & SIZE_1T != U(0) else ESID
         if cpu.slb[n, 0] & VALID != U(0) and (cpu.slb[n, 0] ^ rb) & mask == U(0):
             cpu.slb[n, 0] &= ~VALID
+    _forget(cpu, rb >> U(62) != U(3))
 
 
 @njit

@@ -12,6 +12,7 @@ from jitppc.ir.layout import COUNTER, LPCR, MSR, NO_TAG, TRANSACTIONAL, ExitReas
 
 from .clock import timebase
 from .contexts import forget_all, forget_pid, forget_range, set_msr, switch_context
+from .hash_calls import hash_call
 from .host import I, U
 from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import _PRIVILEGED as PRIVILEGED
@@ -136,13 +137,13 @@ def mtmsr(cpu: Any) -> None:
 def sc(cpu: Any) -> None:
     """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall.
 
-    A hypercall of problem state gets H_PRIVILEGE.
+    A hypercall of problem state gets H_PRIVILEGE; those on a hashed page table are answered here.
     """
     if cpu.scratch[0] & U(1) == U(0):
         raise_kind(cpu, U(SC), U(0))
     elif cpu.msr & PR != U(0):
         cpu.gpr[3] = U(0xFFFF_FFFF_FFFF_FFFD)
-    else:
+    elif cpu.hash_mode == U(0) or hash_call(cpu) == U(0):
         cpu.exit_reason = HCALL
 
 
@@ -158,7 +159,9 @@ def tlbie(cpu: Any) -> None:
         return
     if ric == U(1):
         return                                       # page walk cache: there is none
-    if selector == U(0):
+    if cpu.hash_mode != U(0):
+        forget_all(cpu)
+    elif selector == U(0):
         size = _page_size(rb)
         if size == U(0):
             raise_kind(cpu, U(ILLEGAL), U(0))
@@ -196,7 +199,10 @@ def mtpid(cpu: Any) -> None:
 def mtamr(cpu: Any) -> None:
     """AMR chooses the data context; scratch[1] is the mask of bits that may change."""
     mask = cpu.scratch[1]
-    cpu.spr[AMR] = (cpu.spr[AMR] & ~mask) | (cpu.scratch[0] & mask)
+    old = cpu.spr[AMR]
+    cpu.spr[AMR] = (old & ~mask) | (cpu.scratch[0] & mask)
+    if cpu.hash_mode != U(0) and cpu.spr[AMR] != old:
+        forget_all(cpu)
     switch_context(cpu)
 
 

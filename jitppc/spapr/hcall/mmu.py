@@ -1,19 +1,21 @@
-"""Address translation: the process table and pages. A hash page table does not exist here.
+"""Address translation: the process table and pages.
 
-The calls on a hash page table (H_ENTER and its kind) have no row, so they answer H_FUNCTION.
+The calls on a hashed page table are answered by native code while there is one
+(`runtime/native/hash_calls.py`). Their rows here are for the time when there is none.
 Ref: LoPAR 14.5.4.1; Power ISA 3.0B Book III 5.7.6.
 """
 
 from jitppc.spapr.guest_buffers import read_or_none, write_if_inside
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
-from jitppc.spapr.memory_map import GRA_MASK
+from jitppc.spapr.memory_map import GRA_MASK, hash_table_size_log2
 from jitppc.spapr.papr_cpu import PaprCpu
 from jitppc.spapr.partition import PATE1_GR
 
 FLAG_MODIFY = 0x10
 FLAG_REGISTER = 0x08
 FLAG_RADIX = 0x04
+FLAG_HASH_TABLE_OF_PROCESSES = 0x02
 FLAG_GTSE = 0x01
 FLAGS_KNOWN = 0x1F
 MAX_TABLE_SIZE_LOG2 = 24
@@ -32,6 +34,8 @@ def h_register_process_table(
 ) -> HcallResult:
     """Every vCPU translates through the process table at `base`, radix, flat partition scope.
 
+    Without RADIX, it is by segments and a hashed page table, which has no table of processes.
+
     Args:
         flags: MODIFY | REGISTER | RADIX | GTSE; without MODIFY only the mode is confirmed, with
             MODIFY but without REGISTER the table is forgotten.
@@ -41,11 +45,19 @@ def h_register_process_table(
         PARAMETER for unknown flags or for hash; P2, P3, P4 for base, page_size, size.
     Ref: LoPAR 14.5.4.1.10 (H_REGISTER_PROC_TBL).
     """
-    if flags & ~FLAGS_KNOWN or (not flags & FLAG_RADIX and flags & FLAG_REGISTER):
+    partition = cpu.partition
+    wants_radix = bool(flags & FLAG_RADIX)
+    if flags & ~FLAGS_KNOWN or flags & FLAG_HASH_TABLE_OF_PROCESSES:
+        return H.PARAMETER
+    if not wants_radix:
+        if flags & FLAG_REGISTER and not partition.has_hash_table:
+            partition.set_hash_table(cpu.memory, hash_table_size_log2(cpu.memory.size))
+        return H.SUCCESS if partition.has_hash_table else H.PARAMETER
+    if not cpu.platform.has_radix:
         return H.PARAMETER
     has_gtse = bool(flags & FLAG_GTSE)
     if not flags & FLAG_MODIFY:
-        if not flags & FLAG_RADIX:
+        if partition.has_hash_table:
             return H.PARAMETER
         dw1 = cpu.partition.process_table_dw1
     elif flags & FLAG_REGISTER:
@@ -58,8 +70,26 @@ def h_register_process_table(
         dw1 = PATE1_GR | base | size
     else:
         dw1 = PATE1_GR
-    cpu.partition.set_process_table(dw1, has_gtse)
+    if partition.has_hash_table:
+        partition.set_hash_table(cpu.memory, 0)
+    partition.set_process_table(dw1, has_gtse)
     return H.SUCCESS
+
+
+def _no_hash_table(_cpu: PaprCpu) -> HcallResult:
+    return H.FUNCTION
+
+
+for _opcode, _name in {
+    0x04: "H_REMOVE",
+    0x08: "H_ENTER",
+    0x0C: "H_READ",
+    0x10: "H_CLEAR_MOD",
+    0x14: "H_CLEAR_REF",
+    0x18: "H_PROTECT",
+    0x124: "H_BULK_REMOVE",
+}.items():
+    hcall(_opcode, _name)(_no_hash_table)
 
 
 @hcall(0x2C, "H_PAGE_INIT")
