@@ -35,6 +35,7 @@ FIELDS = ("gpr", "cr", "xer", "lr", "ctr", "msr", "nia", "sprg", *SPECIAL)
 #: what a case begins with besides its state, as our own executors do
 _BEGINNING = {
     "pid": 0, "amr": 0, "iamr": 0, "fscr": (1 << 64) - 1, "bescr": 0, "ebbrr": 0, "mmcr0": 0,
+    "bescrs": 0, "bescrsu": 0, "bescrr": 0, "bescrru": 0,
     "texasr": 0, "tfhar": 0, "tfiar": 0,
 }  # fmt: skip
 #: special registers by what mfspr's and mtspr's rows call them, where the stub does not
@@ -45,6 +46,10 @@ _OTHER_NAMES = {
 _NEEDED = np.uint64(MSR.SF | MSR.IR | MSR.DR)
 #: what is behind mtspr PIDR cannot be fetched, and nothing here fetches behind the last word
 _SPR, _MTPIDR = np.uint32(0xFC1FFFFE), np.uint32(31 << 26 | 16 << 16 | 1 << 11 | 467 << 1)
+#: their interrupt is taken at once when it is enabled; a stepped processor takes none
+_MTDEC, _MSGSNDP = np.uint32(31 << 26 | 22 << 16 | 467 << 1), np.uint32(31 << 26 | 142 << 1)
+#: rfid and rfscv, and where they take MSR from
+_RETURNS = {np.uint32(19 << 26 | 18 << 1): "srr1", np.uint32(19 << 26 | 82 << 1): "ctr"}
 #: interrupt vectors end here; scv's are elsewhere
 _VECTORS_END = 0x1000
 _SCV, _SCV_END = 0x17000, 0x18000
@@ -138,6 +143,14 @@ def _possible(cases: np.ndarray) -> np.ndarray:
     calls = (is_hypercall & used).any(axis=1)
     has_mode = cases["state"]["msr"] & _NEEDED == _NEEDED
     moves = (cases["count"] == 1) & (cases["words"][:, 0] & _SPR == _MTPIDR)
+    words = cases["words"]
+    wakes = (words & _SPR == _MTDEC) | (words & np.uint32(0xFC0007FE) == _MSGSNDP)
+    enabled = cases["state"]["msr"] & np.uint64(MSR.EE | MSR.PR) == MSR.EE
+    moves |= enabled & (wakes & used).any(axis=1)
+    for word, source in _RETURNS.items():  # ME, for one, can be cleared there, and not here
+        returns = words[:, 0] & np.uint32(0xFC0007FE) == word
+        change = cases["state"][source] ^ cases["state"]["msr"]
+        moves |= returns & (change & np.uint64(~HARMLESS & (1 << 64) - 1) != 0)
     no_memory = cases["flags"] & (Flag.USES_MEMORY | Flag.STORES_TO_CODE) == 0
     return np.asarray(has_mode & no_memory & ~calls & ~moves)
 
