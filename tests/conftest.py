@@ -50,6 +50,12 @@ def pytest_addoption(parser):
         help="how many times 100,000 values are thrown at each device",
     )
     parser.addoption(
+        "--power-losses",
+        type=int,
+        default=2,
+        help="how many times jitppc is killed while a guest writes, for each kind of disk",
+    )
+    parser.addoption(
         "--debian",
         type=Path,
         metavar="DIRECTORY",

@@ -90,7 +90,10 @@ def main() -> None:
             answer = (True, TASKS[name](*arguments))
         except Exception as error:  # noqa: BLE001  (the parent decides what it means)
             answer = (False, f"{type(error).__name__}: {error}")
-        send(outbox, answer)
+        try:
+            send(outbox, answer)
+        except BrokenPipeError:  # killed, and could not say so
+            os._exit(0)
         if not gc.get_freeze_count():        # what was imported stays: no need to look at it again
             gc.freeze()
 
