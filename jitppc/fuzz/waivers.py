@@ -442,7 +442,7 @@ WAIVERS: tuple[Waiver, ...] = (
         when=_they_say(Kind.FLOATING),
     ),
     Waiver(
-        VECTORS,
+        (*VECTORS, "xscmp[eg]*"),
         ("vsr",),
         "the target is written although an enabled exception forbids it",
         "Book I 7.6.3: if ex_flag is 1, no results are written",
