@@ -2,6 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +134,26 @@ def test_without_the_program_there_is_one_line(monkeypatch):
         reference.run(Batch(privileged(NOP)))
     with pytest.raises(Exception, match="install qemu-system-ppc"):
         reference.identity()
+
+
+HOLDER = """
+import time
+from jitppc.fuzz.references.qemu_partition import Partition
+held = Partition("power9")
+held.start()
+print(held._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_no_emulator_is_left_when_the_campaign_is_killed(require_tool):
+    require_tool("qemu-system-ppc64")
+    require_tool("setpriv")
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE) as holder:
+        emulator = int(holder.stdout.readline())
+        os.kill(emulator, 0)
+        holder.kill()
+    until = time.monotonic() + 30
+    while Path(f"/proc/{emulator}").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)

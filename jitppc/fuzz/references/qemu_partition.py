@@ -24,6 +24,8 @@ from .address_space import CODE_REAL, PROCESS_TABLE, RAM_BYTES, AddressSpace
 from .gdb_remote import GdbRemote, Silence
 
 PROGRAM = "qemu-system-ppc64"
+#: of util-linux: the kernel kills the program when the process that started it is gone
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 CPUS = {"power9": "power9_v2.0", "power10": "power10_v2.0"}
 #: a step takes less than a millisecond
 PATIENCE_SECONDS = 10.0
@@ -46,7 +48,7 @@ class Partition:
         if path is None:
             raise ReferenceFailure(f"no {PROGRAM}; install qemu-system-ppc")
         self._command = [
-            path, "-M", "pseries", "-cpu", CPUS[model], "-m", "256M", "-nodefaults",
+            *ENDS_WITH_US, path, "-M", "pseries", "-cpu", CPUS[model], "-m", "256M", "-nodefaults",
             "-display", "none", "-S",
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
