@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,13 @@ class Placed:
     symbols: dict[str, int]
 
 
+def _low_memory(size: int) -> int | None:
+    """The address of fresh executable memory below 2 GiB."""
+    flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_32BIT | _MAP_NORESERVE
+    base: int | None = _libc.mmap(None, size, _PROT_RWX, flags, -1, 0)
+    return None if base == ctypes.c_void_p(-1).value else base
+
+
 class Arena:
     """`size` bytes of executable memory, given back with the arena.
 
@@ -50,9 +58,11 @@ class Arena:
     """
 
     def __init__(self, size: int = 64 << 20) -> None:
-        flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_32BIT | _MAP_NORESERVE
-        base = _libc.mmap(None, size, _PROT_RWX, flags, -1, 0)
-        if base in (None, ctypes.c_void_p(-1).value):
+        base = _low_memory(size)
+        if base is None:
+            gc.collect()    # arenas of machines that refer to themselves
+            base = _low_memory(size)
+        if base is None:
             raise LoadError(f"no executable memory below 2 GiB: errno {ctypes.get_errno()}")
         self.base, self.size, self.next, self.end = base, size, base, base + size
         # not at exit: a vCPU's thread may still be in it

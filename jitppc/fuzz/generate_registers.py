@@ -44,6 +44,7 @@ def pairs(table: WordTable, count: int, source: Source) -> tuple[Array, Array]:
     target = source.integers(0, 32, count, dtype=U64) << U64(21)
     same = words[:, 0] & U64(0x001FF800)
     words[:, 1] = U64(31 << 26) | target | same | U64(_READS)
+    words[numbers[:, 1] < 0, 1] = 0
     return words, numbers
 
 

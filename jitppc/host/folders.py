@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 from jitppc.errors import OptionError
@@ -39,6 +40,8 @@ class DiodFolder:
         self._command += ["-o", "ro"] if read_only else []
         self._command += ["-e", self.tree]
         self._processes: list[subprocess.Popen] = []
+        # diod wants cores of any size, and has been seen to crash at its end
+        self._directory = tempfile.TemporaryDirectory(prefix="jitppc-diod-")
 
     def connect(self) -> socket.socket:
         """A process of its own serves the other end."""
@@ -48,7 +51,10 @@ class DiodFolder:
             command = [*self._command, "-r", fd, "-w", fd]
             try:
                 process = subprocess.Popen(
-                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                    command,
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    cwd=self._directory.name,
                 )
             except OSError:
                 ours.close()
@@ -65,3 +71,4 @@ class DiodFolder:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._directory.cleanup()

@@ -75,6 +75,7 @@ def test_a_shell_runs_commands_until_power_off(images):
     expect(r"\nit was 130\r?\n", COMMAND_SECONDS)
     machine.type("poweroff -f\n")
     stop = machine.run(timeout=COMMAND_SECONDS)
+    machine.close()
     assert ("poweroff", 0) == (stop.reason, stop.exit_status)
 
 
