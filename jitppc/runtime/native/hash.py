@@ -46,14 +46,19 @@ GROUP_BYTES = U(128)
 
 
 @njit
+def covers(cpu: Any, number: Any, ea: Any) -> Any:
+    """True if this SLB entry is valid and has the segment of ea."""
+    entry = cpu.slb[number, 0]
+    mask = ESID_1T if cpu.slb[number, 1] & IS_1T != U(0) else ESID
+    return entry & SLB_VALID != U(0) and (entry ^ ea) & mask == U(0)
+
+
+@njit
 def segment_of(cpu: Any, ea: Any) -> Any:
     """Number of the SLB entry that translates ea, or -1."""
     for n in range(32):
-        entry = cpu.slb[n, 0]
-        if entry & SLB_VALID != U(0):
-            mask = ESID_1T if cpu.slb[n, 1] & IS_1T != U(0) else ESID
-            if (entry ^ ea) & mask == U(0):
-                return I(n)
+        if covers(cpu, n, ea):
+            return I(n)
     return I(-1)
 
 

@@ -51,7 +51,7 @@ def hash_call(cpu: Any) -> Any:
     if call == ENTER:
         cpu.gpr[3] = _enter(cpu)
     elif call == REMOVE:
-        cpu.gpr[3] = _remove(cpu, cpu.gpr[4], cpu.gpr[5], cpu.gpr[6])
+        cpu.gpr[3] = _remove(cpu)
     elif call == BULK_REMOVE:
         cpu.gpr[3] = _bulk_remove(cpu)
     elif call == PROTECT:
@@ -138,19 +138,27 @@ def _enter(cpu: Any) -> Any:
 
 
 @njit
-def _remove(cpu: Any, flags: Any, index: Any, avpn: Any) -> Any:
-    """H_REMOVE(flags, index, AVPN): r4, r5 = the entry as it was."""
+def _take_out(cpu: Any, flags: Any, index: Any, avpn: Any) -> Any:
+    """An entry is empty: status, and the entry as it was."""
     address = _entry(cpu, index)
     if address == U(0):
-        return PARAMETER
-    high = load64(address)
+        return PARAMETER, U(0), U(0)
+    high, low = load64(address), load64(address + U(8))
     if not _is_wanted(high, flags, avpn):
-        return NOT_FOUND
-    cpu.gpr[4], cpu.gpr[5] = high, load64(address + U(8))
+        return NOT_FOUND, high, low
     store64(address, U(0))
     store64(address + U(8), U(0))
     _drop(cpu, high)
-    return SUCCESS
+    return SUCCESS, high, low
+
+
+@njit
+def _remove(cpu: Any) -> Any:
+    """H_REMOVE(flags, index, AVPN): r4, r5 = the entry as it was."""
+    status, high, low = _take_out(cpu, cpu.gpr[4], cpu.gpr[5], cpu.gpr[6])
+    if status == SUCCESS:
+        cpu.gpr[4], cpu.gpr[5] = high, low
+    return status
 
 
 @njit
@@ -176,11 +184,7 @@ def _bulk_remove(cpu: Any) -> Any:
             flags |= AND_CONDITION
         code, changed = U(2), U(0)
         if flags != WITH_AVPN | AND_CONDITION:
-            address = _entry(cpu, wanted & U((1 << 56) - 1))
-            low = load64(address + U(8)) if address != U(0) else U(0)
-            old4, old5 = cpu.gpr[4], cpu.gpr[5]
-            status = _remove(cpu, flags, wanted & U((1 << 56) - 1), avpn)
-            cpu.gpr[4], cpu.gpr[5] = old4, old5
+            status, _, low = _take_out(cpu, flags, wanted & U((1 << 56) - 1), avpn)
             if status == SUCCESS:
                 code = U(0)
                 changed = ((low & R) >> U(8) << U(59)) | ((low & C) >> U(7) << U(58))

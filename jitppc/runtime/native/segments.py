@@ -14,11 +14,10 @@ from typing import Any
 from numba import njit
 
 from .contexts import forget_all, forget_user
+from .hash import ESID, SLB_VALID, covers
 from .host import I, U
 
-ESID, VALID = U(0xFFFF_FFFF_F000_0000), U(1 << 27)
 CLASS = U(0x80)
-SIZE_1T = U(1 << 62)
 
 
 @njit
@@ -26,7 +25,7 @@ def slbmte(cpu: Any) -> None:
     """scratch = RS, RB: write the entry RB names."""
     rs, rb = cpu.scratch[0], cpu.scratch[1]
     index = I(rb & U(31))
-    cpu.slb[index, 0] = rb & (ESID | VALID)
+    cpu.slb[index, 0] = rb & (ESID | SLB_VALID)
     cpu.slb[index, 1] = rs
 
 
@@ -43,9 +42,9 @@ def slbia(cpu: Any) -> None:
     if hint != U(7):
         for n in range(0 if hint == U(3) or hint == U(4) else 1, 32):
             if not by_class or cpu.slb[n, 1] & CLASS != U(0):
-                if cpu.slb[n, 0] & VALID != U(0) and cpu.slb[n, 0] >> U(62) == U(3):
+                if cpu.slb[n, 0] & SLB_VALID != U(0) and cpu.slb[n, 0] >> U(62) == U(3):
                     are_users = False
-                cpu.slb[n, 0] &= ~VALID
+                cpu.slb[n, 0] &= ~SLB_VALID
     _forget(cpu, are_users)
 
 
@@ -64,9 +63,8 @@ def slbie(cpu: Any) -> None:
     """scratch[0] = RB: drop the entry for that segment."""
     rb = cpu.scratch[0]
     for n in range(32):
-        mask = U(0xFFFF_FF00_0000_0000) if cpu.slb[n, 1] & SIZE_1T != U(0) else ESID
-        if cpu.slb[n, 0] & VALID != U(0) and (cpu.slb[n, 0] ^ rb) & mask == U(0):
-            cpu.slb[n, 0] &= ~VALID
+        if covers(cpu, n, rb):
+            cpu.slb[n, 0] &= ~SLB_VALID
     _forget(cpu, rb >> U(62) != U(3))
 
 
@@ -76,8 +74,7 @@ def slbfee(cpu: Any) -> None:
     rb, found = cpu.scratch[1], U(0)
     cpu.gpr[I(cpu.scratch[0])] = U(0)
     for n in range(32):
-        mask = U(0xFFFF_FF00_0000_0000) if cpu.slb[n, 1] & SIZE_1T != U(0) else ESID
-        if cpu.slb[n, 0] & VALID != U(0) and (cpu.slb[n, 0] ^ rb) & mask == U(0):
+        if covers(cpu, n, rb):
             found = U(2)
             cpu.gpr[I(cpu.scratch[0])] = cpu.slb[n, 1]
     cpu.crf[0] = found | U(cpu.so)
