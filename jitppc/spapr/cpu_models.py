@@ -11,37 +11,23 @@ from dataclasses import dataclass
 
 from jitppc.errors import OptionError
 
+FEATURE_BYTES = (6, 16, 18, 20, 24, 26, 28, 32, *range(40, 64, 2), 72)
+"""Bytes of `ibm,pa-features` behind the first ones whose top bit is set, where a level has them.
 
-def _pa_features_isa_3_00() -> bytes:
-    """`ibm,pa-features` of an ISA 3.00 processor, less what the CPU room does not execute.
-
-    Ref: LoPAR appendix C.6.2 (bit meanings). Left out: storage access order (byte 4), event based
-    branches (byte 5 bit 2, byte 34), transactional memory (byte 22), copy-paste (byte 38).
-    """
-    return _pa_features(66)
-
-
-def _pa_features_isa_2_07() -> bytes:
-    """`ibm,pa-features` of an ISA 2.07 processor, with the same left out."""
-    bits = bytearray(24)
-    bits[0:6] = bytes.fromhex("f6 3f c7 c0 00 d0")
-    for index in (6, 16, 18, 20):
-        bits[index] = 0x80
-    return bytes((len(bits), 0)) + bytes(bits)
+Left out is what the CPU room does not execute: storage access order (byte 4), event based branches
+(byte 5 bit 2, byte 34), transactional memory (byte 22), copy-paste (byte 38), a second DAWR (byte
+64), DEXCR (byte 68). Ref: LoPAR appendix C.6.2 (bit meanings).
+"""
 
 
-def _pa_features_isa_3_1() -> bytes:
-    """As that, and hash checks (byte 72). Left out besides: a second DAWR (byte 64), DEXCR (68)."""
-    return _pa_features(74, 72)
-
-
-def _pa_features(size: int, *more: int) -> bytes:
+def _pa_features(size: int) -> bytes:
+    """`ibm,pa-features` of a level of the architecture that has so many bytes of them."""
     bits = bytearray(size)
     bits[0:6] = bytes.fromhex("f6 3f c7 c0 00 d0")
-    isa_3_00 = (6, 16, 18, 20, 24, 26, 28, 32, *range(40, 64, 2))
-    for index in (*isa_3_00, *more):
-        bits[index] = 0x80
-    return bytes((len(bits), 0)) + bytes(bits)
+    for index in FEATURE_BYTES:
+        if index < size:
+            bits[index] = 0x80
+    return bytes((size, 0)) + bytes(bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,47 +57,30 @@ class CpuModel:
 RADIX_AP_ENCODINGS = (0x0000000C, 0xA0000010, 0x20000015, 0x4000001E)
 
 
-def _power8(name: str, pvr: int) -> CpuModel:
-    features = _pa_features_isa_2_07()
-    return CpuModel(name, "power8", pvr, 0x0F000004, "PowerPC,POWER8", 32, features, ())
-
-
-def _power9(name: str, pvr: int) -> CpuModel:
-    features = _pa_features_isa_3_00()
-    tree = "PowerPC,POWER9"
-    return CpuModel(name, "power9", pvr, 0x0F000005, tree, 56, features, RADIX_AP_ENCODINGS)
-
-
-def _power10() -> CpuModel:
-    features = _pa_features_isa_3_1()
-    tree = "PowerPC,POWER10"
-    return CpuModel(
-        "power10_v2.0", "power10", 0x00801200, 0x0F000006, tree, 56, features, RADIX_AP_ENCODINGS
-    )
-
-
-def _power11() -> CpuModel:
-    features = _pa_features_isa_3_1()
-    tree = "PowerPC,Power11"
-    return CpuModel(
-        "power11_v2.0", "power11", 0x00821200, 0x0F000007, tree, 56, features, RADIX_AP_ENCODINGS
-    )
-
-
-CPU_MODELS = {
-    "power8": _power8("power8_v2.0", 0x004D0200),
-    "power8_v2.0": _power8("power8_v2.0", 0x004D0200),
-    "power8e": _power8("power8e_v2.1", 0x004B0201),
-    "power8nvl": _power8("power8nvl_v1.0", 0x004C0100),
-    "power9": _power9("power9_v2.2", 0x004E1202),
-    "power9_v2.0": _power9("power9_v2.0", 0x004E1200),
-    "power9_v2.2": _power9("power9_v2.2", 0x004E1202),
-    "power10": _power10(),
-    "power10_v2.0": _power10(),
-    "power11": _power11(),
-    "power11_v2.0": _power11(),
+# Of a family: logical PVR, name in the tree, bits of the decrementer, features, page sizes.
+_ISA_2_07, _ISA_3_00, _ISA_3_1 = (_pa_features(size) for size in (24, 66, 74))
+_FAMILIES = {
+    "power8": (0x0F000004, "PowerPC,POWER8", 32, _ISA_2_07, ()),
+    "power9": (0x0F000005, "PowerPC,POWER9", 56, _ISA_3_00, RADIX_AP_ENCODINGS),
+    "power10": (0x0F000006, "PowerPC,POWER10", 56, _ISA_3_1, RADIX_AP_ENCODINGS),
+    "power11": (0x0F000007, "PowerPC,Power11", 56, _ISA_3_1, RADIX_AP_ENCODINGS),
 }
-COMPAT_MODES = {name: CPU_MODELS[name] for name in ("power8", "power9", "power10", "power11")}
+# What `-cpu` may say, and the model's name, family and PVR.
+_ROWS = (
+    (("power8", "power8_v2.0"), "power8_v2.0", "power8", 0x004D0200),
+    (("power8e",), "power8e_v2.1", "power8", 0x004B0201),
+    (("power8nvl",), "power8nvl_v1.0", "power8", 0x004C0100),
+    (("power9", "power9_v2.2"), "power9_v2.2", "power9", 0x004E1202),
+    (("power9_v2.0",), "power9_v2.0", "power9", 0x004E1200),
+    (("power10", "power10_v2.0"), "power10_v2.0", "power10", 0x00801200),
+    (("power11", "power11_v2.0"), "power11_v2.0", "power11", 0x00821200),
+)
+CPU_MODELS = {
+    spelling: CpuModel(name, family, pvr, *_FAMILIES[family])
+    for spellings, name, family, pvr in _ROWS
+    for spelling in spellings
+}
+COMPAT_MODES = {name: CPU_MODELS[name] for name in _FAMILIES}
 """What `max-cpu-compat` may say, oldest first."""
 
 

@@ -68,7 +68,7 @@ def test_a_mode_that_the_processor_lacks_is_refused(cpu, name):
 # Properties of a core's node that are not QEMU 7.2's, and why.
 DIFFERENT = {
     "cpu-version": "QEMU 7.2 has the first POWER10, PVR 0x00800200",
-    "ibm,pa-features": "ours says what the processor room executes; see _pa_features_isa_3_00",
+    "ibm,pa-features": "ours says what the processor room executes; see FEATURE_BYTES",
     "ibm,my-drc-index": "nothing can be hot-plugged",
     "phandle": "QEMU gives every node its handle as a property; we do where one is referred to",
 }
