@@ -1,11 +1,45 @@
 """Kernel modules of Debian's kernel for a guest, in the order in which they can be inserted."""
 
 import re
+import subprocess
 from pathlib import Path
 
+import pytest
 from elftools.elf.elffile import ELFFile
+from initramfs import fetch_busybox
 
+from jitppc.errors import PackageError
 from jitppc.host.archive import Entry, program
+
+
+def fetched_kernel() -> Path:
+    """Debian's kernel; skips without a package client, and fails without the package."""
+    from jitppc.host import installer, packages
+
+    if not packages.available():
+        pytest.skip("needs apt-get and dpkg-deb to fetch the guest's programs")
+    try:
+        return installer.fetch().kernel
+    except PackageError as error:
+        pytest.fail(str(error))
+
+
+def fetched_guest(names: list[str]) -> tuple[Path, Path, dict[str, Entry], str]:
+    """Kernel, busybox, and `module_entries` of these modules."""
+    kernel = fetched_kernel()
+    try:
+        tree = module_tree(kernel_release(kernel))
+        return kernel, fetch_busybox(), *module_entries(tree, names)
+    except PackageError as error:
+        pytest.fail(str(error))
+
+
+def compiled(require_tool, source: Path, program_path: Path) -> Entry:
+    """A C program for the guest, as a member of an initramfs."""
+    compiler = require_tool("powerpc64le-linux-gnu-gcc")
+    flags = ["-O2", "-mcpu=power8", "-static", "-Wall", "-Werror"]
+    subprocess.run([compiler, *flags, "-o", program_path, source], check=True)
+    return program(program_path.read_bytes())
 
 
 def kernel_release(kernel: Path) -> str:

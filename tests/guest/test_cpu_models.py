@@ -1,12 +1,11 @@
 """Debian's kernel on each processor: what it takes it for, and what a program may execute there."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from guest_modules import compiled, fetched_kernel
 
-from jitppc.errors import PackageError
-from jitppc.host.archive import compressed, console, directory, program
+from jitppc.host.archive import compressed, console, directory
 
 pytestmark = pytest.mark.slow
 
@@ -18,22 +17,12 @@ LEGAL, ILLEGAL = "@brd 8877665544332211", "@brd is illegal"
 @pytest.fixture(scope="module")
 def images(tmp_path_factory, require_tool):
     """Kernel and an initramfs whose /init is the probe."""
-    from jitppc.host import installer, packages
-
-    if not packages.available():
-        pytest.skip("needs apt-get and dpkg-deb to fetch the guest's programs")
     folder = tmp_path_factory.mktemp("models")
-    compiler = require_tool("powerpc64le-linux-gnu-gcc")
-    flags = ["-O2", "-mcpu=power8", "-static", "-Wall", "-Werror"]
-    subprocess.run([compiler, *flags, "-o", folder / "init", SOURCE], check=True)
     entries = {"dev": directory(), "proc": directory(), "dev/console": console()}
-    entries["init"] = program((folder / "init").read_bytes())
+    entries["init"] = compiled(require_tool, SOURCE, folder / "init")
     initrd = folder / "initramfs.gz"
     initrd.write_bytes(compressed(entries))
-    try:
-        return installer.fetch().kernel, initrd
-    except PackageError as error:
-        pytest.fail(str(error))
+    return fetched_kernel(), initrd
 
 
 @pytest.mark.parametrize(

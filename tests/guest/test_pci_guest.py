@@ -6,21 +6,26 @@ again, and get other addresses.
 
 import hashlib
 import random
-import re
-import subprocess
 
 import pytest
+from beside_qemu import (
+    device_words,
+    lines_between_marks,
+    of_kind,
+    qemu_command,
+    said_by_qemu,
+)
 from devices.virtio.virtio_backends import MemoryDisk
-from guest_modules import kernel_release, module_entries, module_tree
-from initramfs import busybox_initramfs, fetch_busybox
+from guest_modules import fetched_guest
+from initramfs import busybox_initramfs
 
-from jitppc.errors import PackageError
 from jitppc.spapr.hardware import Device, Drive, Hardware
 from jitppc.spapr.machine import Machine
 
 pytestmark = pytest.mark.slow
 
 BOOT_SECONDS = 300
+KINDS = "device group resource interrupt virtio window disk random".split()
 DISK_BYTES = 4 << 20
 MODULES = ["virtio_pci", "virtio_blk", "virtio_rng"]
 
@@ -80,15 +85,7 @@ poweroff -f
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     """Kernel and initramfs; without a package client there are none."""
-    from jitppc.host import installer, packages
-
-    if not packages.available():
-        pytest.skip("needs apt-get and dpkg-deb to fetch the guest's programs")
-    try:
-        kernel, busybox = installer.fetch().kernel, fetch_busybox()
-        entries, insert = module_entries(module_tree(kernel_release(kernel)), MODULES)
-    except PackageError as error:
-        pytest.fail(str(error))
+    kernel, busybox, entries, insert = fetched_guest(MODULES)
     initrd = tmp_path_factory.mktemp("guest") / "initramfs.gz"
     initrd.write_bytes(busybox_initramfs(busybox, INIT.format(insert=insert), entries))
     return kernel, initrd
@@ -97,14 +94,6 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def contents():
     return random.Random(5).randbytes(DISK_BYTES)
-
-
-def lines_between_marks(output):
-    text = output.replace("\r", "")
-    found = re.search(r"\nBEGIN\n(.*?)\nEND\n", text, re.DOTALL)
-    assert found, text[-3000:]
-    kinds = "device|group|resource|interrupt|virtio|window|disk|random"
-    return [line for line in found[1].split("\n") if re.match(rf"({kinds}) ", line)]
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +107,7 @@ def ours(images, contents):
         stop = machine.run(timeout=BOOT_SECONDS)
         assert stop.reason == "poweroff", machine.console_output[-2000:]
         assert machine.hcalls.calls["H_PUT_TCE_INDIRECT"]
-        return lines_between_marks(machine.console_output.decode(errors="replace")), disk
+        return lines_between_marks(machine.console_output.decode(errors="replace"), KINDS), disk
 
 
 @pytest.fixture(scope="module")
@@ -126,26 +115,13 @@ def qemus(images, contents, tmp_path_factory, require_tool):
     """What it says on QEMU."""
     path = tmp_path_factory.mktemp("disk") / "disk.raw"
     path.write_bytes(contents)
-    kernel, initrd = images
-    command = [require_tool("qemu-system-ppc64"), "-M", "pseries,x-vof=on,ic-mode=xics"]
-    command += ["-cpu", "POWER9", "-m", "1G", "-nodefaults", "-nographic", "-no-reboot"]
-    command += ["-serial", "stdio"]
-    command += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", "console=hvc0 quiet"]
+    command = qemu_command(require_tool("qemu-system-ppc64"), images)
     command += ["-drive", f"if=none,id=disk,format=raw,file={path}"]
     for name, values in DEVICES:
         modern = MODERN if name.startswith("virtio") else {}
-        words = [f"{key}={value}" for key, value in (values | modern).items()]
-        if values.get("addr") == "4.1":
-            words.append("multifunction=on")
-        command += ["-device", ",".join([name, *words])]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=BOOT_SECONDS
-    )
-    return lines_between_marks(done.stdout)
-
-
-def of_kind(lines, *kinds):
-    return [line for line in lines if line.split()[0] in kinds]
+        several = {"multifunction": "on"} if values.get("addr") == "4.1" else {}
+        command += device_words(name, values | modern | several)
+    return said_by_qemu(command, BOOT_SECONDS, KINDS)
 
 
 def test_the_same_functions_regions_and_interrupts_are_found(ours, qemus):

@@ -10,17 +10,16 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from guest_modules import kernel_release, module_entries, module_tree
-from initramfs import busybox_initramfs, fetch_busybox
-
-from jitppc.errors import PackageError
-from jitppc.host.archive import program
+from guest_modules import compiled, fetched_guest
+from initramfs import busybox_initramfs
 
 pytestmark = pytest.mark.slow
 
+SOURCE = Path(__file__).with_name("power_loss.c")
 DISK = "96M"
 WORDS = 512
 MODULES = "virtio_pci virtio_blk ibmvscsi sd_mod crc32c_generic ext4".split()
@@ -54,21 +53,9 @@ DISKS = {
 @pytest.fixture(scope="module")
 def images(tmp_path_factory, require_tool):
     """Kernel and initramfs."""
-    from jitppc.host import installer, packages
-
-    if not packages.available():
-        pytest.skip("needs apt-get and dpkg-deb to fetch the guest's programs")
+    kernel, busybox, entries, insert = fetched_guest(MODULES)
     folder = tmp_path_factory.mktemp("power")
-    compiler = require_tool("powerpc64le-linux-gnu-gcc")
-    source = __file__.replace("test_power_loss.py", "power_loss.c")
-    flags = ["-O2", "-mcpu=power8", "-static", "-Wall", "-Werror"]
-    subprocess.run([compiler, *flags, "-o", folder / "power_loss", source], check=True)
-    try:
-        kernel, busybox = installer.fetch().kernel, fetch_busybox()
-        entries, insert = module_entries(module_tree(kernel_release(kernel)), MODULES)
-    except PackageError as error:
-        pytest.fail(str(error))
-    entries["power_loss"] = program((folder / "power_loss").read_bytes())
+    entries["power_loss"] = compiled(require_tool, SOURCE, folder / "power_loss")
     initrd = folder / "initramfs.gz"
     initrd.write_bytes(busybox_initramfs(busybox, INIT.format(insert=insert), entries))
     return kernel, initrd

@@ -2,16 +2,21 @@
 
 import hashlib
 import random
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from beside_qemu import (
+    device_words,
+    lines_between_marks,
+    of_kind,
+    qemu_command,
+    said_by_qemu,
+)
 from devices.device_fakes import MemoryDisk
-from guest_modules import kernel_release, module_entries, module_tree
-from initramfs import busybox_initramfs, fetch_busybox
+from guest_modules import fetched_guest
+from initramfs import busybox_initramfs
 
-from jitppc.errors import PackageError
 from jitppc.host.archive import program, symlink
 from jitppc.spapr.hardware import CONSOLE, CharBackend, Device, Drive, Hardware, Netdev
 from jitppc.spapr.machine import Machine
@@ -19,6 +24,7 @@ from jitppc.spapr.machine import Machine
 pytestmark = pytest.mark.slow
 
 BOOT_SECONDS = 300
+KINDS = "scsi disk cd net random node".split()
 DISK_BYTES = 4 << 20
 NUMBERS = "".join(f"{n}\n" for n in range(1, 400_001)).encode()
 MODULES = ["ibmvscsi", "sd_mod", "sr_mod", "isofs", "ibmveth", "pseries-rng"]
@@ -123,15 +129,7 @@ class Line:
 @pytest.fixture(scope="module")
 def images(tmp_path_factory, require_tool):
     """Kernel and initramfs; without a package client there are none."""
-    from jitppc.host import installer, packages
-
-    if not packages.available():
-        pytest.skip("needs apt-get and dpkg-deb to fetch the guest's programs")
-    try:
-        kernel, busybox = installer.fetch().kernel, fetch_busybox()
-        entries, insert = module_entries(module_tree(kernel_release(kernel)), MODULES)
-    except PackageError as error:
-        pytest.fail(str(error))
+    kernel, busybox, entries, insert = fetched_guest(MODULES)
     entries |= {f"bin/{name}": symlink("busybox") for name in APPLETS}
     folder = tmp_path_factory.mktemp("guest")
     compiler = require_tool("powerpc64le-linux-gnu-gcc")
@@ -161,14 +159,6 @@ def cd_image(tmp_path_factory, require_tool):
     return image
 
 
-def lines_between_marks(output):
-    text = output.replace("\r", "")
-    found = re.search(r"\nBEGIN\n(.*?)\nEND\n", text, re.DOTALL)
-    assert found, text[-3000:]
-    kinds = "scsi|disk|cd|net|random|node"
-    return [line for line in found[1].split("\n") if re.match(rf"({kinds}) ", line)]
-
-
 @pytest.fixture(scope="module")
 def ours(images, disk_contents, cd_image):
     """What the guest says on our machine; the disk and the second line afterwards."""
@@ -187,7 +177,7 @@ def ours(images, disk_contents, cd_image):
     with Machine(*images, append="console=hvc0 quiet", memory="1G", hardware=hardware) as machine:
         stop = machine.run(timeout=BOOT_SECONDS)
         assert stop.reason == "poweroff", machine.console_output[-2000:]
-        lines = lines_between_marks(machine.console_output.decode(errors="replace"))
+        lines = lines_between_marks(machine.console_output.decode(errors="replace"), KINDS)
     return lines, disk, line
 
 
@@ -196,27 +186,16 @@ def qemus(images, disk_contents, cd_image, tmp_path_factory, require_tool):
     """What it says on QEMU."""
     folder = tmp_path_factory.mktemp("disk")
     (folder / "disk.raw").write_bytes(disk_contents)
-    kernel, initrd = images
-    command = [require_tool("qemu-system-ppc64"), "-M", "pseries,x-vof=on,ic-mode=xics"]
-    command += ["-cpu", "POWER9", "-m", "1G", "-nodefaults", "-nographic", "-no-reboot"]
-    command += ["-serial", "stdio", "-serial", f"file:{folder / 'line'}"]
-    command += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", "console=hvc0 quiet"]
+    command = qemu_command(require_tool("qemu-system-ppc64"), images)
+    command += ["-serial", f"file:{folder / 'line'}"]
     disk = f"if=none,id=disk,format=raw,discard=unmap,file={folder / 'disk.raw'}"
     command += ["-drive", disk, "-netdev", "user,id=net", "-device", "spapr-rng"]
     command += ["-drive", f"if=none,id=cd,format=raw,media=cdrom,file={cd_image}"]
     for name, values in DEVICES:
-        words = [f"{key}={value}" for key, value in values.items()]
-        command += ["-device", ",".join([name, *words])]
+        command += device_words(name, values)
     command += ["-object", "rng-random,filename=/dev/urandom,id=rng"]
     command[command.index("spapr-rng")] = "spapr-rng,rng=rng"
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=BOOT_SECONDS
-    )
-    return lines_between_marks(done.stdout)
-
-
-def of_kind(lines, *kinds):
-    return [line for line in lines if line.split()[0] in kinds]
+    return said_by_qemu(command, BOOT_SECONDS, KINDS)
 
 
 def test_what_the_guest_wrote_is_on_the_disk(ours, disk_contents):

@@ -12,10 +12,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from guest_modules import kernel_release, module_entries, module_tree
-from initramfs import busybox_initramfs, fetch_busybox
+from guest_modules import fetched_guest
+from initramfs import busybox_initramfs
 
-from jitppc.errors import PackageError
 from jitppc.host.block.options import ImageOptions
 from jitppc.host.block.raw import RawImage
 from jitppc.host.folders import DiodFolder
@@ -86,15 +85,7 @@ echo "large $(awk '/MemTotal/ {print $2}' /proc/meminfo)"
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     """Kernel, and an initramfs for either machine."""
-    from jitppc.host import installer, packages
-
-    if not packages.available():
-        pytest.skip("needs apt-get and dpkg-deb to fetch the guest's programs")
-    try:
-        kernel, busybox = installer.fetch().kernel, fetch_busybox()
-        entries, insert = module_entries(module_tree(kernel_release(kernel)), MODULES)
-    except PackageError as error:
-        pytest.fail(str(error))
+    kernel, busybox, entries, insert = fetched_guest(MODULES)
     folder = tmp_path_factory.mktemp("guest")
     initrds = []
     for more in (OURS_ONLY, ""):
