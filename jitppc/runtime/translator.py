@@ -52,6 +52,8 @@ from .workers import WorkerError, WorkerPool
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.004
+#: how long the next look may be put off while the guest sleeps, and how few instructions sleep is
+SLEEP_SECONDS, SLEEP_INSTRUCTIONS = 0.128, 50_000
 SAVE_SECONDS = 30.0
 #: pages before and after a page of the kernel's linear map that its regions may reach
 REACH = 8
@@ -156,7 +158,8 @@ class Translator:
         if self._open_store is not None:
             self._store = self._open_store()
         saved = time.monotonic()
-        while not self._stop.wait(POLL_SECONDS):
+        pause, retired = POLL_SECONDS, 0
+        while not self._stop.wait(pause):
             self._take_seen()
             for place in self._requests():
                 key = place.page, place.index
@@ -165,10 +168,13 @@ class Translator:
                 self._finished(*self._done.popleft())
             self._cache.pump()
             self._retry()
-            self._ask()
+            if pause < SLEEP_SECONDS:       # a guest that sleeps costs nothing
+                self._ask()
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._store.save()
                 saved = time.monotonic()
+            before, retired = retired, self._vcpu.retired
+            pause = next_pause(pause, retired - before)
         self._remember()
         self._store.save()
 
@@ -415,6 +421,11 @@ class Translator:
                 has_run = self._has_run(page) | known.has_run
                 new = Profile(has_run, tuple(wanted.get(page, ())))
                 self._store.set_profile(name, new.to_bytes())
+
+
+def next_pause(pause: float, instructions: int) -> float:
+    """Seconds until the next look, when the guest executed so much in the last `pause`."""
+    return POLL_SECONDS if instructions >= SLEEP_INSTRUCTIONS else min(2 * pause, SLEEP_SECONDS)
 
 
 def neighbours(gra: int, cia: int, ram: int) -> range:

@@ -1,4 +1,4 @@
-"""What the heat of cells tells about how often they were jumped to."""
+"""What the translator makes of cells' heat, and how often it looks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from jitppc.ir.layout import CELL, HOT_AGAIN, HOT_THRESHOLD, UNIT_THRESHOLD
-from jitppc.runtime.translator import arrivals
+from jitppc.runtime.translator import (
+    POLL_SECONDS,
+    SLEEP_INSTRUCTIONS,
+    SLEEP_SECONDS,
+    arrivals,
+    next_pause,
+)
 
 HANDLER, HEAD = 0x1000, 0x2000
 HANDLERS = np.array([0, 0, HANDLER], np.uint64)
@@ -31,3 +37,12 @@ def test_heat_says_how_often_a_cell_was_jumped_to(has_units, entry, heat, expect
     cells = np.zeros(1, CELL)
     cells["handler"], cells["entry"], cells["heat"] = 2, entry, heat
     assert [expected] == arrivals(cells, HANDLERS, has_units=has_units).tolist()
+
+
+def test_looks_are_put_off_while_the_guest_sleeps_and_at_once_frequent_when_it_works():
+    pauses = [POLL_SECONDS]
+    while pauses[-1] < SLEEP_SECONDS:
+        pauses.append(next_pause(pauses[-1], SLEEP_INSTRUCTIONS - 1))
+    assert len(pauses) < 10
+    assert SLEEP_SECONDS == next_pause(SLEEP_SECONDS, 0)
+    assert POLL_SECONDS == next_pause(SLEEP_SECONDS, SLEEP_INSTRUCTIONS)
