@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from jitppc.frontend.decode import decode, is_prefix
+from jitppc.frontend.decode import decode, is_prefix, rows
 from jitppc.frontend.levels import model_named
 from jitppc.frontend.rows import Row
 
@@ -44,10 +44,12 @@ def differing(
     undefined: np.ndarray | None,
     side: Side,
     excused: set[Waiver] | None = None,
+    keys: np.ndarray | None = None,
 ) -> np.ndarray:
     """For each case, whether the answers differ in a way that no waiver explains.
 
-    Waivers that explained something are added to `excused`.
+    Waivers that explained something are added to `excused`. `keys` are those of the rows of the
+    cases' first words, where they are known.
     """
     result = np.zeros(len(batch), bool)
     judged = ~(np.isin(ours["kind"], UNJUDGED) | np.isin(theirs["kind"], UNJUDGED))
@@ -59,7 +61,10 @@ def differing(
     result[places[~single]] = True
     groups: dict[str, tuple[Row | None, list[int]]] = {}
     for place in places[single]:
-        row = row_of(batch.cases[place], batch.model)
+        if keys is None or not keys[place]:
+            row = row_of(batch.cases[place], batch.model)
+        else:
+            row = rows()[str(keys[place])]
         groups.setdefault(row.key if row else "", (row, []))[1].append(int(place))
     for row, members in groups.values():
         chosen = np.array(members)

@@ -65,6 +65,7 @@ class Generator:
         kind = list(STRATEGIES).index(strategy)
         key = [seed & (1 << 64) - 1, kind << 48 | number]
         source = np.random.Generator(np.random.Philox(key=key))
+        self.values.renew(source)
         made = STRATEGIES[strategy].make(self, count, number, source)
         note_relative_stores(made.batch.cases)
         return made

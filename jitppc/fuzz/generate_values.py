@@ -193,14 +193,20 @@ class Values:
 
     def __init__(self, rows: tuple[Row, ...]) -> None:
         self._shares = np.array([shares(row) for row in rows]).reshape(len(rows), 16)
+        self._pools = np.zeros(0, U64)
+
+    def renew(self, source: Source) -> None:
+        """What is drawn from now on comes from fresh values."""
+        self._pools = pools(source).reshape(-1)
 
     def doublewords(self, numbers: Array, per_case: int, source: Source) -> Array:
         """An array (cases, per_case) of doublewords in the flavours of each case's row."""
-        table = pools(source).reshape(-1)
+        if not len(self._pools):
+            self.renew(source)
         shape = (len(numbers), per_case)
         bits = source.integers(0, 1 << 16, shape, dtype=np.uint16)
         flavour = self._shares[numbers[:, None], bits & 15]
-        return table[flavour * POOL + (bits >> 4)]
+        return self._pools[flavour * POOL + (bits >> 4)]
 
 
 def fpscr(count: int, source: Source, enables: float = 0.2) -> Array:

@@ -41,6 +41,7 @@ class WordTable:
         self.is_prefixed = np.array([r.picture.bits == 64 for r in self.rows], bool)
         self._shift, self._mask = np.zeros(shape, U64), np.zeros(shape, U64)
         self._is_register, self._is_sixth = np.zeros(shape, bool), np.zeros(shape, bool)
+        self._fields = np.array([len(r.picture.fields) for r in self.rows], np.int64)
         for n, row in enumerate(self.rows):
             for k, (name, (shift, bits)) in enumerate(row.picture.fields.items()):
                 self._shift[n, k], self._mask[n, k] = shift, (1 << bits) - 1
@@ -76,23 +77,21 @@ class WordTable:
         return words & ~(mask << shift) | (np.asarray(values, U64) & mask) << shift
 
     def _any_words(self, numbers: Array, source: Source, near: bool) -> Array:
-        count = len(numbers)
-        words = self.value[numbers].copy()
-        style = source.integers(0, 16, count)
-        one = source.integers(0, 1 << 63, count, dtype=U64)  # the register of those that are equal
-        sixth = one >> U64(40)
-        for k in range(self._shift.shape[1]):
-            mask = self._mask[numbers, k]
-            bits = source.integers(0, 1 << 63, count, dtype=U64)
-            register, is_sixth = self._is_register[numbers, k], self._is_sixth[numbers, k]
-            small = register & (near | (style < 4))
-            bits = np.where(small, bits & U64(3), bits)
-            equal = (style == 4) | (style == 5)
-            bits = np.where(register & equal, one, bits)
-            bits = np.where(is_sixth & (equal | (style < 4)), sixth, bits)
-            bits = _extreme(bits, mask, ~register & ~is_sixth, source)
-            words |= (bits & mask) << self._shift[numbers, k]
-        return words
+        """Words as their fields come: all fields of all words at once, (count, fields)."""
+        wide = int(self._fields[numbers].max(initial=1))
+        mask, shift = self._mask[numbers, :wide], self._shift[numbers, :wide]
+        register, is_sixth = self._is_register[numbers, :wide], self._is_sixth[numbers, :wide]
+        style = source.integers(0, 16, (len(numbers), 1))
+        # the register of those that are equal
+        one = source.integers(0, 1 << 63, (len(numbers), 1), dtype=U64)
+        bits = source.integers(0, 1 << 63, mask.shape, dtype=U64)
+        equal = (style == 4) | (style == 5)
+        bits = np.where(register & (near | (style < 4)), bits & U64(3), bits)
+        bits = np.where(register & equal, one, bits)
+        bits = np.where(is_sixth & (equal | (style < 4)), one >> U64(40), bits)
+        bits = _extreme(bits, mask, ~register & ~is_sixth, source)
+        fields = np.bitwise_or.reduce((bits & mask) << shift, axis=1)
+        return np.asarray(self.value[numbers] | fields)
 
     def _refused(self, numbers: Array, words: Array) -> Array:
         """Places of the words that are not their row's."""
@@ -113,7 +112,7 @@ class WordTable:
 
 def _extreme(bits: Array, mask: Array, where: Array, source: Source) -> Array:
     """In three of eight places: 0, 1, all ones, only the sign, or all but the sign."""
-    kind = source.integers(0, 16, len(bits))
+    kind = source.integers(0, 16, bits.shape, dtype=np.uint8)
     half = mask >> U64(1)
     for number, value in enumerate((U64(0), U64(1), mask, mask ^ half, half, mask - U64(1))):
         bits = np.where(where & (kind == number), value, bits)

@@ -106,7 +106,9 @@ class Judge:
         found: list[tuple[str, np.ndarray, np.ndarray]] = []
         for name, tier in self._tiers.items():
             ours = tier.run(batch)
-            bad = differences.differing(batch, ours, theirs, undefined, self._side)
+            bad = differences.differing(
+                batch, ours, theirs, undefined, self._side, keys=names[:, 0]
+            )
             answered = ~np.isin(ours["kind"], differences.UNJUDGED)
             answered &= ~np.isin(theirs["kind"], differences.UNJUDGED)
             keys, counts = np.unique(names[answered].astype(str), return_counts=True)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jitppc.errors import ReferenceFailure
-from jitppc.fuzz.cases import Batch, Flag, Kind, one_case
+from jitppc.fuzz.cases import MEMORY, Batch, Flag, Kind, one_case
 from jitppc.fuzz.references import qemu_user
-from jitppc.fuzz.references.qemu_user import QemuUserReference
+from jitppc.fuzz.references.qemu_user import QemuUserReference, _may_be_anywhere
 
 ADDI, SELF, MINUS_4, DEADLY = 0x38630001, 0x48000000, 0x4BFFFFFC, 0x7C00003C
 NOP = 0x60000000
@@ -69,3 +69,16 @@ def test_one_that_dies_again_and_again_is_given_up(qemu, monkeypatch):
     monkeypatch.setattr(qemu_user, "EMULATORS", {"little": "false", "big": "false"})
     with pytest.raises(ReferenceFailure, match="dies again and again"):
         QemuUserReference(qemu_user.EMULATORS).run(batch(*[[ADDI]] * 8))
+
+
+def test_words_at_places_of_their_own_do_what_they_do_at_home(qemu, monkeypatch):
+    """A trap, a store, two that tell where they are, and one that reads TAR."""
+    trap, store, addpcis, bcl, mftar = 0x7FE00008, 0xF8640000, 0x4C600004, 0x429F0005, 0x7C6FCAA6
+    cases = batch([ADDI], [NOP, trap], [ADDI, store], [addpcis], [bcl], [mftar])
+    cases.cases["flags"][2] = Flag.USES_MEMORY
+    cases.cases["state"]["gpr"][:, 4] = MEMORY
+    assert [True, True, True, False, False, False] == list(_may_be_anywhere(cases.cases))
+    placed = qemu.run(cases)
+    monkeypatch.setattr(qemu_user, "_may_be_anywhere", lambda cases: np.zeros(len(cases), bool))
+    assert qemu.run(cases).tobytes() == placed.tobytes()
+    assert [Kind.NEXT, Kind.TRAP, *[Kind.NEXT] * 4] == list(placed["kind"])

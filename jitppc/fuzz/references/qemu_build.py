@@ -27,9 +27,15 @@ SOURCES = Path(__file__).parent / "harness"
 #: slots of the file; two halves, so that one is filled while the other is run
 SLOTS = 4096
 SPILLED = 0x100
+#: a flag of a slot: its words do not care where they are, and are at a place of their own
+PLACED = 0x100
 #: the page of the way in, then that of the jump to the words, then that of the way out
 ENTER = CODE + 0x100000
 JUMP, LEAVE = ENTER + 0x1000, ENTER + 0x2000
+ENTER_PLACED = ENTER + 0x800
+#: the places, as far apart as the longest case and the way out; all within reach of LEAVE
+PLACES, PLACE_BYTES = ENTER + 0x100000, 64 * -(-4 * (MAX_WORDS + 1) // 64)
+PLACES_BYTES = SLOTS * PLACE_BYTES
 COMPILERS = {"little": "powerpc64le-linux-gnu-gcc", "big": "powerpc64-linux-gnu-gcc"}
 
 HARNESS_STATE = np.dtype([
@@ -55,6 +61,8 @@ def layout_header() -> str:
         "MEMORY_BYTES": MEMORY_BYTES, "ENTER": ENTER, "JUMP": JUMP, "LEAVE": LEAVE,
         "OWN": ENTER + 0x10000, "STACK": ENTER + 0x20000, "STACK_BYTES": 0x20000,
         "MAX_WORDS": MAX_WORDS, "LOOP_SECONDS": LOOP_SECONDS, "SPILLED": SPILLED,
+        "PLACED": PLACED,
+        "ENTER_PLACED": ENTER_PLACED, "PLACES": PLACES, "PLACES_BYTES": PLACES_BYTES,
         "HEADER_BYTES": HEADER_BYTES, "FILE_BYTES": FILE_BYTES,
     }  # fmt: skip
     numbers |= {str(flag.name): int(flag) for flag in Flag}

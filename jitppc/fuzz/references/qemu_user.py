@@ -27,6 +27,7 @@ from jitppc.fuzz.cases import (
     OUTCOME,
     USER_FIELDS,
     Batch,
+    Flag,
     Kind,
     unanswered,
 )
@@ -36,6 +37,10 @@ from .qemu_build import (
     ENTER,
     FILE_BYTES,
     HEADER_BYTES,
+    PLACE_BYTES,
+    PLACED,
+    PLACES,
+    PLACES_BYTES,
     SLOT,
     SLOTS,
     SPILLED,
@@ -77,6 +82,7 @@ _ALWAYS_DEADLY = [(0xFC0007FE, 0x7C00003C)] + [
 _LITTLE_DEADLY = [(0xFC000000, 46 << 26), (0xFC000000, 47 << 26)] + [
     (0xFC0007FE, 31 << 26 | extended << 1) for extended in (533, 597, 661, 725)
 ]
+_MFSPR_TAR = 31 << 26 | (815 & 31) << 16 | 815 >> 5 << 11 | 339 << 1
 #: MSR bits that the emulated process runs with, byte order apart
 _MODE = np.uint64(MSR.SF | MSR.PR | MSR.FP | MSR.VEC | MSR.VSX | MSR.FE0 | MSR.FE1)
 
@@ -248,7 +254,7 @@ def _calls_system(cases: np.ndarray) -> np.ndarray:
     displacement = (displacement ^ 0x02000000) - 0x02000000
     places = cases["state"]["nia"].astype(np.int64)[:, None] + 4 * np.arange(words.shape[1])
     target = np.where(words & np.uint32(2), 0, places) + displacement
-    leads_in = (primary == 18) & (target >= ENTER) & (target < ENTER + 0x100000)
+    leads_in = (primary == 18) & (target >= ENTER) & (target < PLACES + PLACES_BYTES)
     return ((leads_in | (primary == 17)) & used).any(axis=1)
 
 
@@ -286,12 +292,41 @@ def _run_part(harness: Harness, cases: np.ndarray) -> np.ndarray:
     """Up to SLOTS cases of one byte order."""
     slots = harness.slots[: len(cases)]
     fill_slots(slots, cases, harness.order)
+    away = _move(slots, cases)
     lost = harness.run(len(cases))
+    slots["nia"] -= away
     outcomes = outcomes_of(slots, cases, harness.order)
     for number, kind in lost:
         outcomes[number] = unanswered(cases[number : number + 1])[0]
         outcomes["kind"][number] = kind
     return outcomes
+
+
+def _move(slots: np.ndarray, cases: np.ndarray) -> np.ndarray:
+    """Slots whose words do not care where they are get places of their own; how far that is."""
+    cia = cases["state"]["nia"]
+    places = PLACES + PLACE_BYTES * np.arange(len(cases), dtype=np.uint64)
+    places += cia % np.uint64(64)
+    fits = cia % np.uint64(64) + 4 * cases["count"].astype(np.uint64) < PLACE_BYTES
+    moved = fits & _may_be_anywhere(cases)
+    slots["nia"][moved] = places[moved]
+    slots["state"]["tar"][moved] = places[moved]
+    slots["flags"][moved] |= np.uint32(PLACED)
+    return np.where(moved, places - cia, np.uint64(0))
+
+
+def _may_be_anywhere(cases: np.ndarray) -> np.ndarray:
+    """No word tells where it is, or what is in TAR, and no register leads to the words."""
+    words = cases["words"]
+    primary = words >> np.uint32(26)
+    tells = (primary >= 16) & (primary <= 19)                   # branches, addpcis
+    tells |= words & np.uint32(0xFD100000) == 0x04100000        # a prefix that says: from CIA
+    tells |= words & np.uint32(0xFC1FFFFE) == _MFSPR_TAR
+    used = np.arange(words.shape[1]) < cases["count"][:, None]
+    state, near = cases["state"], np.uint64(CODE - (1 << 20))
+    leads = (state["gpr"] - near < np.uint64(1 << 23)).any(axis=1)
+    stores = cases["flags"] & (Flag.STORES_TO_CODE | Flag.MAY_LOOP) != 0
+    return np.asarray(~(tells & used).any(axis=1) & ~leads & ~stores)
 
 
 def fill_slots(slots: np.ndarray, cases: np.ndarray, order: str) -> None:

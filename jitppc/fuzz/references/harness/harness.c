@@ -31,7 +31,8 @@ struct header {
     uint64_t done;
 };
 
-extern const char enter_begin[], enter_end[], leave_begin[], leave_end[];
+extern const char enter_begin[], enter_end[], placed_begin[], placed_end[], leave_begin[],
+    leave_end[];
 static struct slot *current;
 static uint32_t placed[MAX_WORDS];
 static uint32_t placed_count;
@@ -65,6 +66,7 @@ static void prepare(void)
     map(BORDER - 0x10000, 0x20000, PROT_READ);
     mprotect((void *)(BORDER - 0x1000), 0x2000, PROT_READ | PROT_WRITE);
     memcpy((void *)ENTER, enter_begin, enter_end - enter_begin);
+    memcpy((void *)ENTER_PLACED, placed_begin, placed_end - placed_begin);
     memcpy((void *)LEAVE, leave_begin, leave_end - leave_begin);
     stack_t stack = {.ss_sp = (void *)STACK, .ss_size = STACK_BYTES};
     sigaltstack(&stack, 0);
@@ -74,7 +76,29 @@ static void prepare(void)
         sigaction(numbers[n], &action, 0);
 }
 
-/* The words at nia and behind them the way out; JUMP leads to them. Only what changed is written. */
+/* The case's words at nia, and behind them the way out. */
+static void write_words(const struct slot *slot)
+{
+    uint32_t *words = (uint32_t *)slot->nia;
+    memcpy(words, slot->words, 4 * slot->count);
+    words[slot->count] = 0x48000000 | ((LEAVE - (slot->nia + 4 * slot->count)) & 0x3fffffc);
+}
+
+/* Words that do not care where they are have places of their own, all written before any runs:
+ * an emulator that watches for stores to code it has translated then has little to watch.
+ */
+static void place_all(const struct slot *slots, uint32_t count)
+{
+    int fresh = 0;
+    for (uint32_t n = 0; n < count; n++)
+        if (slots[n].flags & PLACED) {
+            if (!fresh++)
+                map(PLACES, PLACES_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC);
+            write_words(&slots[n]);
+        }
+}
+
+/* The words at nia; JUMP leads to them. Only what changed is written. */
 static void place(const struct slot *slot)
 {
     if (placed_at == slot->nia && placed_count == slot->count &&
@@ -82,11 +106,10 @@ static void place(const struct slot *slot)
         return;
     if (placed_at && (placed_at != slot->nia || placed_count > slot->count))
         memset((void *)placed_at, 0, 4 * placed_count + 4);
-    uint32_t *words = (uint32_t *)slot->nia;
-    memcpy(words, slot->words, 4 * slot->count);
-    words[slot->count] = 0x48000000 | ((LEAVE - (slot->nia + 4 * slot->count)) & 0x3fffffc);
+    write_words(slot);
+    char *words = (char *)slot->nia;
     /* emulators need no flush; processors do, when this is a recorder (jitppc/fuzz/recorder.py) */
-    __builtin___clear_cache((char *)words, (char *)(words + slot->count + 1));
+    __builtin___clear_cache(words, words + 4 * slot->count + 4);
     if (placed_at != slot->nia) {
         *(uint32_t *)JUMP = 0x48000000 | ((slot->nia - JUMP) & 0x3fffffc);
         __builtin___clear_cache((char *)JUMP, (char *)JUMP + 4);
@@ -102,17 +125,18 @@ static void tidy(struct slot *slot)
     uint64_t *page = (uint64_t *)(BORDER - 0x1000), found = 0;
     memcpy(slot->memory, (void *)MEMORY, MEMORY_BYTES);
     memset((void *)MEMORY, 0, MEMORY_BYTES);
-    for (unsigned n = 0; n < 0x2000 / 8; n++)
-        found |= page[n];
+    for (unsigned n = 0; n < 0x2000 / 8; n += 8)
+        found |= page[n] | page[n + 1] | page[n + 2] | page[n + 3] | page[n + 4] | page[n + 5] |
+                 page[n + 6] | page[n + 7];
     if (found) {
         memset(page, 0, 0x2000);
         slot->signal |= SPILLED;
     }
 }
 
-static void enter(void)
+static void enter(uint64_t from)
 {
-    register uint64_t entry asm("r12") = ENTER;
+    register uint64_t entry asm("r12") = from;
     asm volatile("mtctr 12\n\tbctrl"
                  : "+r"(entry)
                  :
@@ -128,12 +152,13 @@ static void run(struct slot *slot)
     *(uint64_t *)OWN = (uint64_t)slot;
     if (slot->flags & USES_MEMORY)
         memcpy((void *)MEMORY, slot->memory, MEMORY_BYTES);
-    place(slot);
+    if (!(slot->flags & PLACED))
+        place(slot);
     slot->signal = 0;
     slot->nia = end;
     if (slot->flags & MAY_LOOP)
         setitimer(ITIMER_REAL, &limit, 0);
-    enter();
+    enter(slot->flags & PLACED ? ENTER_PLACED : ENTER);
     if (slot->flags & MAY_LOOP)
         setitimer(ITIMER_REAL, &none, 0);
     if (slot->flags & USES_MEMORY)
@@ -157,6 +182,7 @@ int main(int argc, char **argv)
     uint32_t order[2];
     prepare();
     while (read(0, order, sizeof order) == sizeof order) {
+        place_all(slots + order[0], order[1]);
         for (uint32_t n = 0; n < order[1]; n++) {
             header->done = order[0] + n;
             run(&slots[order[0] + n]);

@@ -1,7 +1,8 @@
 /* The code around a case. `enter` saves what C needs, loads a whole user-level state from the slot
- * whose address stands at OWN, and goes to JUMP; `leave` stores a whole state into the slot and
- * returns. Both are copied to fixed places; everything is addressed absolutely, because no register
- * is ours. TAR is loaded, and is the scratch register afterwards.
+ * whose address stands at OWN, and goes to JUMP; `enter_placed` does the same and goes where TAR
+ * says; `leave` stores a whole state into the slot and returns. They are copied to fixed places;
+ * everything is addressed absolutely, because no register is ours. TAR is loaded, and is the scratch
+ * register afterwards.
  */
 #include "layout.h"
 
@@ -15,10 +16,7 @@
         ori     \reg, \reg, \value & 0xffff
         .endm
 
-        .section .rodata
-        .balign 16
-        .globl  enter_begin, enter_end, leave_begin, leave_end
-enter_begin:
+        .macro  load_all
         address 3, OWN
         std     1, 8(3)
         std     2, 16(3)
@@ -65,8 +63,21 @@ enter_begin:
         ld      n, S_GPR+8*n(31)
         .set    n, n+1
         .endr
+        .endm
+
+        .section .rodata
+        .balign 16
+        .globl  enter_begin, enter_end, placed_begin, placed_end, leave_begin, leave_end
+enter_begin:
+        load_all
         b       enter_begin + JUMP - ENTER
 enter_end:
+
+        .balign 16
+placed_begin:
+        load_all
+        bctar   20, 0, 0
+placed_end:
 
         .balign 16
 leave_begin:
