@@ -24,8 +24,8 @@ from jitppc.ir.layout import (
 )
 
 from .cells import ARGS, HANDLER_AT, TYPES, arrive, tail
-from .lower import vector_host
-from .lower.effects import METADATA
+from .lower import host_flags, vector_host
+from .lower.effects import METADATA, EffectEmitter
 from .lower.emitter import Emitter
 
 #: native routines every handler module may call: name -> LLVM parameter types
@@ -38,6 +38,8 @@ ROUTINES = {
 }
 #: handler number 0: what a region runs where it leaves at a cell that is not decoded
 UNDECODED = "decode_beside"
+#: how regions leave; behind the name stands WATCHED if they watch the host's flags
+WAYS_OUT, WATCHED = ("side_exit", "near_arrive", "far_jump", "slice_end"), "_watched"
 SHARED = ("dispatch", "slice_end", "far_jump", "raise_interrupt", "hot")
 
 
@@ -135,6 +137,15 @@ def _side_exit() -> str:
  {tail('%handler')}
 }}
 """
+
+
+def _watched_exit(name: str) -> str:
+    """How regions that watch the host's flags leave (lower/host_flags.py)."""
+    e = EffectEmitter()
+    host_flags.end_watching(e, "on")
+    e.line("on:")
+    e.line(tail(f"@{name}"))
+    return e.definition(f"preserve_nonecc void @{name}{WATCHED}({ARGS}) nounwind")
 
 
 def _dispatch() -> str:
@@ -455,9 +466,8 @@ def _float_mode() -> str:
     """
     if not vector_host.features():
         return "define i64 @jit_float_mode(i64 %mode) nounwind {\n ret i64 0\n}\n"
-    return """declare void @llvm.x86.sse.stmxcsr(ptr)
-declare void @llvm.x86.sse.ldmxcsr(ptr)
-define i64 @jit_float_mode(i64 %mode) nounwind {
+    watched = "".join(_watched_exit(name) for name in WAYS_OUT)
+    return f"{host_flags.DECLARATIONS}{watched}" """define i64 @jit_float_mode(i64 %mode) nounwind {
  %word = alloca i32
  call void @llvm.x86.sse.stmxcsr(ptr %word)
  %old = load i32, ptr %word

@@ -26,6 +26,8 @@ from jitppc.ir.layout import (
 )
 
 from .cells import ARGS, TYPES, probe_code, tail
+from .glue import WATCHED, WAYS_OUT
+from .lower import host_flags
 from .lower.effects import (
     LIKELY,
     METADATA,
@@ -40,7 +42,7 @@ from .region_graph import WORDS, Graph, RegionBlock, branch_target
 from .region_memory import Group, group_accesses
 from .region_registers import VSR_AT, VSR_END, RegisterEmitter
 
-EXITS = ("side_exit", "near_arrive", "far_jump", "slice_end", "hot")
+EXITS = (*WAYS_OUT, "hot")
 NAME = "region"
 #: stands in the text of regions that keep registers in variables
 HAS_VARIABLES = "; variables"
@@ -81,6 +83,7 @@ class RegionEmitter(RegisterEmitter):
     ) -> None:
         super().__init__(Graph.of(blocks, lazy=not keep_dead))
         self._chaining = chaining
+        self.watches = host_flags.can_watch(b.block for b in blocks)
         self.set_word = "volatile " if keep_dead else ""
         self._entry, self._contents = entry, contents
         self._blocks = tuple(self._graph.blocks.values())
@@ -200,11 +203,19 @@ class RegionEmitter(RegisterEmitter):
 
     def _leave(self, routine: str, cell: str, left: str, delta: str) -> None:
         self._account(left)
-        self.line(tail(f"@{routine}", cell, left, delta))
+        watched = WATCHED if self.watches and routine in WAYS_OUT else ""
+        self.line(tail(f"@{routine}{watched}", cell, left, delta))
 
     def _leave_far(self, target: str, left: str) -> None:
         """Leave for what a register holds, by a jump of our own: it mostly goes to one place."""
         self._account(left)
+        if self.watches:
+            tell, on = self.fresh("tell"), self.fresh("on")
+            watching = host_flags.is_watching(self)
+            self.line(f"br i1 {watching}, label %{tell}, label %{on}, {UNLIKELY}")
+            self.line(f"{tell}:")
+            self.line(tail(f"@far_jump{WATCHED}", "%cell", left, target))
+            self.line(f"{on}:")
         probe_code(self, target, left)
 
     # --- the function
@@ -216,7 +227,8 @@ class RegionEmitter(RegisterEmitter):
             emit()
         self._emit_side_exits()
         needs = "\n".join(self.declarations.values())
-        declares = "\n".join(f"declare preserve_nonecc void @{name}({TYPES})" for name in EXITS)
+        exits = [*EXITS, *(name + WATCHED for name in WAYS_OUT if self.watches)]
+        declares = "\n".join(f"declare preserve_nonecc void @{name}({TYPES})" for name in exits)
         body, self.lines = "\n".join(map(self._with_arrivals, self.lines)), []
         pages = {b.index // WORDS for b in self._blocks} - {0}
         self._prologue(sorted(pages))
@@ -224,7 +236,7 @@ class RegionEmitter(RegisterEmitter):
         return f"""{self._mark()}
 {declares}
 {needs}
-define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
+define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches else ""} {{
 {head}
 {body}
 }}
@@ -244,7 +256,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
 
     def _prologue(self, pages: list[int]) -> None:
         first = self._blocks[0]
-        self.line("entry:")
+        self.line("begin:")
         for number in range(len(self._graph.places)):
             self.line(f"{self._variable(number)} = alloca {self._kept(number)}")
             if number in self._graph.compared:
@@ -252,6 +264,11 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind {{
                     self.line(f"{self._variable(number)}{part} = alloca i64")
         for page in pages:
             self.line(f"{_cells(page)} = alloca ptr")
+        if self.watches:
+            host_flags.begin_to_watch(self, "entry")
+        else:
+            self.line("br label %entry")
+        self.line("entry:")
         self.line("%head_n = ptrtoint ptr %cell to i64")
         self.line("%head_q = lshr i64 %head_n, 3")
         self.line("%head = add i64 %head_q, %delta")

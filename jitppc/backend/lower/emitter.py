@@ -16,6 +16,8 @@ class Emitter:
 
     #: 128-bit values are mostly vectors, and what is done to them bit by bit is done there
     has_vectors = False
+    #: host arithmetic tells the guest's inexact results (host_flags.py)
+    watches = False
 
     def __init__(self) -> None:
         self.lines: list[str] = []

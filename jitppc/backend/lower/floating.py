@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from jitppc.ir.block import Value
 
-from . import floating_functions, floating_outer, floating_quad, floating_vector
+from . import floating_functions, floating_outer, floating_quad, floating_vector, host_flags
 from .emitter import Emitter, lowers
 
 __all__ = ["floating_functions", "floating_outer", "floating_quad", "floating_vector"]
 
-HOST = {"d_add": "fadd", "d_sub": "fsub", "d_mul": "fmul", "d_div": "fdiv"}
+HOST = {
+    "d_add": "fadd", "d_sub": "fsub", "d_mul": "fmul", "d_div": "fdiv", "d_sqrt": "sqrt",
+    "d_fma": "fma",
+}
 INFINITY = 0x7FF << 52
 
 
@@ -30,38 +33,25 @@ def as_bits(e: Emitter, double: str) -> str:
 
 @lowers(*HOST)
 def _host(e: Emitter, v: Value) -> str:
-    x, y = (as_double(e, e.of(a)) for a in v.args)
-    return as_bits(e, e.tmp(f"{HOST[v.op.name]} double {x}, {y}"))
-
-
-@lowers("d_sqrt")
-def _sqrt(e: Emitter, v: Value) -> str:
-    e.need("llvm.sqrt.f64", "declare double @llvm.sqrt.f64(double)")
-    return as_bits(e, e.tmp(f"call double @llvm.sqrt.f64(double {as_double(e, e.of(v.args[0]))})"))
-
-
-@lowers("d_fma")
-def _fma(e: Emitter, v: Value) -> str:
-    e.need("llvm.fma.f64", "declare double @llvm.fma.f64(double, double, double)")
-    operands = ", ".join(f"double {as_double(e, e.of(a))}" for a in v.args)
-    return as_bits(e, e.tmp(f"call double @llvm.fma.f64({operands})"))
+    operands = [as_double(e, e.of(a)) for a in v.args]
+    return as_bits(e, host_flags.arithmetic(e, HOST[v.op.name], "double", *operands))
 
 
 @lowers("d_single")
 def _single(e: Emitter, v: Value) -> str:
-    single = e.tmp(f"fptrunc double {as_double(e, e.of(v.args[0]))} to float")
+    single = host_flags.to_single(e, as_double(e, e.of(v.args[0])))
     return as_bits(e, e.tmp(f"fpext float {single} to double"))
 
 
 @lowers("d_of_int")
 def _of_int(e: Emitter, v: Value) -> str:
-    return as_bits(e, e.tmp(f"sitofp i64 {e.of(v.args[0])} to double"))
+    return as_bits(e, host_flags.of_integer(e, e.of(v.args[0])))
 
 
 @lowers("d_to_int")
 def _to_int(e: Emitter, v: Value) -> str:
     """Frozen, because LLVM leaves more than the number open when it does not fit."""
-    return e.tmp(f"freeze i64 {e.tmp(f'fptosi double {as_double(e, e.of(v.args[0]))} to i64')}")
+    return e.tmp(f"freeze i64 {host_flags.to_integer(e, as_double(e, e.of(v.args[0])))}")
 
 
 PREDICATES = {"d_lt": "olt", "d_lg": "one", "d_uno": "uno"}

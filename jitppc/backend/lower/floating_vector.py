@@ -7,7 +7,6 @@ is. All other cases are a call of one function per pair of ops, which goes throu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from jitppc.ir.block import Value
@@ -15,6 +14,7 @@ from jitppc.ir.builder import OpsMixin
 from jitppc.ir.fpscr import FPSCR, NO_RESULT
 from jitppc.ir.ops import OPS
 
+from . import host_flags
 from .effects import UNLIKELY, EffectEmitter
 from .emitter import Emitter, lowers
 from .floating_functions import (
@@ -25,6 +25,7 @@ from .floating_functions import (
     symbol,
 )
 from .floating_soft import flag, summarized
+from .vector_arithmetic import Operation, VectorText, operation_of
 
 STATUS = "_status"
 NAMES = ("fv_binary", "fv_fma", "fv_sqrt")
@@ -32,244 +33,20 @@ NAMES = ("fv_binary", "fv_fma", "fv_sqrt")
 UNUSUAL = FPSCR.FEX | FPSCR.XE | FPSCR.UE | FPSCR.RN
 
 
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """A vector type, and bounds as LLVM writes them: below `top` nothing overflows, from `safe` on
-    remainders are exact, below `huge` error-free transformations are.
-    """
+def doubtful(t: VectorText, near: str, fpscr: str) -> tuple[str, str]:
+    """i1: the short way will not do; and the lanes for which it will not.
 
-    type: str
-    count: int
-    intrinsic: str
-    top: str
-    safe: str
-    huge: str
-    fraction_bits: int
-    exponents: int
-
-    @property
-    def bits(self) -> str:
-        """The type of the lanes' bits."""
-        return f"<{self.count} x i{128 // self.count}>"
-
-    def splat(self, constant: str) -> str:
-        """A vector of equal constants."""
-        element = self.type.split()[-1].rstrip(">")
-        return "<" + ", ".join(f"{element} {constant}" for _ in range(self.count)) + ">"
-
-
-def power_of_two(exponent: int) -> str:
-    """LLVM's text of a power of two, for doubles and floats."""
-    return f"0x{exponent + 1023 << 52:016X}"
-
-
-LANES = {
-    64: Lanes(
-        "<2 x double>", 2, "v2f64", power_of_two(1023), power_of_two(-895), power_of_two(977), 52,
-        2045,
-    ),
-    32: Lanes(
-        "<4 x float>", 4, "v4f32", power_of_two(127), power_of_two(-100), power_of_two(100), 23,
-        253,
-    ),
-}
-
-
-class VectorText:
-    """Writes LLVM's vector operations for one lane type."""
-
-    def __init__(self, e: EffectEmitter, precision: int) -> None:
-        self.e, self.lanes = e, LANES[precision]
-        self.type, self.mask = self.lanes.type, f"<{self.lanes.count} x i1>"
-
-    def operand(self, bits: str) -> str:
-        """An i128 as a vector."""
-        return self.e.tmp(f"bitcast i128 {bits} to {self.type}")
-
-    def op(self, name: str, *operands: str) -> str:
-        """An instruction, or an intrinsic when its name starts with llvm."""
-        if name.startswith("llvm."):
-            callee = f"{name}.{self.lanes.intrinsic}"
-            kinds = ", ".join(self.type for _ in operands)
-            self.e.need(callee, f"declare {self.type} @{callee}({kinds})")
-            texts = ", ".join(f"{self.type} {operand}" for operand in operands)
-            return self.e.tmp(f"call {self.type} @{callee}({texts})")
-        return self.e.tmp(f"{name} {self.type} {', '.join(operands)}")
-
-    def compare(self, predicate: str, x: str, constant: str = "0.0") -> str:
-        """Lanes whose comparison with a constant holds."""
-        return self.e.tmp(f"fcmp {predicate} {self.type} {x}, {self.lanes.splat(constant)}")
-
-    def both(self, x: str, y: str) -> str:
-        """Lanes in both masks."""
-        return self.e.tmp(f"and {self.mask} {x}, {y}")
-
-    def either(self, *masks: str) -> str:
-        """Lanes in any mask."""
-        text = masks[0]
-        for other in masks[1:]:
-            text = self.e.tmp(f"or {self.mask} {text}, {other}")
-        return text
-
-    def magnitude(self, x: str) -> str:
-        """|x|."""
-        return self.op("llvm.fabs", x)
-
-    def negative(self, x: str) -> str:
-        """-x."""
-        return self.op("fneg", x)
-
-    def leave_if_any(self, mask: str) -> None:
-        """Leave if any lane is in the mask."""
-        bits = self.e.tmp(f"bitcast {self.mask} {mask} to i{self.lanes.count}")
-        self.e.leave_if(self.e.tmp(f"icmp ne i{self.lanes.count} {bits}, 0"))
-
-    def sum_error(self, x: str, y: str, near: str) -> str:
-        """What near = x + y is short of."""
-        part = self.op("fsub", near, x)
-        first = self.op("fsub", x, self.op("fsub", near, part))
-        return self.op("fadd", first, self.op("fsub", y, part))
-
-
-# --- one operation: what is not ordinary, and what the result is short of
-
-class Operation:
-    """An operation on vectors: `near` is the result, `unusual` the lanes that are no ordinary case,
-    `error` writes what the result is short of (its being zero is what counts).
-    """
-
-    def __init__(self, t: VectorText, *operands: str) -> None:
-        self.t, self.operands = t, operands
-        self.near = self.compute()
-
-    def compute(self) -> str:
-        """Write the result."""
-        raise NotImplementedError
-
-    def unusual(self) -> str:
-        """Write the lanes that must be done otherwise."""
-        raise NotImplementedError
-
-    def error(self) -> str:
-        """Write the remainder."""
-        raise NotImplementedError
-
-    def too_large(self, x: str) -> str:
-        """Lanes that may have overflowed, and NaNs."""
-        return self.t.compare("uge", self.t.magnitude(x), self.t.lanes.top)
-
-    def small_product(self, product: str, x: str, y: str) -> str:
-        """Lanes whose product may have lost bits: small, and not zero because an operand is."""
-        t = self.t
-        small = t.compare("olt", t.magnitude(product), t.lanes.safe)
-        return t.both(small, t.both(t.compare("one", x), t.compare("one", y)))
-
-
-class Sum(Operation):
-    def compute(self) -> str:
-        return self.t.op("fadd", *self.operands)
-
-    def unusual(self) -> str:
-        return self.too_large(self.near)
-
-    def error(self) -> str:
-        x, y = self.operands
-        return self.t.sum_error(x, y, self.near)
-
-
-class Product(Operation):
-    def compute(self) -> str:
-        return self.t.op("fmul", *self.operands)
-
-    def unusual(self) -> str:
-        return self.t.either(
-            self.too_large(self.near), self.small_product(self.near, *self.operands)
-        )
-
-    def error(self) -> str:
-        return self.t.op("llvm.fma", *self.operands, self.t.negative(self.near))
-
-
-class Quotient(Operation):
-    def compute(self) -> str:
-        return self.t.op("fdiv", *self.operands)
-
-    def unusual(self) -> str:
-        t, dividend = self.t, self.operands[0]
-        small = t.either(
-            t.compare("ult", t.magnitude(self.near), t.lanes.safe),
-            t.compare("ult", t.magnitude(dividend), t.lanes.safe),
-        )
-        return t.either(self.too_large(self.near), t.both(small, t.compare("one", dividend)))
-
-    def error(self) -> str:
-        x, y = self.operands
-        return self.t.op("llvm.fma", self.t.negative(self.near), y, x)
-
-
-class Root(Operation):
-    def compute(self) -> str:
-        return self.t.op("llvm.sqrt", *self.operands)
-
-    def unusual(self) -> str:
-        t, [x] = self.t, self.operands
-        outside = t.either(t.compare("ult", x, t.lanes.safe), t.compare("uge", x, t.lanes.top))
-        return t.both(outside, t.compare("une", x))
-
-    def error(self) -> str:
-        return self.t.op("llvm.fma", self.t.negative(self.near), self.near, *self.operands)
-
-
-class MultiplyAdd(Operation):
-    """x * z + y; the operands come in that order."""
-
-    product = ""
-
-    def compute(self) -> str:
-        return self.t.op("llvm.fma", *self.operands)
-
-    def unusual(self) -> str:
-        t, (x, z, y) = self.t, self.operands
-        self.product = t.op("fmul", x, z)
-        huge = [t.compare("uge", t.magnitude(v), t.lanes.huge) for v in (y, self.product)]
-        return t.either(
-            self.too_large(self.near), *huge, self.small_product(self.product, x, z)
-        )
-
-    def error(self) -> str:
-        """Ref: Boldo & Muller, ErrFma."""
-        t, (x, z, y) = self.t, self.operands
-        low = t.op("llvm.fma", x, z, t.negative(self.product))
-        a1 = t.op("fadd", y, low)
-        a2 = t.sum_error(y, low, a1)
-        b1 = t.op("fadd", self.product, a1)
-        b2 = t.sum_error(self.product, a1, b1)
-        return t.op("fadd", t.op("fadd", t.op("fsub", b1, self.near), b2), a2)
-
-
-def operation_of(t: VectorText, name: str, attr: Any, operands: list[str]) -> Operation:
-    """The operation of an op, its operands bent so that one class does for several kinds."""
-    if name == "fv_sqrt":
-        return Root(t, *operands)
-    kind = attr[0]
-    if kind in ("sub", "msub", "nmsub"):
-        operands[-1] = t.negative(operands[-1])
-    if name == "fv_fma":
-        return MultiplyAdd(t, *operands)
-    return {"add": Sum, "sub": Sum, "mul": Product, "div": Quotient}[kind](t, *operands)
-
-
-def doubtful(t: VectorText, near: str, fpscr: str) -> str:
-    """i1: the short way will not do. It is for results with exponents from 2 on, which cannot have
-    been rounded up from tiny numbers, while XX is set and all else as it mostly is.
+    It is for results with exponents from 2 on, which cannot have been rounded up from tiny numbers,
+    while XX is set, or watched, and all else is as it mostly is.
     """
     e, lanes, element = t.e, t.lanes, f"i{128 // t.lanes.count}"
     unit = 1 << lanes.fraction_bits + 1            # of the exponent, with the sign shifted out
     sign = 1 << (128 // lanes.count - 1)           # turned, so that comparisons may be signed
+    wanted = 0 if e.watches else FPSCR.XX
+    looked_at = host_flags.FORBIDDEN if e.watches else UNUSUAL | FPSCR.XX
 
     def limits_of(fpscr: str) -> str:
-        state = e.tmp(f"and i64 {fpscr}, {UNUSUAL | FPSCR.XX}")
-        is_plain = e.tmp(f"icmp eq i64 {state}, {FPSCR.XX}")
+        is_plain = e.tmp(f"icmp eq i64 {e.tmp(f'and i64 {fpscr}, {looked_at}')}, {wanted}")
         some = f"{element} {lanes.exponents * unit ^ sign}, {element} {sign}"
         limit = e.tmp(f"select i1 {is_plain}, {some}")
         first = e.tmp(f"insertelement {lanes.bits} poison, {element} {limit}, i64 0")
@@ -279,21 +56,32 @@ def doubtful(t: VectorText, near: str, fpscr: str) -> str:
     limits = e.steady(f"limits{lanes.count}", fpscr, limits_of)
     bits = e.tmp(f"bitcast {t.type} {near} to {lanes.bits}")
     doubled = e.tmp(f"add {lanes.bits} {bits}, {bits}")
-    least = "<" + ", ".join([f"{element} {sign - 2 * unit}"] * lanes.count) + ">"
-    above = e.tmp(f"add {lanes.bits} {doubled}, {least}")
+    above = e.tmp(f"add {lanes.bits} {doubled}, {lanes.splat_bits(sign - 2 * unit)}")
     outside = e.tmp(f"icmp sge {lanes.bits} {above}, {limits}")
     number = e.tmp(f"bitcast {t.mask} {outside} to i{lanes.count}")
-    return e.tmp(f"icmp ne i{lanes.count} {number}, 0")
+    return e.tmp(f"icmp ne i{lanes.count} {number}, 0"), outside
 
 
-def ordinary(e: EffectEmitter, v: Value) -> str:
-    """The vector, in line; leaves when the case is not ordinary."""
-    name, attr = v.op.name, v.attr
-    t = VectorText(e, attr if isinstance(attr, int) else attr[1])
-    fpscr = e.of(v.args[-1])
-    operation = operation_of(t, name, attr, [t.operand(e.of(a)) for a in v.args[:-1]])
+def watched(e: EffectEmitter, operation: Operation, fpscr: str) -> None:
+    """Leave unless all lanes are normal, or zeros that nothing was lost on (host_flags.py)."""
+    t = operation.t
+    doubt, outside = doubtful(t, operation.near, fpscr)
+    zero, go = e.fresh("zero"), e.fresh("go")
+    e.line(f"br i1 {doubt}, label %{zero}, label %{go}, {UNLIKELY}")
+    e.line(f"{zero}:")
+    host_flags.leave_if_forbidden(e, fpscr)
+    every = "<" + ", ".join(["i1 true"] * t.lanes.count) + ">"
+    others = e.tmp(f"xor {t.mask} {operation.exact_zeros()}, {every}")
+    t.leave_if_any(t.both(outside, others))
+    e.line(f"br label %{go}")
+    e.line(f"{go}:")
+
+
+def unwatched(e: EffectEmitter, operation: Operation, fpscr: str) -> None:
+    """Leave unless XX is set and all lanes are normal, or no lane has lost anything."""
+    t = operation.t
     long, check, go = (e.fresh(stem) for stem in ("long", "check", "go"))
-    doubt = doubtful(t, operation.near, fpscr)
+    doubt, _ = doubtful(t, operation.near, fpscr)
     e.line(f"br i1 {doubt}, label %{long}, label %{go}, {UNLIKELY}")
     e.line(f"{long}:")
     e.leave_if(e.tmp(f"icmp ne i64 {e.tmp(f'and i64 {fpscr}, {UNUSUAL}')}, 0"))
@@ -304,6 +92,14 @@ def ordinary(e: EffectEmitter, v: Value) -> str:
     t.leave_if_any(t.compare("one", operation.error()))
     e.line(f"br label %{go}")
     e.line(f"{go}:")
+
+
+def ordinary(e: EffectEmitter, v: Value) -> str:
+    """The vector, in line; leaves when the case is not ordinary."""
+    name, attr = v.op.name, v.attr
+    t = VectorText(e, attr if isinstance(attr, int) else attr[1])
+    operation = operation_of(t, name, attr, [t.operand(e.of(a)) for a in v.args[:-1]])
+    (watched if e.watches else unwatched)(e, operation, e.of(v.args[-1]))
     near = operation.near
     if name == "fv_fma" and attr[0].startswith("n"):
         near = t.negative(near)
