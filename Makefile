@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 
 # Programs that the tests judge by, and the Debian packages that hold them.
-DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc binutils-powerpc64le-linux-gnu \
+DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc qemu-system-data binutils-powerpc64le-linux-gnu \
                   gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross \
                   gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross gdb-multiarch \
                   device-tree-compiler linux-perf gcc libc6-dev chromium diod \

@@ -64,9 +64,17 @@ RUN_OPTIONS = (
     ),
     Option(("name",), "TEXT", "a name, shown in the banner", "name", group="machine"),
     # What the guest runs.
-    Option(("kernel",), "FILE", "a ppc64le Linux kernel (ELF)", "kernel", Path, "guest"),
+    Option(("kernel",), "FILE", "Linux kernel: vmlinux or zImage.pseries", "kernel", Path, "guest"),
     Option(("initrd",), "FILE", "initial RAM disk", "initrd", Path, "guest"),
     Option(("append",), "TEXT", "kernel command line", "append", group="guest", free_text=True),
+    Option(
+        ("bios",),
+        "FILE",
+        "firmware that runs in the guest, such as slof.bin (otherwise Open Firmware is built in)",
+        "firmware",
+        Path,
+        "guest",
+    ),
     *DEVICE_OPTIONS,
     # How it runs, and when it ends.
     Option(("no-reboot",), "", "end when the guest reboots", "no_reboot"),
@@ -262,7 +270,7 @@ BENCH_OPTIONS = (
 # Options of QEMU that a pasted line may hold and that jitppc cannot honour yet.
 NOT_YET = frozenset(
     """
-    S action add-fd audio audiodev bios chroot compat d D daemonize debugcon dfilter dtb dump-
+    S action add-fd audio audiodev chroot compat d D daemonize debugcon dfilter dtb dump-
     vmstate echr enable-kvm fda fdb full-screen fw_cfg g gdb icount incoming iscsi k L
     loadvm mem-path mem-prealloc mon msg mtdblock no-shutdown no-user-config numa object only-
     migratable option-rom overcommit pflash pidfile plugin preconfig prom-env qmp qmp-pretty
@@ -275,7 +283,6 @@ NOT_YET = frozenset(
 INSTEAD = {
     "icount": "use -clock insns",
     "enable-kvm": "jitppc is a translator; it does not use KVM",
-    "bios": "Open Firmware is served by the machine itself",
 }
 
 
@@ -308,9 +315,11 @@ class HardwareWords:
 class RunConfig:
     """All that one run of a machine needs to know."""
 
-    kernel: Path
+    kernel: Path | None = None
     initrd: Path | None = None
     append: str = ""
+    firmware: Path | None = None
+    kernel_gra: int | None = None
     cpu: str = "power9"
     max_cpu_compat: str | None = None
     memory: int = 2 * values.GIB
@@ -335,13 +344,22 @@ class RunConfig:
 def run_config(settings: Mapping[str, Any]) -> RunConfig:
     """The configuration that parsed options describe; contradictions are refused."""
     settings = dict(settings)
-    if "kernel" not in settings:
-        raise OptionError("no kernel: give -kernel FILE, or `jitppc boot` for the Debian installer")
+    properties = settings.pop("machine", {})
+    if properties.get("x-vof") == "off":
+        settings.setdefault("firmware", Path(values.SLOF))
+    elif "firmware" in settings and "x-vof" in properties:
+        raise OptionError("-M x-vof=on is the built-in firmware: leave out -bios")
+    if "kernel" not in settings and "firmware" not in settings:
+        raise OptionError(
+            "no kernel: give -kernel FILE, or `jitppc boot` for the Debian installer, "
+            "or -bios slof.bin and a disk"
+        )
     if "lockstep" in settings and "strategy" in settings:
         raise OptionError("-lockstep names both strategies: leave out -strategy")
-    properties = settings.pop("machine", {})
     notes = values.changes_nothing(properties)
     settings["max_cpu_compat"] = properties.get("max-cpu-compat")
+    if "kernel-addr" in properties:
+        settings["kernel_gra"] = int(properties["kernel-addr"], 0)
     if settings.pop("accel", None):
         notes.append("-accel tcg changes nothing: jitppc translates by itself")
     names = {item.name for item in fields(HardwareWords)}

@@ -164,7 +164,7 @@ VIRTFS_KEYS = (
 FSDEV_KEYS = tuple(key for key in VIRTFS_KEYS if key.name != "mount_tag")
 
 _BOOT_KEYS = (
-    Key("order", "of devices that firmware tries"),
+    Key("order", "of devices that firmware tries (with -bios)"),
     Key("once", "the same for the first boot"),
     Key("menu", "a menu", ("off",), {"on": "there is none; the kernel is given by -kernel"}),
     Key("strict", "only what has a bootindex", SWITCH),
@@ -300,8 +300,8 @@ DEVICE_OPTIONS = (
     ),
     Option(("nodefaults",), "", "neither a console nor a network that was not asked for",
            "nodefaults", group="devices"),
-    Option(("boot",), "ORDER", "accepted; the kernel is given by -kernel", "boot", boot,
-           "devices"),
+    Option(("boot",), "ORDER", "devices that firmware of -bios tries: c disk, d CD, n network",
+           "boot", boot, "devices"),
     *(
         Option((name,), "none", what, "", _none_only(what), "devices")
         for name, what in {"vga": "display adapter", "display": "display window",

@@ -105,6 +105,10 @@ def machine_properties(text: str) -> dict[str, str]:
         if row.values and value not in row.values:
             guess = suggestion(value, row.values)
             raise ValueError(f"{key} is one of {', '.join(row.values)}, not {value!r}{guess}")
+        try:
+            row.parse(value)
+        except ValueError as error:
+            raise ValueError(f"{key} {error}, not {value!r}") from None
         if value in row.refused_values:
             raise ValueError(f"{key}={value}: {row.refused_values[value]}")
         properties[key] = value
@@ -203,6 +207,17 @@ def address(text: str) -> int:
         raise ValueError(f"{text!r} is not a hexadecimal address") from None
 
 
+def guest_address(text: str) -> int:
+    """A guest real address, decimal or with 0x, in whole pages of 64 KiB."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if value < 0 or value % 0x1_0000:
+        raise ValueError("is an address in whole pages of 64 KiB")
+    return value
+
+
 def count(text: str) -> int:
     """A number from 1."""
     if not text.isdecimal() or not int(text):
@@ -221,9 +236,11 @@ class MachineProperty:
     values: tuple[str, ...] = ()
     fulfilled: tuple[str, ...] = ()
     refused_values: Mapping[str, str] = field(default_factory=dict)
+    parse: Callable[[str], object] = str
 
 
 _SWITCH = ("on", "off")
+SLOF = "slof.bin"
 NO_MODE = ("power6", "power7")
 _MITIGATION = ("broken", "workaround", "fixed")
 
@@ -231,8 +248,9 @@ MACHINE_PROPERTIES = {
     "x-vof": MachineProperty(
         "Open Firmware served by the machine itself",
         _SWITCH,
-        ("on",),
+        _SWITCH,
     ),
+    "kernel-addr": MachineProperty("where the kernel is loaded", parse=guest_address),
     "ic-mode": MachineProperty(
         "interrupt controllers offered",
         ("xics", "xive", "dual"),
@@ -298,5 +316,5 @@ def changes_nothing(properties: Mapping[str, str]) -> list[str]:
     return [
         f"-M {key}={value} changes nothing ({MACHINE_PROPERTIES[key].says})"
         for key, value in properties.items()
-        if value not in MACHINE_PROPERTIES[key].fulfilled
+        if value not in MACHINE_PROPERTIES[key].fulfilled and MACHINE_PROPERTIES[key].parse is str
     ]

@@ -96,7 +96,8 @@ def perf_files(config: RunConfig) -> Any:
 
     symbols = GuestSymbols({})
     try:
-        symbols = read_symbols(config.symbols or config.kernel)
+        which = config.symbols or config.kernel
+        symbols = symbols if which is None else read_symbols(which)
     except UserError:
         if config.symbols is not None:
             raise
@@ -143,6 +144,7 @@ def make_one(
     is_paced: bool = False,
 ) -> Any:
     """A machine of the spapr room with this strategy; a paced one repeats exactly."""
+    from jitppc.host.firmware_files import firmware_file
     from jitppc.spapr.machine import Machine
 
     def tell(what: str, done: int, total: int) -> None:
@@ -152,6 +154,9 @@ def make_one(
         kernel=config.kernel,
         initrd=config.initrd,
         append=config.append,
+        firmware=None if config.firmware is None else firmware_file(config.firmware),
+        kernel_gra=config.kernel_gra,
+        boot_order=dict(config.hardware.boot).get("order", ""),
         memory=config.memory,
         cpu=config.cpu,
         max_cpu_compat=config.max_cpu_compat,

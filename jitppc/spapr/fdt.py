@@ -14,7 +14,18 @@ from fdt import Node
 from jitppc.spapr.cas import platform_support
 from jitppc.spapr.cpu_models import CpuModel
 from jitppc.spapr.fdt_cpus import cpus_node
-from jitppc.spapr.fdt_values import EMPTY, PHANDLE_XICS, cells, cells64, node, put, text
+from jitppc.spapr.fdt_values import (
+    EMPTY,
+    PHANDLE_XICS,
+    cells,
+    cells64,
+    get,
+    node,
+    put,
+    text,
+    value_of,
+)
+from jitppc.spapr.kernel_image import KernelImage
 from jitppc.spapr.memory_map import (
     LMB_SIZE,
     RTAS_ERROR_LOG_MAX,
@@ -25,6 +36,9 @@ from jitppc.spapr.memory_map import (
 
 EPOW_IRQ = 0x1000
 HOTPLUG_IRQ = 0x1001
+
+AGREED = ("ibm,arch-vec-5-platform-support", "ibm,architecture-vec-5")
+"""Properties of /chosen."""
 
 HYPERTAS_FUNCTIONS = (
     "hcall-pft",
@@ -50,7 +64,10 @@ HYPERTAS_FUNCTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class TreeSpec:
-    """Everything the tree depends on. `initrd` is (start, end) in guest real memory."""
+    """Everything the tree depends on. `initrd` is (start, end) in guest real memory.
+
+    `kernel` is for firmware that runs in the guest, as are the letters of `boot_order`.
+    """
 
     model: CpuModel
     ram_size: int
@@ -58,6 +75,8 @@ class TreeSpec:
     mode: CpuModel | None = None
     bootargs: str = ""
     initrd: tuple[int, int] | None = None
+    kernel: KernelImage | None = None
+    boot_order: str = ""
     vio_nodes: tuple[Node, ...] = ()
     pci_nodes: tuple[Node, ...] = ()
     stdout_path: str = ""
@@ -109,6 +128,13 @@ def chosen_node(spec: TreeSpec) -> Node:
     if spec.initrd is not None:
         put(chosen, "linux,initrd-start", cells(spec.initrd[0]))
         put(chosen, "linux,initrd-end", cells(spec.initrd[1]))
+    if spec.kernel is not None:
+        start = spec.kernel.start
+        put(chosen, "qemu,boot-kernel", cells64(start, spec.kernel.end - start))
+        if spec.kernel.is_little_endian:
+            put(chosen, "qemu,boot-kernel-le", EMPTY)
+    if spec.boot_order:
+        put(chosen, "qemu,boot-device", text(spec.boot_order))
     return chosen
 
 
@@ -221,3 +247,12 @@ def flatten(root: Node) -> bytes:
     blob = fdt.FDT()
     blob.root = root
     return blob.to_dtb(version=17)
+
+
+def reply_to_cas(root: Node) -> bytes:
+    """The flattened tree for firmware that merges it into its own: /chosen has what was agreed."""
+    chosen = next(child for child in root.nodes if child.name == "chosen")
+    agreed = node("chosen", {name: get(chosen, name) or EMPTY for name in AGREED})
+    made = node("/", {prop.name: value_of(prop) for prop in root.props})
+    made.nodes.extend(agreed if child is chosen else child for child in root.nodes)
+    return flatten(made)

@@ -23,12 +23,16 @@ import jitppc.spapr.rtas.rows  # noqa: F401  (both fill their tables)
 from jitppc.errors import OptionError
 from jitppc.spapr import boot, fdt
 from jitppc.spapr.board import Board
+from jitppc.spapr.boot import BootImages
 from jitppc.spapr.console import ConsoleTap, UserConsole
 from jitppc.spapr.cpu_models import CpuModel, cpu_model, newest_mode
 from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
+from jitppc.spapr.firmware_image import SIZE_MAX as FIRMWARE_SIZE_MAX
+from jitppc.spapr.firmware_image import read_firmware
 from jitppc.spapr.hardware import Hardware
 from jitppc.spapr.hcall.table import HcallDispatcher
-from jitppc.spapr.memory_map import RMA_MAX, hash_table_size_log2
+from jitppc.spapr.kernel_image import read_kernel
+from jitppc.spapr.memory_map import FIRMWARE_END, RMA_MAX, hash_table_size_log2
 from jitppc.spapr.memory_size import memory_size
 from jitppc.spapr.of_claim import ClaimMap
 from jitppc.spapr.of_client import OfClient
@@ -67,7 +71,7 @@ class Machine:
 
     def __init__(
         self,
-        kernel: str | os.PathLike[str],
+        kernel: str | os.PathLike[str] | None,
         initrd: str | os.PathLike[str] | None = None,
         append: str = "",
         memory: str | int = "2G",
@@ -78,6 +82,9 @@ class Machine:
         *,
         hardware: Hardware | None = None,
         max_cpu_compat: str | None = None,
+        firmware: str | os.PathLike[str] | None = None,
+        kernel_gra: int | None = None,
+        boot_order: str = "",
         nvram: str | os.PathLike[str] | None = None,
         no_reboot: bool = False,
         clock: str = "host",
@@ -91,6 +98,9 @@ class Machine:
             memory: bytes, or text such as "2G".
             console: where the guest's output goes; None keeps it in `console_output` only.
             hardware: disks, networks, consoles and other devices; without it there is one console.
+            firmware: image that runs in the guest, such as slof.bin; None: we are Open Firmware.
+            kernel_gra: where the kernel is loaded (None: where such a kernel usually is).
+            boot_order: letters that tell the image where to look for a program.
             max_cpu_compat: the newest processor that the guest may take this one for.
             nvram: backing file of the NVRAM, made when it does not exist.
             clock: "host", or "insns": time and the date follow the instructions executed, random
@@ -107,8 +117,9 @@ class Machine:
             raise OptionError(f"clock {clock!r} is unknown; there are {', '.join(CLOCKS)}")
         if len(append.encode()) > BOOTARGS_MAX or "\0" in append:
             raise OptionError(f"the kernel command line is longer than {BOOTARGS_MAX} bytes")
-        initrd_path = None if initrd is None else Path(initrd)
-        self._images = boot.place(boot.read_kernel(Path(kernel)), initrd_path, ram_size)
+        self._firmware = None if firmware is None else read_firmware(Path(firmware))
+        self._images = self._place(kernel, initrd, ram_size, kernel_gra)
+        self._boot_order = boot_order
         self._append = append
         self.no_reboot = no_reboot
 
@@ -137,6 +148,16 @@ class Machine:
             raise
         self.memory.attach_mmio(WINDOWS_GRA, WINDOWS_END, self.board.mmio, self._latch.fail)
         self.reset()
+
+    def _place(self, kernel: Any, initrd: Any, ram_size: int, kernel_gra: int | None) -> BootImages:
+        """What the user gives to be started, which may be nothing when there is firmware."""
+        if kernel is None:
+            if self._firmware is None or initrd is not None:
+                raise OptionError("no kernel is given, and no firmware that would look for one")
+            return BootImages()
+        end = FIRMWARE_END if self._firmware is None else FIRMWARE_SIZE_MAX
+        read = read_kernel(Path(kernel), kernel_gra)
+        return boot.place(read, None if initrd is None else Path(initrd), ram_size, end)
 
     def _make_devices(self, is_repeatable: bool) -> None:
         """What every machine has: interrupt controller, clock, watchdogs, event queue."""
@@ -172,7 +193,7 @@ class Machine:
     @property
     def firmware_calls(self) -> dict[str, int]:
         """How often each service of the Open Firmware client interface was called since reset."""
-        return dict(self._client.calls)
+        return {} if self._client is None else dict(self._client.calls)
 
     def statistics(self) -> dict[str, Any]:
         """Counters of this room, and those of the vCPUs that keep some."""
@@ -187,7 +208,7 @@ class Machine:
 
     def device_tree(self) -> bytes:
         """The flattened device tree as it is now."""
-        return fdt.flatten(self._client.state.tree.root)
+        return fdt.flatten(self._of.tree.root)
 
     # Acting on it.
 
@@ -230,7 +251,7 @@ class Machine:
                 self._partition.signal_system_reset(record)
 
     def reset(self) -> None:
-        """The machine stands at the kernel's first instruction again, with a new device tree."""
+        """The machine stands at the first instruction again, with a new device tree."""
         self._final = None
         self._watchdogs.stop_all()
         self._events.clear()
@@ -239,8 +260,7 @@ class Machine:
         self.board.reset()
         for vcpu in self.cpus:
             vcpu.reset()
-        taken = boot.load(self._images, self.memory)
-        self._client = OfClient(self._firmware_state(taken))
+        self._start_firmware()
         platform = Platform(
             has_radix=self._model.has_radix,
             memory=self.memory,
@@ -248,6 +268,7 @@ class Machine:
             xics=self._xics,
             vio=self.board.vio,
             nvram=self.board.nvram,
+            firmware=self._of,
             client=self._client,
             power=self._latch,
             events=self._events,
@@ -263,7 +284,24 @@ class Machine:
         self._choose_mmu(self._model.has_radix)
         self._set_mode(self._newest_mode)
         self._partition.records[0].state = VcpuState.RUNNING
-        boot.enter_kernel(self._images, self.cpu)
+        if self._firmware is None:
+            boot.enter_kernel(self._images, self.cpu)
+        else:
+            self._firmware.enter(self.cpu, self.memory.size)
+
+    def _start_firmware(self) -> None:
+        """Images and tree are where whoever starts the kernel wants them."""
+        taken = self._images.load(self.memory)
+        if self._firmware is not None:
+            self._client = None
+            self._of = self._firmware_state(taken)
+            self._firmware.load(self.memory, fdt.flatten(self._of.tree.root))
+            return
+        taken.insert(0, boot.load_client_stub(self.memory))
+        for bridge in self.board.bridges:
+            bridge.assign_bars()
+        self._of = self._firmware_state(taken)
+        self._client = OfClient(self._of)
 
     def _firmware_state(self, taken: list[tuple[int, int]]) -> OfState:
         consoles = self.board.consoles
@@ -274,6 +312,8 @@ class Machine:
             vcpu_count=len(self.cpus),
             bootargs=self._append,
             initrd=self._images.initrd_range,
+            kernel=self._images.kernel if self._firmware else None,
+            boot_order=self._boot_order,
             vio_nodes=self.board.vio.tree_nodes(),
             pci_nodes=tuple(bridge_node(bridge) for bridge in self.board.bridges),
             stdout_path=f"/vdevice/vty@{consoles[0].slot.unit_address:x}" if consoles else "",

@@ -20,15 +20,18 @@ Method = Callable[[OfState, list[int]], ServiceResult]
 
 def client_architecture_support(of: OfState, args: list[int]) -> ServiceResult:
     """(0, 0) and the tree shows what was agreed; (0, status) when the guest cannot run here."""
-    if not args:
-        return PROM_ERROR
+    return (0, agree(of, args[0]) & 0xFFFFFFFF) if args else PROM_ERROR
+
+
+def agree(of: OfState, gra: int) -> H:
+    """Machine and tree are as the guest's structure at `gra` asks, or nothing has changed."""
     if not of.host.may_negotiate():
-        return 0, H.MULTI_THREADS_ACTIVE & 0xFFFFFFFF
-    result = negotiate(of.memory, args[0], of.model, of.newest_mode)
+        return H.MULTI_THREADS_ACTIVE
+    result = negotiate(of.memory, gra, of.model, of.newest_mode)
     if result.status != H.SUCCESS:
         of.refusal = result.reason
         of.host.note(f"client-architecture-support refused: {result.reason}")
-        return 0, result.status & 0xFFFFFFFF
+        return result.status
     of.has_negotiated = True
     of.host.set_mode(result.mode)
     of.host.choose_mmu(result.is_radix)
@@ -37,7 +40,7 @@ def client_architecture_support(of: OfState, args: list[int]) -> ServiceResult:
     chosen = of.tree.find("/chosen")
     if chosen is not None:
         put(chosen, "ibm,architecture-vec-5", result.architecture_vec_5)
-    return 0, 0
+    return H.SUCCESS
 
 
 def cpu_nodes(of: OfState) -> list[Node]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from jitppc.spapr.of_client import OfClient
+from jitppc.spapr.of_state import OfState
 from jitppc.spapr.partition import Partition, VcpuRecord
 from jitppc.spapr.pci.host_bridge import HostBridge
 from jitppc.spapr.pci.mmio import MmioMap
@@ -37,7 +38,8 @@ class Power(Protocol):
 class Platform:
     """The services of one machine between two resets; shared by the views of all vCPUs.
 
-    `bridges` are PCI host bridges by BUID.
+    `bridges` are PCI host bridges by BUID. `client` is our own Open Firmware; None when the guest
+    runs firmware, to which `firmware` is what it negotiates with.
     """
 
     has_radix: bool
@@ -46,7 +48,8 @@ class Platform:
     xics: Xics
     vio: VioBus
     nvram: Nvram
-    client: OfClient
+    firmware: OfState
+    client: OfClient | None
     power: Power
     events: EventQueue
     clock: RtcClock

@@ -20,6 +20,7 @@ def test_the_example_counts_and_interrupts():
     bridge = HostBridge(make_chipset(sources))
     bridge.plug(counter.function)
     bridge.reset()
+    bridge.assign_bars()
     grant = bridge.chipset.msis.take(1)
     counter.function.msix.set_message(0, MSI_ADDRESS, grant.first)
     at = counter.function.config_read(Reg.CAPABILITIES, 1)

@@ -7,6 +7,7 @@ from spapr_fakes import RAM, FakeMemory, elf
 
 from jitppc.errors import KernelError, OptionError
 from jitppc.spapr import boot
+from jitppc.spapr.kernel_image import read_kernel
 from jitppc.spapr.memory_map import KERNEL_GRA, MIB
 from jitppc.spapr.memory_size import memory_size
 
@@ -16,7 +17,7 @@ PSERIES = b"ibm,client-architecture-support\0"
 
 def refused(path, match):
     with pytest.raises(KernelError, match=match) as caught:
-        boot.read_kernel(path)
+        read_kernel(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -35,7 +36,6 @@ def refused(path, match):
         (elf(machine=62), "x86-64"),
         (elf(machine=183), "64-bit ARM"),
         (elf(machine=20, elf_class=1, data=2), "32-bit PowerPC"),
-        (elf(data=2), "big endian"),
         (elf(elf_type=1), "no executable"),
         (elf(body=b"\x00" * 64), "not built for pseries"),
     ],
@@ -63,7 +63,7 @@ def test_damaged_kernels_give_an_error_line_and_nothing_else(tmp_path_factory, a
     path.write_bytes(GOOD[:at] + patch + GOOD[at + len(patch) :])
     message = ""
     try:
-        boot.place(boot.read_kernel(path), None, RAM)
+        boot.place(read_kernel(path), None, RAM)
     except KernelError as error:
         message = str(error)
     assert "\n" not in message
@@ -75,31 +75,41 @@ def test_kernel_is_loaded_where_its_address_says_and_its_bss_is_zero(tmp_path):
     path.write_bytes(elf(body=body, memsz=0x1000, vaddr=0xC000000000020000))
     memory = FakeMemory(RAM)
     memory.data[:] = b"\xff" * RAM
-    images = boot.place(boot.read_kernel(path), None, RAM)
-    taken = boot.load(images, memory)
+    images = boot.place(read_kernel(path), None, RAM)
+    taken = images.load(memory)
     assert images.kernel.entry == KERNEL_GRA + 0x20000
     assert memory.read(KERNEL_GRA + 0x20000, len(body)) == body
     assert memory.read(KERNEL_GRA + 0x20000 + len(body), 0x1000 - len(body)) == bytes(
         0x1000 - len(body)
     )
-    assert taken == [(0, 0x10000), (KERNEL_GRA, 0x21000)]
+    assert taken == [(KERNEL_GRA + 0x20000, 0x1000)]
+
+
+def test_a_kernel_goes_where_the_user_says_but_not_over_firmware(tmp_path):
+    path = tmp_path / "kernel"
+    path.write_bytes(elf(data=2, vaddr=0xC000000000020000))
+    kernel = read_kernel(path, 0x100_0000)
+    assert (kernel.start, kernel.entry, kernel.is_little_endian) == (0x102_0000, 0x102_0000, False)
+    assert boot.place(read_kernel(path, 0), None, RAM).kernel.start == 0x20000
+    with pytest.raises(KernelError, match="where firmware is; give another kernel-addr"):
+        boot.place(read_kernel(path, 0), None, RAM, firmware_end=4 * MIB)
 
 
 def test_what_does_not_fit_is_refused_with_the_sizes(tmp_path):
     big = tmp_path / "kernel"
     big.write_bytes(elf(memsz=100 * MIB))
     with pytest.raises(KernelError, match="more memory"):
-        boot.place(boot.read_kernel(big), None, RAM)
+        boot.place(read_kernel(big), None, RAM)
     small = tmp_path / "small"
     small.write_bytes(GOOD)
     initrd = tmp_path / "initrd"
     initrd.write_bytes(bytes(85 * MIB))
     with pytest.raises(KernelError, match="does not fit"):
-        boot.place(boot.read_kernel(small), initrd, RAM)
-    assert boot.place(boot.read_kernel(small), initrd, 2 * RAM).initrd_gra
+        boot.place(read_kernel(small), initrd, RAM)
+    assert boot.place(read_kernel(small), initrd, 2 * RAM).initrd_gra
     for path, match in ((tmp_path, "directory"), (tmp_path / "none", "does not exist")):
         with pytest.raises(KernelError, match=match):
-            boot.place(boot.read_kernel(small), path, RAM)
+            boot.place(read_kernel(small), path, RAM)
 
 
 @pytest.mark.parametrize(

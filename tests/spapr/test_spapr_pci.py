@@ -50,6 +50,7 @@ def test_functions_take_free_slots_or_the_address_they_ask_for(bridge):
     assert bridge.functions[0x20].config_read(Reg.HEADER_TYPE, 1) == 0x80
     assert bridge.functions[0x08].config_read(Reg.HEADER_TYPE, 1) == 0
     bridge.reset()
+    bridge.assign_bars()
     assert bridge.functions[0x22].config_read(Reg.HEADER_TYPE, 1) == 0x80
 
 
@@ -82,6 +83,7 @@ def test_firmware_gives_each_region_a_place_of_its_own(bridge):
             function.add_bar(bar)
         bridge.plug(function)
     bridge.reset()
+    bridge.assign_bars()
     mapped = [function.mapped() for function in bridge.functions.values()]
     assert [[f"{address:x}" for _, address in each] for each in mapped] == [
         ["1000", "80000000", "80100000", "210000000000"],
@@ -96,6 +98,7 @@ def test_a_region_that_fits_no_window_is_left_alone(bridge):
     bridge.plug(make_function(region=FakeRegion(1 << 31)))
     bridge.plug(make_function())
     bridge.reset()
+    bridge.assign_bars()
     assert bridge.functions[0].config_read(0x10, 4) == 0x80000000
     assert bridge.functions[8].config_read(0x10, 4) == 0
     assert bridge.chipset.mmio.place(0x200080000000, 4) is not None
@@ -105,6 +108,7 @@ def test_moving_a_region_moves_what_the_guest_finds(bridge):
     region = FakeRegion(0x1000)
     bridge.plug(make_function(region=region))
     bridge.reset()
+    bridge.assign_bars()
     mmio, function = bridge.chipset.mmio, bridge.functions[0]
     mmio.store(0x200080000010, 4, 1)
     function.config_write(0x10, 4, 0x90000000)

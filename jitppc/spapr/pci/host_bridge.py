@@ -160,12 +160,16 @@ class HostBridge:
     # The machine's side.
 
     def reset(self) -> None:
-        """As after power-on and firmware: one empty DMA window, no messages, BARs assigned."""
+        """As after power-on: one empty DMA window, no messages, no BAR has an address."""
         for devfn in list(self._grants):
             self.set_msi_grant(devfn << 8, None)
         self.dma_windows.reset()
         for _, function in sorted(self.functions.items()):
             function.reset()
+        self.remap()
+
+    def assign_bars(self) -> None:
+        """Every region is where firmware would have put it."""
         assign_bars([f for _, f in sorted(self.functions.items())], self.windows)
         self.remap()
 

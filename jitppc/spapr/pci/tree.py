@@ -91,10 +91,12 @@ def function_node(bridge: HostBridge, devfn: int, function: PciFunction) -> Node
         properties["ibm,req#msi-x"] = cells(function.msix.count)
     properties |= {
         "reg": _reg(bridge, devfn, function),
-        "assigned-addresses": _assigned(bridge, devfn, function),
         "min-grant": cells(0),
         "max-latency": cells(0),
     }
+    assigned = _assigned(bridge, devfn, function)
+    if assigned:
+        properties["assigned-addresses"] = assigned
     return node(_node_name(devfn, who.class_code), properties)
 
 
@@ -136,7 +138,7 @@ def _reg(bridge: HostBridge, devfn: int, function: PciFunction) -> bytes:
 
 
 def _assigned(bridge: HostBridge, devfn: int, function: PciFunction) -> bytes:
-    """Where `firmware.assign_bars` has put each region."""
+    """Where `firmware.assign_bars` has put each region; nothing when the guest's firmware will."""
     rows = []
     for bar, address in function.mapped():
         first = NON_RELOCATABLE | _first_cell(bridge, devfn, bar)
