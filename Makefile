@@ -25,10 +25,15 @@ help:
 	@echo 'make lint   lint, types and import contract only'
 	@echo 'make clean  remove the virtual environment and what the tools left'
 
+# Starts are a third of a second shorter with it, also where PYTHONDONTWRITEBYTECODE is set.
+BYTECODE = @$(BIN)/python -m compileall -q jitppc
+
 boot: $(VENV)/.installed-cli
+	$(BYTECODE)
 	$(BIN)/jitppc boot $(BOOT_FLAGS)
 
 test: tools lint
+	$(BYTECODE)
 	$(BIN)/pytest -n 2 $(PYTEST_FLAGS)
 
 # Minutes to an hour: a Debian system is made (once, in DEBIAN_DIR) and used.
