@@ -6,14 +6,15 @@ The table here is the only place where an option is written: the parser (`cli.li
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from jitppc import option_values as values
 from jitppc.device_options import DEVICE_OPTIONS
 from jitppc.errors import OptionError
-from jitppc.keyed_values import Pairs
+from jitppc.keyed_values import Pairs, keyed
+from jitppc.numa import NUMA_KEYS, OBJECT_KEYS, Numa, numa
 from jitppc.option import Option
 
 
@@ -61,6 +62,26 @@ RUN_OPTIONS = (
     ),
     Option(
         ("smp",), "N", "virtual processors (1 so far)", "smp", values.processor_count, "machine"
+    ),
+    Option(
+        ("numa",),
+        "node|dist,KEY=VALUE",
+        "NUMA nodes: -numa node,cpus=0-1,memdev=m0 -numa dist,src=0,dst=1,val=40",
+        "numa",
+        keyed(NUMA_KEYS, "type"),
+        "machine",
+        repeats=True,
+        keys="numa",
+    ),
+    Option(
+        ("object",),
+        "memory-backend-ram,id=ID,size=SIZE",
+        "memory for a NUMA node",
+        "objects",
+        keyed(OBJECT_KEYS, "qom-type", needs=("id", "size")),
+        "machine",
+        repeats=True,
+        keys="object",
     ),
     Option(("name",), "TEXT", "a name, shown in the banner", "name", group="machine"),
     # What the guest runs.
@@ -272,7 +293,7 @@ NOT_YET = frozenset(
     """
     S action add-fd audio audiodev chroot compat d D daemonize debugcon dfilter dtb dump-
     vmstate echr enable-kvm fda fdb full-screen fw_cfg g gdb icount incoming iscsi k L
-    loadvm mem-path mem-prealloc mon msg mtdblock no-shutdown no-user-config numa object only-
+    loadvm mem-path mem-prealloc mon msg mtdblock no-shutdown no-user-config only-
     migratable option-rom overcommit pflash pidfile plugin preconfig prom-env qmp qmp-pretty
     readconfig rtc run-with runas s sandbox sd seed set singlestep spice tpmdev trace usb
     usbdevice uuid vnc watchdog-action ""
@@ -322,6 +343,8 @@ class RunConfig:
     kernel_gra: int | None = None
     cpu: str = "power9"
     max_cpu_compat: str | None = None
+    ic_mode: str = "dual"
+    numa: Numa | None = None
     memory: int = 2 * values.GIB
     smp: int = 1
     hardware: HardwareWords = HardwareWords()
@@ -360,10 +383,13 @@ def run_config(settings: Mapping[str, Any]) -> RunConfig:
     settings["max_cpu_compat"] = properties.get("max-cpu-compat")
     if "kernel-addr" in properties:
         settings["kernel_gra"] = int(properties["kernel-addr"], 0)
+    settings["ic_mode"] = properties.get("ic-mode", "dual")
     if settings.pop("accel", None):
         notes.append("-accel tcg changes nothing: jitppc translates by itself")
+    words, objects = settings.pop("numa", ()), settings.pop("objects", ())
     names = {item.name for item in fields(HardwareWords)}
     described = {name: settings.pop(name) for name in names & set(settings)}
     settings["hardware"] = HardwareWords(**described)
     settings["code_cache"] = not settings.pop("no_code_cache", False)
-    return RunConfig(**settings, notes=tuple(notes))
+    config = RunConfig(**settings, notes=tuple(notes))
+    return replace(config, numa=numa(words, objects, config.memory, config.smp))

@@ -7,6 +7,7 @@ hardware of them; the keys of `-device` are the properties in the table of devic
 from collections.abc import Callable
 
 from jitppc.keyed_values import SWITCH, Key, Pairs, check, keyed, pairs_of, split
+from jitppc.numa import NUMA_KEYS, OBJECT_KEYS
 from jitppc.option import Option
 from jitppc.option_values import suggestion
 
@@ -318,5 +319,7 @@ KEY_TABLES = {
     "chardev": CHARDEV_KEYS,
     "fsdev": FSDEV_KEYS,
     "virtfs": VIRTFS_KEYS,
+    "numa": NUMA_KEYS,
+    "object": OBJECT_KEYS,
 }
 """By the name of the option, for the reference."""

@@ -254,8 +254,7 @@ MACHINE_PROPERTIES = {
     "ic-mode": MachineProperty(
         "interrupt controllers offered",
         ("xics", "xive", "dual"),
-        ("xics",),
-        {"xive": "jitppc has no XIVE controller yet"},
+        ("xics", "xive", "dual"),
     ),
     "cap-vsx": MachineProperty("Vector Scalar Extensions", _SWITCH, ("on",)),
     "cap-dfp": MachineProperty("Decimal Floating Point", _SWITCH, ("on",)),

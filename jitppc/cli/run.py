@@ -160,6 +160,8 @@ def make_one(
         memory=config.memory,
         cpu=config.cpu,
         max_cpu_compat=config.max_cpu_compat,
+        ic_mode=config.ic_mode,
+        numa=config.numa,
         smp=config.smp,
         strategy=strategy,
         console=console,

@@ -214,8 +214,9 @@ MACHINE_STATE = np.dtype([
     ("install_head", U64), ("install_tail", U64), ("install_ring", U64),  # finished regions, see INSTALL
     ("stencils", U64), ("stencil_holes", U64), ("stencil_code", U64), ("stencil_targets", U64),  # tables, or 0
     ("units", U64), ("units_next", U64), ("units_end", U64),  # where units of stencils are made
-    # real addresses of devices, and the C function of (gra, bytes | 256 for a store, value) that answers for them
-    ("mmio_start", U64), ("mmio_end", U64), ("mmio_call", U64),
+    # two ranges of real addresses of devices, and the C function that answers for them: of gra, bytes | 256 for a
+    # store | number of the vCPU << 32, and value
+    ("mmio_start", U64, 2), ("mmio_end", U64, 2), ("mmio_call", U64),
     ("hpt", U64), ("hpt_mask", U64),    # host address of the hashed page table, and its number of groups - 1
 ], align=True)
 

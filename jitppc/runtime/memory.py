@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -48,9 +48,9 @@ class Mmio(Protocol):
     A value is the bytes at gra, read as a little-endian number.
     """
 
-    def load(self, gra: int, size: int) -> int: ...
+    def load(self, gra: int, size: int, vcpu_id: int) -> int: ...
 
-    def store(self, gra: int, size: int, value: int) -> None: ...
+    def store(self, gra: int, size: int, value: int, vcpu_id: int) -> None: ...
 
 
 class GuestMemory:
@@ -94,20 +94,26 @@ class GuestMemory:
         self._hash_table: np.ndarray | None = None
 
     def attach_mmio(
-        self, start: int, end: int, mmio: Mmio, fail: Callable[[BaseException], None]
+        self,
+        ranges: Sequence[tuple[int, int]],
+        mmio: Mmio,
+        fail: Callable[[BaseException], None],
     ) -> None:
-        """`mmio` answers for guest real [start, end), not RAM; `fail` hears what it raises."""
-        if start < self.size:
-            raise ValueError(f"device addresses from {start:#x} lie inside RAM")
+        """`mmio` answers for one or two guest real ranges [start, end) outside RAM.
+
+        `fail` hears what it raises.
+        """
+        if min(ranges)[0] < self.size:
+            raise ValueError(f"device addresses from {min(ranges)[0]:#x} lie inside RAM")
 
         def call(gra: int, kind: int, value: int) -> int:
             self.gate.leave()
             try:
-                size = kind & ~IS_STORE
+                size, vcpu_id = kind & IS_STORE - 1, kind >> 32
                 if kind & IS_STORE:
-                    mmio.store(gra, size, value & (1 << 8 * size) - 1)
+                    mmio.store(gra, size, value & (1 << 8 * size) - 1, vcpu_id)
                     return 0
-                return mmio.load(gra, size) & (1 << 8 * size) - 1
+                return mmio.load(gra, size, vcpu_id) & (1 << 8 * size) - 1
             except BaseException as error:  # noqa: BLE001 (native code cannot pass it on)
                 fail(error)
                 return ALL_ONES
@@ -119,7 +125,8 @@ class GuestMemory:
         self._mmio_callback = callback               # as long as native code may call it
         state = self.state[0]
         state["mmio_call"] = ctypes.cast(callback, ctypes.c_void_p).value
-        state["mmio_start"], state["mmio_end"] = start, end
+        starts, ends = zip(*ranges, *[(0, 0)] * (2 - len(ranges)), strict=True)
+        state["mmio_start"], state["mmio_end"] = starts, ends
 
     def make_hash_table(self, size_log2: int) -> None:
         """A hashed page table of 1 << size_log2 bytes, empty; 0 for none.

@@ -16,6 +16,7 @@ from jitppc.spapr.device_model import Part
 from jitppc.spapr.device_models import device_model
 from jitppc.spapr.dma import RamDma
 from jitppc.spapr.hardware import CONSOLE, Device, Hardware
+from jitppc.spapr.interrupts import Interrupts
 from jitppc.spapr.pci.host_bridge import Chipset, HostBridge
 from jitppc.spapr.pci.mmio import MmioMap
 from jitppc.spapr.pci.msi import MsiPool
@@ -24,7 +25,6 @@ from jitppc.spapr.tce import TceTables
 from jitppc.spapr.vio.bus import VioBus
 from jitppc.spapr.vio.nvram import Nvram
 from jitppc.spapr.vio.vty import Vty
-from jitppc.spapr.xics import Xics
 
 Backend = TypeVar("Backend")
 
@@ -37,25 +37,25 @@ class Board:
     def __init__(
         self,
         memory: GuestMemory,
-        xics: Xics,
+        interrupts: Interrupts,
         tces: TceTables,
         hardware: Hardware,
         console: UserConsole,
         tap: ConsoleTap,
     ) -> None:
         """A board whose devices cannot all be made raises OptionError and keeps nothing open."""
-        self.memory, self.xics, self.tces = memory, xics, tces
+        self.memory, self.tces = memory, tces
         self.hardware = hardware
         self.console, self.tap = console, tap
-        self.vio = VioBus(xics.claim, xics.pulse)
+        self.vio = VioBus(interrupts.claim, interrupts.pulse)
         self.mmio = MmioMap()
         self.chipset = Chipset(
             mmio=self.mmio,
-            msis=MsiPool(xics),
+            msis=MsiPool(interrupts),
             tces=tces,
             memory=RamDma(memory),
-            claim_lsi=lambda source: xics.claim(source, is_level=True),
-            set_lsi=xics.set_level,
+            claim_lsi=lambda source: interrupts.claim(source, is_level=True),
+            set_lsi=interrupts.set_level,
         )
         self._buses: dict[tuple[str, str], Any] = {}
         self._parts: list[Part] = []

@@ -1,15 +1,19 @@
 """client-architecture-support: what the guest can do meets what the machine has.
 
-The machine room offers XICS interrupts, and a hashed page table or, where the processor has it, a
-radix MMU with guest translation shootdown (GTSE); `platform_support` says so before the guest asks.
+The machine room offers interrupts by XICS, XIVE or both, and a hashed page table or, where the
+processor has it, a radix MMU with guest translation shootdown (GTSE); `platform_support` says so
+before the guest asks.
 Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support); reference §4.6.
 """
 
 from dataclasses import dataclass, field
 
+from jitppc.numa import Numa
+from jitppc.spapr.associativity import Form
 from jitppc.spapr.cpu_models import CpuModel, best_mode, compat_modes
 from jitppc.spapr.guest_buffers import read_or_none
 from jitppc.spapr.hcall.codes import H
+from jitppc.spapr.interrupts import IcMode
 from jitppc.spapr.ports import GuestMemory
 
 MAX_PVR_PAIRS = 512
@@ -22,6 +26,7 @@ def option_bit(byte: int, bit: int) -> tuple[int, int]:
 
 
 FORM1_AFFINITY = option_bit(5, 0)
+FORM2_AFFINITY = option_bit(5, 2)
 XIVE_BOTH = option_bit(23, 0)
 XIVE_EXPLOIT = option_bit(23, 1)
 MMU_BOTH = option_bit(24, 0)
@@ -31,9 +36,24 @@ RADIX_GTSE = option_bit(26, 1)
 OV5_LAST_BYTE = 26
 
 
-def platform_support(model: CpuModel) -> bytes:
+def platform_support(model: CpuModel, interrupts: IcMode) -> bytes:
     """`ibm,arch-vec-5-platform-support`: (byte of OV5, value) pairs. Ref: reference §4.2."""
-    return bytes((23, 0x00, 24, 0xC0 if model.has_radix else 0x00, 25, 0x00, 26, 0x40))
+    mmus = 0xC0 if model.has_radix else 0x00
+    return bytes((23, interrupts.value, 24, mmus, 25, 0x00, 26, 0x40))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the machine has to offer.
+
+    `newest` is the newest compatibility mode allowed; with one given, there is no running without.
+    """
+
+    model: CpuModel
+    newest: CpuModel | None = None
+    interrupts: IcMode = IcMode.XICS
+    vcpu_count: int = 1
+    numa: Numa | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +66,8 @@ class CasResult:
     status: H
     architecture_vec_5: bytes = b""
     is_radix: bool = False
+    is_xive: bool = False
+    form: Form = Form.FORM1
     mode: CpuModel | None = None
     reason: str = ""
     option_vectors: dict[int, bytes] = field(default_factory=dict)
@@ -100,19 +122,29 @@ def architecture_vec_5(agreed: list[tuple[int, int]]) -> bytes:
     return bytes(vector)
 
 
-def negotiate(
-    memory: GuestMemory, gra: int, model: CpuModel, newest: CpuModel | None = None
-) -> CasResult:
-    """What both sides can do, from the guest's structure at `gra`; nothing is changed yet.
+def _refusal(ov5: bytes, processor: CpuModel, offer: Offer) -> str:
+    """Why these wishes cannot be granted, or nothing."""
+    if _has(ov5, XIVE_BOTH) or _has(ov5, MMU_BOTH):
+        return "the guest asks for two interrupt controllers or MMUs at once"
+    if _has(ov5, RADIX) and not processor.has_radix:
+        return "the guest asks for an MMU that it cannot have"
+    if _has(ov5, XIVE_EXPLOIT):
+        if offer.interrupts is IcMode.XICS or not processor.has_xive:
+            return "the guest insists on XIVE; this machine has XICS"
+    elif offer.interrupts is IcMode.XIVE:
+        return "the guest wants XICS; this machine has XIVE only (ic-mode)"
+    return ""
 
-    Args:
-        newest: the newest compatibility mode allowed; with one given, there is no running without.
+
+def negotiate(memory: GuestMemory, gra: int, offer: Offer) -> CasResult:
+    """What both sides can do, from the guest's structure at `gra`; nothing is changed yet.
 
     Returns:
         HARDWARE when no processor fits, PARAMETER when the structure is broken or OV1 or OV5 is
-        missing, UNSUPPORTED when the guest insists on XIVE, or on radix where there is none.
+        missing, UNSUPPORTED when the guest insists on what it cannot have.
     Ref: LoPAR appendix B.6.2.3.   Differs: contradictory requests are refused, the machine runs on.
     """
+    model, newest = offer.model, offer.newest
     scanned = _scan_pvrs(memory, gra)
     if scanned is None:
         return CasResult(H.PARAMETER, reason="the processor list has no end in RAM")
@@ -127,12 +159,13 @@ def negotiate(
     if 1 not in vectors or 5 not in vectors:
         return CasResult(H.PARAMETER, reason="option vector 1 or 5 is missing")
     ov5 = vectors[5]
-    if _has(ov5, XIVE_EXPLOIT) or _has(ov5, XIVE_BOTH):
-        return CasResult(H.UNSUPPORTED, reason="the guest insists on XIVE; this machine has XICS")
-    is_radix = _has(ov5, RADIX)
-    if _has(ov5, MMU_BOTH) or (is_radix and not (mode or model).has_radix):
-        return CasResult(H.UNSUPPORTED, reason="the guest asks for an MMU that it cannot have")
-    wanted = (FORM1_AFFINITY, RADIX, RADIX_GTSE) if is_radix else (FORM1_AFFINITY,)
-    agreed = [option for option in wanted if _has(ov5, option)]
-    vector = architecture_vec_5(agreed)
-    return CasResult(H.SUCCESS, vector, is_radix, mode, option_vectors=vectors)
+    refusal = _refusal(ov5, mode or model, offer)
+    if refusal:
+        return CasResult(H.UNSUPPORTED, reason=refusal)
+    is_radix, is_xive = _has(ov5, RADIX), _has(ov5, XIVE_EXPLOIT)
+    form = Form.FORM2 if offer.numa and _has(ov5, FORM2_AFFINITY) else Form.FORM1
+    wanted = [FORM2_AFFINITY if form is Form.FORM2 else FORM1_AFFINITY, XIVE_EXPLOIT, RADIX]
+    if is_radix:
+        wanted.append(RADIX_GTSE)
+    vector = architecture_vec_5([option for option in wanted if _has(ov5, option)])
+    return CasResult(H.SUCCESS, vector, is_radix, is_xive, form, mode, option_vectors=vectors)

@@ -30,6 +30,9 @@ def _pa_features(size: int) -> bytes:
     return bytes((size, 0)) + bytes(bits)
 
 
+POWER9_LEVEL = 0x0F000005
+
+
 @dataclass(frozen=True, slots=True)
 class CpuModel:
     """Identity of a processor: what its registers and the device tree say about it.
@@ -52,6 +55,11 @@ class CpuModel:
     def has_radix(self) -> bool:
         """It can translate by radix trees; all can by a hashed page table."""
         return bool(self.radix_ap_encodings)
+
+    @property
+    def has_xive(self) -> bool:
+        """It can take interrupts from XIVE; all can from XICS."""
+        return self.logical_pvr >= POWER9_LEVEL
 
 
 RADIX_AP_ENCODINGS = (0x0000000C, 0xA0000010, 0x20000015, 0x4000001E)

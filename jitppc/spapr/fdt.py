@@ -5,18 +5,22 @@ machine has and we have not (hot-plug connectors, the hash MMU) is named in
 tests/spapr/test_spapr_fdt.py.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import fdt
 from fdt import Node
 
+from jitppc.numa import Numa, one_node
+from jitppc.spapr.associativity import Form, node_associativity, rtas_properties
 from jitppc.spapr.cas import platform_support
 from jitppc.spapr.cpu_models import CpuModel
+from jitppc.spapr.fdt_associativity import show_associativity
 from jitppc.spapr.fdt_cpus import cpus_node
+from jitppc.spapr.fdt_interrupts import show_interrupts, xics_node
 from jitppc.spapr.fdt_values import (
     EMPTY,
-    PHANDLE_XICS,
     cells,
     cells64,
     get,
@@ -25,6 +29,7 @@ from jitppc.spapr.fdt_values import (
     text,
     value_of,
 )
+from jitppc.spapr.interrupts import IcMode
 from jitppc.spapr.kernel_image import KernelImage
 from jitppc.spapr.memory_map import (
     LMB_SIZE,
@@ -59,9 +64,6 @@ HYPERTAS_FUNCTIONS = (
     "hcall-watchdog",
 )
 
-"""ibm,arch-vec-5-platform-support as {byte, value} pairs: XICS only, radix only, GTSE."""
-
-
 @dataclass(frozen=True, slots=True)
 class TreeSpec:
     """Everything the tree depends on. `initrd` is (start, end) in guest real memory.
@@ -72,7 +74,9 @@ class TreeSpec:
     model: CpuModel
     ram_size: int
     vcpu_count: int = 1
+    numa: Numa | None = None
     mode: CpuModel | None = None
+    interrupts: IcMode = IcMode.XICS
     bootargs: str = ""
     initrd: tuple[int, int] | None = None
     kernel: KernelImage | None = None
@@ -84,25 +88,33 @@ class TreeSpec:
     rng_seed: bytes = bytes(32)
     uuid: str = "00000000-0000-0000-0000-000000000000"
 
+    @property
+    def nodes(self) -> Numa:
+        return self.numa or one_node(self.ram_size)
 
-def memory_pieces(ram_size: int) -> list[tuple[int, int]]:
-    """(start, size) of the memory nodes: the RMA first, then naturally aligned powers of two."""
-    start = rma_size(ram_size)
-    pieces = [(0, start)]
-    while start < ram_size:
-        size = min(start & -start, 1 << ((ram_size - start).bit_length() - 1))
-        pieces.append((start, size))
-        start += size
+
+def memory_pieces(sizes: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(start, size, NUMA node) of the memory nodes, by the bytes that each NUMA node has.
+
+    The RMA comes first, and then naturally aligned powers of two.
+    """
+    start = rma_size(sizes[0])
+    pieces = [(0, start, 0)]
+    for number, end in enumerate(itertools.accumulate(sizes)):
+        while start < end:
+            size = min(start & -start, 1 << ((end - start).bit_length() - 1))
+            pieces.append((start, size, number))
+            start += size
     return pieces
 
 
-def memory_node(start: int, size: int) -> Node:
+def memory_node(start: int, size: int, numa: Numa, number: int) -> Node:
     return node(
         f"memory@{start:x}",
         {
             "device_type": text("memory"),
             "reg": cells64(start, size),
-            "ibm,associativity": cells(4, 0, 0, 0, 0),
+            "ibm,associativity": node_associativity(numa, number, Form.FORM1),
         },
     )
 
@@ -116,7 +128,7 @@ def chosen_node(spec: TreeSpec) -> Node:
             "qemu,graphic-height": cells(600),
             "qemu,graphic-depth": cells(32),
             "linux,pci-probe-only": cells(0),
-            "ibm,arch-vec-5-platform-support": platform_support(spec.model),
+            "ibm,arch-vec-5-platform-support": platform_support(spec.model, spec.interrupts),
             "rng-seed": spec.rng_seed,
             "ibm,architecture-vec-5": bytes(2),
             "bootargs": text(spec.bootargs),
@@ -143,8 +155,7 @@ def rtas_node(spec: TreeSpec) -> Node:
     properties = {
         "ibm,hypertas-functions": text(*HYPERTAS_FUNCTIONS),
         "qemu,hypertas-functions": text("hcall-memop1"),
-        "ibm,associativity-reference-points": cells(4, 4, 2),
-        "ibm,max-associativity-domains": cells(4, 0, 0, 0, 1),
+        **rtas_properties(spec.nodes, Form.FORM1),
         "rtas-size": cells(rtas_size(spec.vcpu_count)),
         "rtas-error-log-max": cells(RTAS_ERROR_LOG_MAX),
         "rtas-event-scan-rate": cells(1),
@@ -166,22 +177,6 @@ def event_sources_node() -> Node:
             "interrupt-ranges": cells(EPOW_IRQ, 1),
         },
         [node("epow-events", {"interrupts": cells(EPOW_IRQ, 0)})],
-    )
-
-
-def xics_node(vcpu_count: int) -> Node:
-    """Ref: LoPAR appendix B.6.10 (PowerPC external interrupt presentation)."""
-    return node(
-        "interrupt-controller",
-        {
-            "device_type": text("PowerPC-External-Interrupt-Presentation"),
-            "compatible": text("IBM,ppc-xicp"),
-            "interrupt-controller": EMPTY,
-            "ibm,interrupt-server-ranges": cells(0, vcpu_count),
-            "#interrupt-cells": cells(2),
-            "linux,phandle": cells(PHANDLE_XICS),
-            "phandle": cells(PHANDLE_XICS),
-        },
     )
 
 
@@ -216,7 +211,7 @@ def platform_facilities_node() -> Node:
 
 def build_root(spec: TreeSpec) -> Node:
     """The whole tree before client-architecture-support."""
-    return node(
+    root = node(
         "/",
         {
             "device_type": text("chrp"),
@@ -228,7 +223,10 @@ def build_root(spec: TreeSpec) -> Node:
         },
         [
             xics_node(spec.vcpu_count),
-            *(memory_node(start, size) for start, size in memory_pieces(spec.ram_size)),
+            *(
+                memory_node(start, size, spec.nodes, number)
+                for start, size, number in memory_pieces(spec.nodes.memory)
+            ),
             vdevice_node(spec.vio_nodes),
             *spec.pci_nodes,
             platform_facilities_node(),
@@ -240,6 +238,11 @@ def build_root(spec: TreeSpec) -> Node:
             chosen_node(spec),
         ],
     )
+    if spec.nodes.count > 1:
+        show_associativity(root, spec.nodes, Form.FORM1)
+    if spec.interrupts is IcMode.XIVE:
+        show_interrupts(root, spec.vcpu_count, is_xive=True)
+    return root
 
 
 def flatten(root: Node) -> bytes:

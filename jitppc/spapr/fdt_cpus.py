@@ -18,9 +18,7 @@ def show_mode(core: Node, model: CpuModel, mode: CpuModel | None) -> None:
     put(core, "ibm,pa-features", (mode or model).pa_features)
 
 
-def cpu_node(
-    model: CpuModel, mode: CpuModel | None, vcpu_id: int, hash_table_log2: int
-) -> Node:
+def cpu_node(model: CpuModel, mode: CpuModel | None, vcpu_id: int, hash_table_log2: int) -> Node:
     """One core of one thread."""
     core = node(
         f"{model.tree_name}@{vcpu_id:x}",

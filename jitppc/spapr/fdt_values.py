@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from fdt import Node, PropBytes, Property, PropStrings, PropWords
 
 EMPTY = b""
-PHANDLE_XICS = 0x1111
+PHANDLE_INTERRUPTS = 0x1111
 
 
 def cells(*values: int) -> bytes:
@@ -62,6 +62,14 @@ def put(where: Node, name: str, value: bytes) -> None:
             where.props[index] = made
             return
     where.props.append(made)
+
+
+def replace(where: Node, other: Node) -> None:
+    """The node gets name and properties of the other one; it stays where and which it is."""
+    where.set_name(other.name)
+    where.props.clear()
+    for prop in other.props:
+        put(where, prop.name, value_of(prop))
 
 
 def walk(where: Node) -> Iterator[Node]:

@@ -21,14 +21,17 @@ from typing import Any, Self
 import jitppc.spapr.hcall.rows
 import jitppc.spapr.rtas.rows  # noqa: F401  (both fill their tables)
 from jitppc.errors import OptionError
-from jitppc.spapr import boot, fdt
+from jitppc.numa import Numa
+from jitppc.spapr import boot, fdt, interrupts
 from jitppc.spapr.board import Board
 from jitppc.spapr.boot import BootImages
+from jitppc.spapr.cas import CasResult, Offer
 from jitppc.spapr.console import ConsoleTap, UserConsole
 from jitppc.spapr.cpu_models import CpuModel, cpu_model, newest_mode
 from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
 from jitppc.spapr.firmware_image import SIZE_MAX as FIRMWARE_SIZE_MAX
 from jitppc.spapr.firmware_image import read_firmware
+from jitppc.spapr.guest_mmio import GuestMmio
 from jitppc.spapr.hardware import Hardware
 from jitppc.spapr.hcall.table import HcallDispatcher
 from jitppc.spapr.kernel_image import read_kernel
@@ -51,7 +54,7 @@ from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
 from jitppc.spapr.stop import Stop, StopLatch
 from jitppc.spapr.tce import TceTables
 from jitppc.spapr.watchdog import Watchdogs
-from jitppc.spapr.xics import Xics
+from jitppc.spapr.xive.places import PAGES_END, PAGES_START
 from jitppc.strategies import Strategy
 
 log = logging.getLogger(__name__)
@@ -85,6 +88,8 @@ class Machine:
         firmware: str | os.PathLike[str] | None = None,
         kernel_gra: int | None = None,
         boot_order: str = "",
+        ic_mode: str = "dual",
+        numa: Numa | None = None,
         nvram: str | os.PathLike[str] | None = None,
         no_reboot: bool = False,
         clock: str = "host",
@@ -102,6 +107,8 @@ class Machine:
             kernel_gra: where the kernel is loaded (None: where such a kernel usually is).
             boot_order: letters that tell the image where to look for a program.
             max_cpu_compat: the newest processor that the guest may take this one for.
+            ic_mode: interrupt controllers that the guest may choose from: "xics", "xive", "dual".
+            numa: nodes of memory and processors; without it there is one.
             nvram: backing file of the NVRAM, made when it does not exist.
             clock: "host", or "insns": time and the date follow the instructions executed, random
                 numbers repeat; with strategy "interp" or "exact" every run is the same.
@@ -110,7 +117,12 @@ class Machine:
         """
         self._model = cpu_model(cpu)
         self._newest_mode = newest_mode(self._model, max_cpu_compat)
+        self._ic_mode = interrupts.ic_mode(ic_mode, self._model, self._newest_mode)
         ram_size = memory_size(memory)
+        self._numa = numa
+        if numa is not None and sum(numa.memory) != ram_size:
+            raise OptionError("the NUMA nodes have not as much memory as the machine")
+        self._first_node_size = ram_size if numa is None else numa.memory[0]
         if not 1 <= smp <= MAX_VCPUS:
             raise OptionError(f"-smp {smp}: this release runs {MAX_VCPUS} virtual processor(s)")
         if clock not in CLOCKS:
@@ -118,7 +130,7 @@ class Machine:
         if len(append.encode()) > BOOTARGS_MAX or "\0" in append:
             raise OptionError(f"the kernel command line is longer than {BOOTARGS_MAX} bytes")
         self._firmware = None if firmware is None else read_firmware(Path(firmware))
-        self._images = self._place(kernel, initrd, ram_size, kernel_gra)
+        self._images = self._place(kernel, initrd, self._first_node_size, kernel_gra)
         self._boot_order = boot_order
         self._append = append
         self.no_reboot = no_reboot
@@ -142,11 +154,15 @@ class Machine:
         self._tap = ConsoleTap(self._latch.fail)
         user = UserConsole(console, self._latch.fail)
         try:
-            self.board = Board(self.memory, self._xics, self._tces, wanted, user, self._tap)
+            self.board = Board(
+                self.memory, self._interrupts, self._tces, wanted, user, self._tap
+            )
         except BaseException:
             self._close_vcpus()
             raise
-        self.memory.attach_mmio(WINDOWS_GRA, WINDOWS_END, self.board.mmio, self._latch.fail)
+        self._mmio = GuestMmio(self.board.mmio, self._interrupts)
+        ranges = [(WINDOWS_GRA, WINDOWS_END), (PAGES_START, PAGES_END)]
+        self.memory.attach_mmio(ranges, self._mmio, self._latch.fail)
         self.reset()
 
     def _place(self, kernel: Any, initrd: Any, ram_size: int, kernel_gra: int | None) -> BootImages:
@@ -161,10 +177,10 @@ class Machine:
 
     def _make_devices(self, is_repeatable: bool) -> None:
         """What every machine has: interrupt controller, clock, watchdogs, event queue."""
-        self._xics = Xics(self.cpus)
-        self._xics.claim(fdt.EPOW_IRQ)
+        self._interrupts = interrupts.Interrupts(self.cpus, self.memory, self._ic_mode)
+        self._interrupts.claim(fdt.EPOW_IRQ)
         self._tces = TceTables()
-        self._events = EventQueue(lambda: self._xics.pulse(fdt.EPOW_IRQ))
+        self._events = EventQueue(lambda: self._interrupts.pulse(fdt.EPOW_IRQ))
         self._entropy = RepeatableEntropy() if is_repeatable else HostEntropy()
         self._clock = RtcClock(self._guest_time_ns) if is_repeatable else RtcClock()
         self._watchdogs = Watchdogs(self._watchdog_expired)
@@ -256,7 +272,7 @@ class Machine:
         self._watchdogs.stop_all()
         self._events.clear()
         self._partition.reset()
-        self._xics.reset()
+        self._interrupts.reset()
         self.board.reset()
         for vcpu in self.cpus:
             vcpu.reset()
@@ -265,7 +281,7 @@ class Machine:
             has_radix=self._model.has_radix,
             memory=self.memory,
             partition=self._partition,
-            xics=self._xics,
+            interrupts=self._interrupts,
             vio=self.board.vio,
             nvram=self.board.nvram,
             firmware=self._of,
@@ -275,7 +291,8 @@ class Machine:
             clock=self._clock,
             watchdogs=self._watchdogs,
             tces=self._tces,
-            mmio=self.board.mmio,
+            numa=self._numa,
+            mmio=self._mmio,
             bridges={bridge.buid: bridge for bridge in self.board.bridges},
             random_bytes=self._entropy.random_bytes,
         )
@@ -308,6 +325,8 @@ class Machine:
         spec = fdt.TreeSpec(
             model=self._model,
             mode=self._newest_mode,
+            interrupts=self._ic_mode,
+            numa=self._numa,
             ram_size=self.memory.size,
             vcpu_count=len(self.cpus),
             bootargs=self._append,
@@ -320,7 +339,7 @@ class Machine:
             rtas_tokens=advertised_tokens(),
             rng_seed=self._entropy.random_bytes(32),
         )
-        claims = ClaimMap(min(self.memory.size, RMA_MAX))
+        claims = ClaimMap(min(self._first_node_size, RMA_MAX))
         for start, size in taken:
             claims.claim(start, size, 0)
         host = OfHost(
@@ -328,15 +347,24 @@ class Machine:
             leave=self._latch.panic,
             note=log.warning,
             may_negotiate=lambda: len(self._partition.running()) == 1,
-            set_mode=self._set_mode,
-            choose_mmu=self._choose_mmu,
+            negotiated=self._negotiated,
+        )
+        offer = Offer(
+            self._model, self._newest_mode, self._ic_mode, len(self.cpus), self._numa
         )
         tree = OfTree(fdt.build_root(spec))
-        return OfState(self.memory, tree, claims, self._model, host, self._newest_mode)
+        return OfState(self.memory, tree, claims, offer, host)
 
     def _choose_mmu(self, is_radix: bool) -> None:
         size_log2 = 0 if is_radix else hash_table_size_log2(self.memory.size)
         self._partition.set_hash_table(self.memory, size_log2)
+
+    def _negotiated(self, result: CasResult) -> None:
+        """The machine is as the guest and it have agreed."""
+        self._set_mode(result.mode)
+        self._choose_mmu(result.is_radix)
+        self._interrupts.choose(is_xive=result.is_xive)
+        self._partition.affinity = result.form
 
     def _set_mode(self, mode: CpuModel | None) -> None:
         self._partition.set_compat(mode.family if mode else None)

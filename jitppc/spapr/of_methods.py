@@ -5,11 +5,9 @@ Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support), 7.2.2 (instantiat
 
 from collections.abc import Callable
 
-from fdt import Node
-
 from jitppc.spapr.cas import negotiate
-from jitppc.spapr.fdt_cpus import show_mode
-from jitppc.spapr.fdt_values import cells, put, walk
+from jitppc.spapr.fdt_agreed import cpu_nodes, show_agreement
+from jitppc.spapr.fdt_values import cells, put
 from jitppc.spapr.guest_buffers import write_if_inside
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.memory_map import RTAS_STUB, rtas_size
@@ -27,25 +25,15 @@ def agree(of: OfState, gra: int) -> H:
     """Machine and tree are as the guest's structure at `gra` asks, or nothing has changed."""
     if not of.host.may_negotiate():
         return H.MULTI_THREADS_ACTIVE
-    result = negotiate(of.memory, gra, of.model, of.newest_mode)
+    result = negotiate(of.memory, gra, of.offer)
     if result.status != H.SUCCESS:
         of.refusal = result.reason
         of.host.note(f"client-architecture-support refused: {result.reason}")
         return result.status
     of.has_negotiated = True
-    of.host.set_mode(result.mode)
-    of.host.choose_mmu(result.is_radix)
-    for cpu in cpu_nodes(of):
-        show_mode(cpu, of.model, result.mode)
-    chosen = of.tree.find("/chosen")
-    if chosen is not None:
-        put(chosen, "ibm,architecture-vec-5", result.architecture_vec_5)
+    of.host.negotiated(result)
+    show_agreement(of.tree.root, of.offer, result)
     return H.SUCCESS
-
-
-def cpu_nodes(of: OfState) -> list[Node]:
-    """The cores."""
-    return [n for n in walk(of.tree.root) if n.get_property("ibm,pa-features") is not None]
 
 
 def instantiate_rtas(of: OfState, args: list[int]) -> ServiceResult:
@@ -54,7 +42,7 @@ def instantiate_rtas(of: OfState, args: list[int]) -> ServiceResult:
     if not args or where is None:
         return PROM_ERROR
     base = args[0]
-    fits = of.memory.contains(base, rtas_size(len(cpu_nodes(of))))
+    fits = of.memory.contains(base, rtas_size(len(cpu_nodes(of.tree.root))))
     if base % 4 or not fits or not write_if_inside(of.memory, base, RTAS_STUB):
         return PROM_ERROR
     of.rtas_base = base

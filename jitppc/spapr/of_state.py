@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jitppc.spapr.cpu_models import CpuModel
+from jitppc.spapr.cas import CasResult, Offer
 from jitppc.spapr.fdt_values import cells64, put
 from jitppc.spapr.of_claim import ClaimMap
 from jitppc.spapr.of_tree import OfTree
@@ -28,10 +28,8 @@ class OfHost:
     """Something the user of jitppc should read."""
     may_negotiate: Callable[[], bool] = lambda: True
     """False while other vCPUs run, when client-architecture-support has to wait."""
-    set_mode: Callable[[CpuModel | None], None] = lambda mode: None
-    """All processors run in this one's compatibility mode, or in none."""
-    choose_mmu: Callable[[bool], None] = lambda is_radix: None
-    """The guest has chosen radix trees, or a hashed page table."""
+    negotiated: Callable[[CasResult], None] = lambda result: None
+    """What client-architecture-support has agreed holds from now on."""
 
 
 @dataclass(slots=True)
@@ -41,10 +39,8 @@ class OfState:
     memory: GuestMemory
     tree: OfTree
     claims: ClaimMap
-    model: CpuModel
+    offer: Offer
     host: OfHost
-    newest_mode: CpuModel | None = None
-    """No compatibility mode newer than this one, and not none, is for the guest."""
     rtas_base: int | None = None
     is_quiescent: bool = False
     has_negotiated: bool = False

@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from jitppc.numa import Numa
+from jitppc.spapr.guest_mmio import GuestMmio
+from jitppc.spapr.interrupts import Interrupts
 from jitppc.spapr.of_client import OfClient
 from jitppc.spapr.of_state import OfState
 from jitppc.spapr.partition import Partition, VcpuRecord
 from jitppc.spapr.pci.host_bridge import HostBridge
-from jitppc.spapr.pci.mmio import MmioMap
 from jitppc.spapr.ports import GuestMemory, Vcpu
 from jitppc.spapr.rtas.clock import RtcClock
 from jitppc.spapr.rtas.event_log import EventQueue
@@ -18,7 +20,6 @@ from jitppc.spapr.vio.bus import VioBus
 from jitppc.spapr.vio.nvram import Nvram
 from jitppc.spapr.vio.vty import Vty
 from jitppc.spapr.watchdog import Watchdogs
-from jitppc.spapr.xics import Xics
 
 
 class Power(Protocol):
@@ -45,7 +46,7 @@ class Platform:
     has_radix: bool
     memory: GuestMemory
     partition: Partition
-    xics: Xics
+    interrupts: Interrupts
     vio: VioBus
     nvram: Nvram
     firmware: OfState
@@ -54,8 +55,9 @@ class Platform:
     events: EventQueue
     clock: RtcClock
     watchdogs: Watchdogs
+    mmio: GuestMmio
+    numa: Numa | None = None
     tces: TceTables = field(default_factory=TceTables)
-    mmio: MmioMap = field(default_factory=MmioMap)
     bridges: Mapping[int, HostBridge] = field(default_factory=dict)
     uuid: bytes = bytes(16)
     random_bytes: Callable[[int], bytes] = os.urandom
@@ -69,12 +71,12 @@ class PaprCpu:
     platform: Platform
     memory: GuestMemory = field(init=False)
     partition: Partition = field(init=False)
-    xics: Xics = field(init=False)
+    interrupts: Interrupts = field(init=False)
 
     def __post_init__(self) -> None:
         self.memory = self.platform.memory
         self.partition = self.platform.partition
-        self.xics = self.platform.xics
+        self.interrupts = self.platform.interrupts
 
     @property
     def vcpu(self) -> Vcpu:

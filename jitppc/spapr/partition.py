@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from jitppc.ir.layout import LPCR, MSR
+from jitppc.spapr.associativity import Form
 from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.ports import GuestMemory, Vcpu
 
@@ -77,6 +78,7 @@ class Partition:
     has_gtse: bool = True
     has_hash_table: bool = False
     compat: str | None = None
+    affinity: Form = Form.FORM1
     ail: int = 0
     is_little_endian: bool = False
     fwnmi_system_reset: int = 0
@@ -90,6 +92,7 @@ class Partition:
         self.process_table_dw1, self.has_gtse = PATE1_GR, True
         self.has_hash_table = False
         self.compat = None
+        self.affinity = Form.FORM1
         self.ail, self.is_little_endian = 0, False
         self.fwnmi_system_reset = self.fwnmi_machine_check = self.rtas_base = 0
 

@@ -3,7 +3,7 @@
 Nothing here imports the runtime room, so that the pseries side can be tested with small fakes.
 """
 
-from collections.abc import Callable, MutableMapping, MutableSequence
+from collections.abc import Callable, MutableMapping, MutableSequence, Sequence
 from typing import Any, Protocol
 
 
@@ -99,9 +99,15 @@ class GuestMemory(Protocol):
         """An empty hashed page table of 1 << size_log2 bytes outside RAM; 0 for none."""
 
     def attach_mmio(
-        self, start: int, end: int, mmio: "Mmio", fail: Callable[[BaseException], None]
+        self,
+        ranges: Sequence[tuple[int, int]],
+        mmio: "Mmio",
+        fail: Callable[[BaseException], None],
     ) -> None:
-        """`mmio` answers for guest real [start, end), not RAM; `fail` hears what it raises."""
+        """`mmio` answers for one or two guest real ranges [start, end) outside RAM.
+
+        `fail` hears what it raises.
+        """
 
 
 class Mmio(Protocol):
@@ -110,9 +116,9 @@ class Mmio(Protocol):
     A value is the bytes at gra, read as a little-endian number.
     """
 
-    def load(self, gra: int, size: int) -> int: ...
+    def load(self, gra: int, size: int, vcpu_id: int) -> int: ...
 
-    def store(self, gra: int, size: int, value: int) -> None: ...
+    def store(self, gra: int, size: int, value: int, vcpu_id: int) -> None: ...
 
 
 class Chardev(Protocol):

@@ -70,7 +70,7 @@ def test_every_option_says_what_it_does_and_has_names_of_its_own():
 
 
 def test_every_destination_is_a_field_of_the_configuration():
-    fields = set(RunConfig.__dataclass_fields__) | {"machine", "accel", "no_code_cache"}
+    fields = set(RunConfig.__dataclass_fields__) | {"machine", "accel", "no_code_cache", "objects"}
     fields |= set(HardwareWords.__dataclass_fields__)
     assert {option.dest for option in RUN_OPTIONS if option.dest} <= fields
 

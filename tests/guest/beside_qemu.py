@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-QEMU = """-M pseries,x-vof=on,ic-mode=xics -cpu POWER9 -m 1G -nodefaults -nographic -no-reboot
+QEMU = """-M pseries,x-vof=on -cpu POWER9 -m 1G -nodefaults -nographic -no-reboot
           -serial stdio""".split()
 
 

@@ -236,7 +236,7 @@ def test_the_same_guest_says_the_same_on_qemu(images, work, require_tool):
     before = {name: (work / name).read_bytes() for name in ("blk", "scsi")}
     kernel, _, initrd = images
     path = work / "port"
-    command = [require_tool("qemu-system-ppc64"), "-M", "pseries,x-vof=on,ic-mode=xics"]
+    command = [require_tool("qemu-system-ppc64"), "-M", "pseries,x-vof=on"]
     command += ["-cpu", "power9", "-m", "1G", "-nographic", "-nodefaults", "-serial", "mon:stdio"]
     command += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", "quiet"]
     for name in before:

@@ -37,11 +37,11 @@ class Registers:
         self.calls: list[tuple[str, int, int]] = []
         self.failures: list[BaseException] = []
 
-    def load(self, gra: int, size: int) -> int:
+    def load(self, gra: int, size: int, vcpu_id: int) -> int:
         self.calls.append(("load", gra - START, size))
         return int.from_bytes(self.data[gra - START : gra - START + size], "little")
 
-    def store(self, gra: int, size: int, value: int) -> None:
+    def store(self, gra: int, size: int, value: int, vcpu_id: int) -> None:
         self.calls.append(("store", gra - START, size))
         self.data[gra - START : gra - START + size] = value.to_bytes(size, "little")
 
@@ -62,7 +62,7 @@ def attach(native: Bench) -> Registers:
     def fail(error: BaseException) -> None:
         registers.failures.append(error)
 
-    native.memory.attach_mmio(START, START + BYTES, registers, fail)
+    native.memory.attach_mmio([(START, START + BYTES)], registers, fail)
     return registers
 
 
@@ -140,11 +140,11 @@ def test_what_needs_caches_is_refused(native, word, vector, dsisr):
 
 def test_an_exception_of_the_device_is_reported(native):
     class Broken(Registers):
-        def load(self, gra: int, size: int) -> int:
+        def load(self, gra: int, size: int, vcpu_id: int) -> int:
             raise RuntimeError("broken")
 
     heard: list[BaseException] = []
-    native.memory.attach_mmio(START, START + BYTES, Broken(), heard.append)
+    native.memory.attach_mmio([(START, START + BYTES)], Broken(), heard.append)
     execute(native, [LWZ], r4=START)
     assert [str(error) for error in heard] == ["broken"]
     assert native.vcpu.gpr[5] == 0xFFFFFFFF
@@ -153,10 +153,10 @@ def test_an_exception_of_the_device_is_reported(native):
 def test_a_device_may_write_memory_from_its_register(native):
     """The store's handler changes code that runs right after it."""
     class Writer(Registers):
-        def store(self, gra: int, size: int, value: int) -> None:
+        def store(self, gra: int, size: int, value: int, vcpu_id: int) -> None:
             native.memory.write(CODE + 0x2000, (LI | value).to_bytes(4, "little"))
 
-    native.memory.attach_mmio(START, START + BYTES, Writer(), lambda _: None)
+    native.memory.attach_mmio([(START, START + BYTES)], Writer(), lambda _: None)
     native.place(CODE + 0x2000, [LI | 1, BLR])
     words = [0x90A40000, BL | 0x2000 - 4]
     for number in (7, 8):

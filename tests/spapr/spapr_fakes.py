@@ -59,7 +59,7 @@ class FakeMemory:
         if self.contains(gra, n):
             self.data[gra : gra + n] = bytes(n)
 
-    def attach_mmio(self, start, end, mmio, fail):
+    def attach_mmio(self, ranges, mmio, fail):
         self.mmio = mmio
 
 

@@ -8,7 +8,7 @@ import pytest
 from test_spapr_open_firmware import BAD, cas_vector
 
 from jitppc.errors import OptionError
-from jitppc.spapr.cas import negotiate
+from jitppc.spapr.cas import Offer, negotiate
 from jitppc.spapr.cpu_models import COMPAT_MODES, CPU_MODELS, cpu_model, newest_mode
 from jitppc.spapr.fdt_cpus import cpu_node
 from jitppc.spapr.fdt_values import get
@@ -32,7 +32,7 @@ def mode_for(cpu, newest, *pairs):
             return self.data[gra : gra + n]
 
     model = cpu_model(cpu)
-    result = negotiate(Memory(), 0, model, newest_mode(model, newest))
+    result = negotiate(Memory(), 0, Offer(model, newest_mode(model, newest)))
     if result.status != H.SUCCESS:
         return result.status
     return result.mode and result.mode.family

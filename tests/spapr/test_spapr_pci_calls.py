@@ -102,7 +102,7 @@ def test_firmware_sets_messages_up(call):
     assert answers[2:4] == [[0, FIRST_MSI, 1], [0, FIRST_MSI + 1, 1]]
     assert answers[5] == [0, 2, 2, 2]
     assert answers[7] == [0, 1, 8, 2]
-    assert not call.machine._xics.has_source(FIRST_MSI)
+    assert not call.machine._interrupts.has_source(FIRST_MSI)
 
 
 def test_a_message_of_a_function_interrupts_the_guest(call):
@@ -153,7 +153,7 @@ def test_reset_takes_sources_and_windows_back(machine_with):
     bridge.functions[0x18].config_write(Reg.COMMAND, 2, 0)
     machine.reset()
     assert bridge.msi_grant(AT_3) is None
-    assert not machine._xics.has_source(FIRST_MSI)
+    assert not machine._interrupts.has_source(FIRST_MSI)
     assert [table.liobn for table in bridge.dma_windows.tables] == [0x80000000]
     assert bridge.functions[0x18].mapped()
 

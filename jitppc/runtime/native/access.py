@@ -80,7 +80,7 @@ def place(cpu: Any, ea: Any, access: Any) -> Any:
             return U(0)
     machine = machine_of(cpu)
     if real >= machine.ram_size:
-        if machine.mmio_start <= real < machine.mmio_end:
+        if _is_device(machine, real):
             cpu.scratch[DEVICE_GRA] = real
             return DEVICE
         data_interrupt(cpu, NOT_RAM, ea, access)
@@ -92,6 +92,12 @@ def place(cpu: Any, ea: Any, access: Any) -> Any:
         cpu.context_key != KERNEL or cpu.hash_mode != U(0) or ea >> U(62) != U(0)):
         _fill(cpu, machine, ea, real, flags)
     return machine.ram + real
+
+
+@njit
+def _is_device(machine: Any, real: Any) -> Any:
+    return (machine.mmio_start[0] <= real < machine.mmio_end[0]
+            or machine.mmio_start[1] <= real < machine.mmio_end[1])
 
 
 @njit
@@ -130,6 +136,7 @@ def _still_writes(address: Any, host: Any) -> Any:
 
 @njit
 def _ask_device(cpu: Any, kind: Any, value: Any) -> Any:
+    kind |= cpu.vcpu_id << U(32)
     return call_device(machine_of(cpu).mmio_call, cpu.scratch[DEVICE_GRA], kind, value)
 
 

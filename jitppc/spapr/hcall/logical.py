@@ -21,8 +21,8 @@ INVERTED = bytes(range(255, -1, -1))
 def _load(cpu: PaprCpu, size: int, gra: int) -> HcallResult:
     gra &= GRA_MASK
     data = read_or_none(cpu.memory, gra, size) if size in ACCESS_SIZES else None
-    if data is None and size in ACCESS_SIZES and cpu.platform.mmio.place(gra, size) is not None:
-        data = cpu.platform.mmio.load(gra, size).to_bytes(size, "little")
+    if data is None and size in ACCESS_SIZES and cpu.platform.mmio.has(gra, size):
+        data = cpu.platform.mmio.load(gra, size, cpu.record.vcpu_id).to_bytes(size, "little")
     return H.PARAMETER if data is None else (H.SUCCESS, int.from_bytes(data, "big"))
 
 
@@ -33,9 +33,10 @@ def _store(cpu: PaprCpu, size: int, gra: int, value: int) -> HcallResult:
     data = (value & (1 << 8 * size) - 1).to_bytes(size, "big")
     if write_if_inside(cpu.memory, gra, data):
         return H.SUCCESS
-    if cpu.platform.mmio.place(gra, size) is None:
+    if not cpu.platform.mmio.has(gra, size):
         return H.PARAMETER
-    cpu.platform.mmio.store(gra, size, int.from_bytes(data, "little"))
+    value = int.from_bytes(data, "little")
+    cpu.platform.mmio.store(gra, size, value, cpu.record.vcpu_id)
     return H.SUCCESS
 
 

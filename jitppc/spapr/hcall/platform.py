@@ -3,12 +3,17 @@
 Ref: LoPAR 14.5.4.2 (characteristics), 14.11.6 (VPHN), 14.15 (H_RANDOM), 14.16 (H_WATCHDOG).
 """
 
+from jitppc.numa import one_node
 from jitppc.spapr import watchdog
+from jitppc.spapr.associativity import domains
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.papr_cpu import PaprCpu
 
 M64 = (1 << 64) - 1
+
+
+MAX_DOMAINS, NO_DOMAIN = 12, 0xFFFFFFFF
 
 
 def _bit(n: int) -> int:
@@ -40,6 +45,12 @@ def h_get_cpu_characteristics(cpu: PaprCpu) -> HcallResult:
     )
 
 
+def home_domains(cpu: PaprCpu, vcpu_id: int) -> tuple[int, ...]:
+    """The domains of a processor, which is the last of them itself."""
+    numa = cpu.platform.numa or one_node(cpu.memory.size)
+    return *domains(numa, numa.node_of(vcpu_id), cpu.partition.affinity), vcpu_id
+
+
 @hcall(0x2EC, "H_HOME_NODE_ASSOCIATIVITY")
 def h_home_node_associativity(cpu: PaprCpu, flags: int, vcpu_id: int) -> HcallResult:
     """r4 to r9 hold the associativity domains of a vCPU, two 32-bit values each, then -1.
@@ -52,7 +63,10 @@ def h_home_node_associativity(cpu: PaprCpu, flags: int, vcpu_id: int) -> HcallRe
         return H.FUNCTION
     if cpu.partition.record(vcpu_id) is None:
         return H.P2
-    return H.SUCCESS, 0, 0, vcpu_id << 32 | 0xFFFFFFFF, M64, M64, M64
+    found = list(home_domains(cpu, vcpu_id))
+    found += [NO_DOMAIN] * (MAX_DOMAINS - len(found))
+    pairs = zip(found[::2], found[1::2], strict=True)
+    return H.SUCCESS, *(first << 32 | second for first, second in pairs)
 
 
 @hcall(0x300, "H_RANDOM")

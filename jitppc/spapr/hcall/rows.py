@@ -13,4 +13,5 @@ from jitppc.spapr.hcall import (  # noqa: F401  (their @hcall rows fill the tabl
     term,
     vio,
     xics,
+    xive,
 )

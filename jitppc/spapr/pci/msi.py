@@ -14,7 +14,7 @@ assert FIRST_MSI % 32 == 0, "aligned indices are aligned sources"
 
 
 class Sources(Protocol):
-    """What the interrupt controller does for the pool (`Xics`)."""
+    """What the interrupt controller does for the pool (`Interrupts`)."""
 
     def claim(self, number: int, is_level: bool = False) -> None: ...
 

@@ -8,7 +8,7 @@ from fdt import Node
 
 from jitppc.devices.pci.bars import Bar
 from jitppc.devices.pci.function import PciFunction
-from jitppc.spapr.fdt_values import EMPTY, PHANDLE_XICS, cells, cells64, node, text
+from jitppc.spapr.fdt_values import EMPTY, PHANDLE_INTERRUPTS, cells, cells64, node, text
 from jitppc.spapr.pci.dma_windows import DEFAULT_ADDRESS, DEFAULT_SIZE
 from jitppc.spapr.pci.firmware import window_of
 from jitppc.spapr.pci.host_bridge import PINS, SLOTS, HostBridge, show
@@ -115,7 +115,7 @@ def _ranges(bridge: HostBridge) -> bytes:
 
 def _interrupt_map(bridge: HostBridge) -> bytes:
     rows = [
-        cells(slot << 11, 0, 0, pin, PHANDLE_XICS, bridge.lsi(slot, pin), LEVEL_SENSE)
+        cells(slot << 11, 0, 0, pin, PHANDLE_INTERRUPTS, bridge.lsi(slot, pin), LEVEL_SENSE)
         for slot in range(SLOTS)
         for pin in range(1, PINS + 1)
     ]
