@@ -142,7 +142,7 @@ def _side_exit() -> str:
 def _watched_exit(name: str) -> str:
     """How regions that watch the host's flags leave (lower/host_flags.py)."""
     e = EffectEmitter()
-    host_flags.end_watching(e, "on")
+    host_flags.tell(e, e.tmp("alloca i32"), "on")
     e.line("on:")
     e.line(tail(f"@{name}"))
     return e.definition(f"preserve_nonecc void @{name}{WATCHED}({ARGS}) nounwind")

@@ -50,6 +50,8 @@ HAS_VARIABLES = "; variables"
 HAS_NUMBERS = "; numbers"
 #: stands for the ways to a block until all are known
 ARRIVALS = "phi i64 of block "
+#: where a region looks at the host's flags
+FLAGS = "%flags"
 CONTENTS_AT = PAGE_INFO_OFFSET + offset("contents", PAGE_INFO)
 
 
@@ -211,8 +213,8 @@ class RegionEmitter(RegisterEmitter):
         self._account(left)
         if self.watches:
             tell, on = self.fresh("tell"), self.fresh("on")
-            watching = host_flags.is_watching(self)
-            self.line(f"br i1 {watching}, label %{tell}, label %{on}, {UNLIKELY}")
+            news = self.tmp(f"icmp ne i64 {host_flags.news(self, FLAGS)}, 0")
+            self.line(f"br i1 {news}, label %{tell}, label %{on}, {UNLIKELY}")
             self.line(f"{tell}:")
             self.line(tail(f"@far_jump{WATCHED}", "%cell", left, target))
             self.line(f"{on}:")
@@ -265,9 +267,8 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
         for page in pages:
             self.line(f"{_cells(page)} = alloca ptr")
         if self.watches:
-            host_flags.begin_to_watch(self, "entry")
-        else:
-            self.line("br label %entry")
+            self._begin_to_watch()
+        self.line("br label %entry")
         self.line("entry:")
         self.line("%head_n = ptrtoint ptr %cell to i64")
         self.line("%head_q = lshr i64 %head_n, 3")
@@ -277,6 +278,17 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
         self._fetch(first.live_in)
         self.lines += self._early_lines
         self.line(f"br label %{_label(first.index)}")
+
+    def _begin_to_watch(self) -> None:
+        """Watch the host's flags, or go on with the handler of the first instruction."""
+        self.line(f"{FLAGS} = alloca i32")
+        refused, on = self.fresh("refused"), self.fresh("on")
+        forbidden = host_flags.is_forbidden(self)
+        self.line(f"br i1 {forbidden}, label %{refused}, label %{on}, {UNLIKELY}")
+        self.line(f"{refused}:")
+        self.line(tail("@side_exit"))
+        self.line(f"{on}:")
+        host_flags.clear(self, FLAGS)
 
     def _emit_block(self, item: RegionBlock) -> None:
         index, block = item.index, item.block

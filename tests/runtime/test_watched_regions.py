@@ -9,6 +9,7 @@ import random
 import struct
 
 import numpy as np
+import pytest
 from bench import CODE, FACILITIES, MODES, Judge, bench, differences, program_state, set_msr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,3 +101,34 @@ def test_the_inexact_flag_is_what_the_evaluator_says(seed, msr):
         assert nia == found.nia, listing
         if turn == 0:
             assert native.install_region(CODE), listing
+
+
+@pytest.mark.parametrize(
+    ("number", "enabled", "causes", "is_inside"),
+    [
+        (3.0, 0, 0, True),
+        (0.1, 0, FPSCR.XX, True),
+        (2.0**-1000, 0, FPSCR.XX | FPSCR.UX, True),
+        (2.0**-520, 0, 0, False),                       # denormal, and exact
+        (1e200, 0, FPSCR.XX | FPSCR.OX, False),
+        (0.1, FPSCR.XE, FPSCR.XX, False),
+    ],
+)
+def test_what_a_loop_of_squares_leaves_in_the_fpscr(number, enabled, causes, is_inside):
+    native = bench("interp")
+    native.place_vectors(little=True)
+    square, again = 0xFC2000B2 | 2 << 16 | 2 << 6, 0x4200FFFC          # fmul f1,f2,f2; bdnz
+    native.place(CODE, [square, again, STAY])
+    for turn in range(2):
+        state = program_state(7, "le64")
+        set_msr(state[0], MODES["le64"][1] | FACILITIES | MSR.ME | MSR.RI)
+        state[0]["fpscr"], state[0]["spr"][9] = enabled, 500
+        state[0]["vsr"][2][1] = state[0]["vsr"][2][0] = np.float64(number).view(np.uint64)
+        native.load_state(state)
+        before = int(native.vcpu.state["region_insns"])
+        found = native.run(CODE, 1100)
+        assert int(found.state[0]["fpscr"]) & FPSCR.EXCEPTIONS == causes
+        if turn == 0:
+            assert native.install_region(CODE)
+        else:
+            assert (int(native.vcpu.state["region_insns"]) - before > 900) is is_inside

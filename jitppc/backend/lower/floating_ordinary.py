@@ -5,8 +5,7 @@ that all is well: neither a zero nor near the ends of the range. Otherwise the l
 that floating_fast.py knows, and goes on or leaves. The two conditions of the short way are one
 comparison: what is added to the exponent is out of range unless the FPSCR is as it should be.
 
-In regions that watch the host's flags XX may be 0, and the long way is that of
-floating_watched.py.
+In regions that watch the host's flags there is but one way, for normal numbers and zeros.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from jitppc.ir.types import I64
 
 from . import floating_fast as fast
 from . import floating_watched as watched
-from . import host_flags
 from .effects import UNLIKELY, EffectEmitter, effect
 from .floating_functions import FAST, PARAMETER, emit_body, parameters_of
 
@@ -78,30 +76,30 @@ def doubtful(b: B, v: Value, operands: list[Value], near: Value) -> list[Value]:
     return [b.ne(b.and_(bits, BELOW_SINGLE), 0)]
 
 
-def short_way(
-    e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value
-) -> tuple[Value, Value, str]:
-    """What the result was rounded from, the result, and the i1 that it may not be used."""
+def short_way(e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value) -> tuple[str, str]:
+    """The result, and the i1 that it may not be used."""
     b, precision = OpsMixin(), precision_of(v)
     near = NEAR[v.op.name](b, v.attr, *operands)
     bits = b.d_single(near) if precision == 32 else near
     least, count = RANGE[precision]
 
     def shift_of(fpscr: str) -> str:
-        mask = host_flags.FORBIDDEN if e.watches else FPSCR.FEX | FPSCR.XX | fast.ROUNDING
-        state = e.tmp(f"and i64 {fpscr}, {mask}")
-        is_plain = e.tmp(f"icmp eq i64 {state}, {0 if e.watches else FPSCR.XX}")
+        state = e.tmp(f"and i64 {fpscr}, {FPSCR.FEX | FPSCR.XX | fast.ROUNDING}")
+        is_plain = e.tmp(f"icmp eq i64 {state}, {FPSCR.XX}")
         return e.tmp(f"select i1 {is_plain}, i64 {-least}, i64 {FORBIDDEN}")
 
-    shift = Value(PARAMETER, I64, (), 64, False)
-    e.names[shift] = e.steady(f"shift{precision}", e.of(fpscr), shift_of)
-    unusual = b.ule(b.const(count), b.add(fast.exponent(b, bits), shift))
+    if e.watches:
+        unusual = watched.not_normal(b, bits, least, count)
+    else:
+        shift = Value(PARAMETER, I64, (), 64, False)
+        e.names[shift] = e.steady(f"shift{precision}", e.of(fpscr), shift_of)
+        unusual = b.ule(b.const(count), b.add(fast.exponent(b, bits), shift))
     for doubt in doubtful(b, v, operands, near) if precision == 32 else []:
         unusual = b.or_(unusual, doubt)
     if v.op.name == "o_fma" and v.attr[0].startswith("n"):
         bits = b.xor(bits, fast.SIGN)
-    emit_body(e, b, (near, bits, unusual))
-    return near, bits, e.of(unusual)
+    emit_body(e, b, (bits, unusual))
+    return e.of(bits), e.of(unusual)
 
 
 def long_way(e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value) -> str:
@@ -125,16 +123,11 @@ def _lower(e: EffectEmitter, v: Value) -> str:
         e.names[parameter] = e.of(argument)
     *operands, fpscr = parameters
     if v.op.name not in NEAR:
-        return (watched.other if e.watches else long_way)(e, v, operands, fpscr)
+        return watched.other(e, v, operands) if e.watches else long_way(e, v, operands, fpscr)
+    result, unusual = short_way(e, v, operands, fpscr)
     if e.watches:
-        near, number, unusual = short_way(e, v, operands, fpscr)
-        go = watched.branch_to_zero_way(e, unusual)
-        watched.zero_way(e, v, operands, near, number, fpscr)
-        e.line(f"br label %{go}")
-        e.line(f"{go}:")
-        return e.of(number)
-    _, number, unusual = short_way(e, v, operands, fpscr)
-    result = e.of(number)
+        e.leave_if(unusual)
+        return result
     short, long, after, go = (e.fresh(stem) for stem in ("short", "long", "after", "go"))
     e.line(f"br label %{short}")
     e.line(f"{short}:")

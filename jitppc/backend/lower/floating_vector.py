@@ -14,7 +14,6 @@ from jitppc.ir.builder import OpsMixin
 from jitppc.ir.fpscr import FPSCR, NO_RESULT
 from jitppc.ir.ops import OPS
 
-from . import host_flags
 from .effects import UNLIKELY, EffectEmitter
 from .emitter import Emitter, lowers
 from .floating_functions import (
@@ -33,55 +32,40 @@ NAMES = ("fv_binary", "fv_fma", "fv_sqrt")
 UNUSUAL = FPSCR.FEX | FPSCR.XE | FPSCR.UE | FPSCR.RN
 
 
-def doubtful(t: VectorText, near: str, fpscr: str) -> tuple[str, str]:
-    """i1: the short way will not do; and the lanes for which it will not.
-
-    It is for results with exponents from 2 on, which cannot have been rounded up from tiny numbers,
-    while XX is set, or watched, and all else is as it mostly is.
+def doubtful(t: VectorText, near: str, fpscr: str) -> str:
+    """i1: the short way will not do. It is for results with exponents from 2 on, which cannot have
+    been rounded up from tiny numbers, while XX is set and all else is as it mostly is.
     """
     e, lanes, element = t.e, t.lanes, f"i{128 // t.lanes.count}"
-    unit = 1 << lanes.fraction_bits + 1            # of the exponent, with the sign shifted out
-    sign = 1 << (128 // lanes.count - 1)           # turned, so that comparisons may be signed
-    wanted = 0 if e.watches else FPSCR.XX
-    looked_at = host_flags.FORBIDDEN if e.watches else UNUSUAL | FPSCR.XX
 
     def limits_of(fpscr: str) -> str:
-        is_plain = e.tmp(f"icmp eq i64 {e.tmp(f'and i64 {fpscr}, {looked_at}')}, {wanted}")
-        some = f"{element} {lanes.exponents * unit ^ sign}, {element} {sign}"
+        state = e.tmp(f"and i64 {fpscr}, {UNUSUAL | FPSCR.XX}")
+        is_plain = e.tmp(f"icmp eq i64 {state}, {FPSCR.XX}")
+        some = f"{element} {lanes.range_turned}, {element} {lanes.sign}"
         limit = e.tmp(f"select i1 {is_plain}, {some}")
         first = e.tmp(f"insertelement {lanes.bits} poison, {element} {limit}, i64 0")
         mask = f"<{lanes.count} x i32> zeroinitializer"
         return e.tmp(f"shufflevector {lanes.bits} {first}, {lanes.bits} poison, {mask}")
 
     limits = e.steady(f"limits{lanes.count}", fpscr, limits_of)
-    bits = e.tmp(f"bitcast {t.type} {near} to {lanes.bits}")
-    doubled = e.tmp(f"add {lanes.bits} {bits}, {bits}")
-    above = e.tmp(f"add {lanes.bits} {doubled}, {lanes.splat_bits(sign - 2 * unit)}")
-    outside = e.tmp(f"icmp sge {lanes.bits} {above}, {limits}")
+    outside = e.tmp(f"icmp sge {lanes.bits} {t.exponents_turned(near)}, {limits}")
     number = e.tmp(f"bitcast {t.mask} {outside} to i{lanes.count}")
-    return e.tmp(f"icmp ne i{lanes.count} {number}, 0"), outside
+    return e.tmp(f"icmp ne i{lanes.count} {number}, 0")
 
 
-def watched(e: EffectEmitter, operation: Operation, fpscr: str) -> None:
-    """Leave unless all lanes are normal, or zeros that nothing was lost on (host_flags.py)."""
-    t = operation.t
-    doubt, outside = doubtful(t, operation.near, fpscr)
-    zero, go = e.fresh("zero"), e.fresh("go")
-    e.line(f"br i1 {doubt}, label %{zero}, label %{go}, {UNLIKELY}")
-    e.line(f"{zero}:")
-    host_flags.leave_if_forbidden(e, fpscr)
-    every = "<" + ", ".join(["i1 true"] * t.lanes.count) + ">"
-    others = e.tmp(f"xor {t.mask} {operation.exact_zeros()}, {every}")
-    t.leave_if_any(t.both(outside, others))
-    e.line(f"br label %{go}")
-    e.line(f"{go}:")
+def watched(e: EffectEmitter, operation: Operation, _fpscr: str) -> None:
+    """Leave unless all lanes are normal or zeros (host_flags.py)."""
+    t, near = operation.t, operation.near
+    limits = t.lanes.splat_bits(t.lanes.range_turned)
+    outside = e.tmp(f"icmp sge {t.lanes.bits} {t.exponents_turned(near)}, {limits}")
+    t.leave_if_any(t.both(outside, t.compare("une", near)))
 
 
 def unwatched(e: EffectEmitter, operation: Operation, fpscr: str) -> None:
     """Leave unless XX is set and all lanes are normal, or no lane has lost anything."""
     t = operation.t
     long, check, go = (e.fresh(stem) for stem in ("long", "check", "go"))
-    doubt, _ = doubtful(t, operation.near, fpscr)
+    doubt = doubtful(t, operation.near, fpscr)
     e.line(f"br i1 {doubt}, label %{long}, label %{go}, {UNLIKELY}")
     e.line(f"{long}:")
     e.leave_if(e.tmp(f"icmp ne i64 {e.tmp(f'and i64 {fpscr}, {UNUSUAL}')}, 0"))

@@ -1,15 +1,15 @@
-"""The host's sticky inexact flag as witness of the guest's: MXCSR[PE] for FPSCR[XX].
+"""The host's sticky flags as witnesses of the guest's: MXCSR[PE] and [UE] for FPSCR[XX] and [UX].
 
-While XX is 0, what a result lost matters, and to compute that takes ten times as long as the
-result. A region that *watches* leaves it to the host: it clears PE where it is entered, does each
+What a result lost matters for XX and UX, and to compute it takes ten times as long as the result. A
+region that *watches* leaves it to the host: it clears the flags where it is entered, does each
 operation of the guest exactly when the guest does it (LLVM's constrained intrinsics: nothing is
-moved, dropped or done twice) and nothing else that could set PE, and whoever leaves sets XX if PE
-is set.
+moved, dropped or done twice) and nothing else that could set them, and whoever leaves sets XX and
+UX as they say.
 
-That is right for operations to nearest while no exception of `FORBIDDEN` is enabled: then PE is set
-when and only when XX would be, also by an operation that is left to be done afresh.
-
-Where XX is 1, or something is forbidden, PE means nothing and is not looked at.
+That is right for operations to nearest with results that are normal or zero. Then PE is set when
+and only when XX would be, also by an operation that is left to be done afresh, and a zero that is
+tiny sets UE. An enabled exception for underflow or inexact results, or for overflow while XX is 0,
+could tell otherwise: then the region is not entered.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from jitppc.ir.block import Block
 from jitppc.ir.fpscr import FPSCR
 
 from . import vector_host
-from .effects import LIKELY, UNLIKELY, EffectEmitter
+from .effects import LIKELY, EffectEmitter
 from .emitter import Emitter
 
 #: MXCSR: nearest even, denormals kept, all exceptions masked and none noted
 CLEAR_MODE = 0x1F80
-PE = 1 << 5
-#: in the FPSCR: what makes an operation of a region that watches leave
-FORBIDDEN = FPSCR.FEX | FPSCR.OE | FPSCR.UE | FPSCR.XE | FPSCR.RN
+#: flags of MXCSR, and what is set in the FPSCR for them
+UE, PE = 1 << 4, 1 << 5
+TOLD = {UE: FPSCR.UX, PE: FPSCR.XX}
+#: in the FPSCR: with any of these a region that watches is not entered
+FORBIDDEN = FPSCR.FEX | FPSCR.UE | FPSCR.XE | FPSCR.RN
 #: ops whose host arithmetic is the guest's, and whose lowering can do without the status
 WATCHED = frozenset(("fv_binary", "fv_fma", "fv_sqrt"))
 DISTURBING = ("f_", "d_", "vf")
@@ -104,40 +106,40 @@ def to_integer(e: Emitter, double: str) -> str:
     return e.tmp(f"fptosi double {double} to i64")
 
 
-def is_watching(e: EffectEmitter) -> str:
-    """i1: XX follows from PE now."""
-    state = e.tmp(f"and i64 {e.get_field('fpscr')}, {FPSCR.XX | FORBIDDEN}")
-    return e.tmp(f"icmp eq i64 {state}, 0")
+def is_forbidden(e: EffectEmitter) -> str:
+    """i1: a region must not watch now."""
+    fpscr = e.get_field("fpscr")
+    state = e.tmp(f"and i64 {fpscr}, {FORBIDDEN}")
+    overflow = e.tmp(f"and i64 {fpscr}, {FPSCR.OE | FPSCR.XX}")
+    traps = e.tmp(f"icmp eq i64 {overflow}, {FPSCR.OE}")
+    return e.tmp(f"or i1 {e.tmp(f'icmp ne i64 {state}, 0')}, {traps}")
 
 
-def begin_to_watch(e: EffectEmitter, then: str) -> None:
-    """Clear PE if that is wanted, and branch to a label."""
-    clear = e.fresh("clear")
+def clear(e: EffectEmitter, mode: str) -> None:
+    """No flag is set; `mode` points to 32 bits of the function's own."""
     e.need("mxcsr", DECLARATIONS)
-    mode = e.tmp("alloca i32")
-    e.line(f"br i1 {is_watching(e)}, label %{clear}, label %{then}, {UNLIKELY}")
-    e.line(f"{clear}:")
     e.line(f"store i32 {CLEAR_MODE}, ptr {mode}")
     e.line(f"call void @llvm.x86.sse.ldmxcsr(ptr {mode})")
-    e.line(f"br label %{then}")
 
 
-def end_watching(e: EffectEmitter, then: str) -> None:
-    """Set XX, and FX with it, if PE says so; branch to a label."""
-    look, tell = e.fresh("look"), e.fresh("tell")
+def news(e: EffectEmitter, mode: str) -> str:
+    """What the flags say is to be set in the FPSCR, and is not."""
     e.need("mxcsr", DECLARATIONS)
-    mode = e.tmp("alloca i32")
-    e.line(f"br i1 {is_watching(e)}, label %{look}, label %{then}, {UNLIKELY}")
-    e.line(f"{look}:")
     e.line(f"call void @llvm.x86.sse.stmxcsr(ptr {mode})")
-    lost = e.tmp(f"and i32 {e.tmp(f'load i32, ptr {mode}')}, {PE}")
-    e.line(f"br i1 {e.tmp(f'icmp eq i32 {lost}, 0')}, label %{then}, label %{tell}, {LIKELY}")
-    e.line(f"{tell}:")
-    e.set_field("fpscr", e.tmp(f"or i64 {e.get_field('fpscr')}, {FPSCR.XX | FPSCR.FX}"))
+    flags = e.tmp(f"zext i32 {e.tmp(f'load i32, ptr {mode}')} to i64")
+    told = []
+    for flag, bit in TOLD.items():
+        distance = bit.bit_length() - flag.bit_length()
+        told.append(e.tmp(f"shl i64 {e.tmp(f'and i64 {flags}, {flag}')}, {distance}"))
+    known = e.tmp(f"xor i64 {e.get_field('fpscr')}, -1")
+    return e.tmp(f"and i64 {e.tmp('or i64 ' + ', '.join(told))}, {known}")
+
+
+def tell(e: EffectEmitter, mode: str, then: str) -> None:
+    """Set XX and UX as the flags say, and FX with them; branch to a label."""
+    fresh, changed = news(e, mode), e.fresh("changed")
+    e.line(f"br i1 {e.tmp(f'icmp eq i64 {fresh}, 0')}, label %{then}, label %{changed}, {LIKELY}")
+    e.line(f"{changed}:")
+    said = e.tmp(f"or i64 {fresh}, {FPSCR.FX}")
+    e.set_field("fpscr", e.tmp(f"or i64 {e.get_field('fpscr')}, {said}"))
     e.line(f"br label %{then}")
-
-
-def leave_if_forbidden(e: EffectEmitter, fpscr: str) -> None:
-    """Leave if the FPSCR is such that operations are not done here."""
-    state = e.tmp(f"and i64 {fpscr}, {FORBIDDEN}")
-    e.leave_if(e.tmp(f"icmp ne i64 {state}, 0"))

@@ -31,10 +31,19 @@ class Lanes:
         return f"<{self.count} x i{128 // self.count}>"
 
     @property
-    def whole_product(self) -> int:
-        """From this sum of exponent fields on, products have no bit below the least number."""
-        bias = self.exponents // 2 + 1
-        return bias + self.fraction_bits + 4
+    def sign(self) -> int:
+        """The sign bit of a lane; added, it makes of unsigned comparisons signed ones."""
+        return 1 << (128 // self.count - 1)
+
+    @property
+    def unit(self) -> int:
+        """One in the exponent, with the lane's sign shifted out."""
+        return 1 << self.fraction_bits + 1
+
+    @property
+    def range_turned(self) -> int:
+        """What `exponents_turned` of a normal number, of exponent 2 at least, is less than."""
+        return self.exponents * self.unit ^ self.sign
 
     def splat_bits(self, constant: int) -> str:
         """A vector of equal constants, for the bits."""
@@ -104,12 +113,13 @@ class VectorText:
         """-x."""
         return self.e.tmp(f"fneg {self.type} {x}")
 
-    def field(self, x: str) -> str:
-        """The exponent fields."""
-        bits = self.e.tmp(f"bitcast {self.type} {x} to {self.lanes.bits}")
-        doubled = self.e.tmp(f"shl {self.lanes.bits} {bits}, {self.lanes.splat_bits(1)}")
-        down = self.lanes.splat_bits(self.lanes.fraction_bits + 1)
-        return self.e.tmp(f"lshr {self.lanes.bits} {doubled}, {down}")
+    def exponents_turned(self, x: str) -> str:
+        """Numbers that grow with the exponents from 2 on; those of 0 and 1 are the largest."""
+        lanes = self.lanes
+        bits = self.e.tmp(f"bitcast {self.type} {x} to {lanes.bits}")
+        doubled = self.e.tmp(f"add {lanes.bits} {bits}, {bits}")
+        least = lanes.splat_bits(lanes.sign - 2 * lanes.unit)
+        return self.e.tmp(f"add {lanes.bits} {doubled}, {least}")
 
     def leave_if_any(self, mask: str) -> None:
         """Leave if any lane is in the mask."""
@@ -146,15 +156,6 @@ class Operation:
         """Write the remainder."""
         raise NotImplementedError
 
-    def exact_zeros(self) -> str:
-        """Write the lanes that are 0, and lost nothing by it."""
-        return self.t.compare("oeq", self.near)
-
-    def zeros_of(self, *operands: str) -> str:
-        """Write the lanes that are 0 because one of the operands is."""
-        either = self.t.either(*(self.t.compare("oeq", x) for x in operands))
-        return self.t.both(self.t.compare("oeq", self.near), either)
-
     def too_large(self, x: str) -> str:
         """Lanes that may have overflowed, and NaNs."""
         return self.t.compare("uge", self.t.magnitude(x), self.t.lanes.top)
@@ -190,9 +191,6 @@ class Product(Operation):
     def error(self) -> str:
         return self.t.op("fma", *self.operands, self.t.negative(self.near))
 
-    def exact_zeros(self) -> str:
-        return self.zeros_of(*self.operands)
-
 
 class Quotient(Operation):
     def compute(self) -> str:
@@ -209,9 +207,6 @@ class Quotient(Operation):
     def error(self) -> str:
         x, y = self.operands
         return self.t.op("fma", self.t.negative(self.near), y, x)
-
-    def exact_zeros(self) -> str:
-        return self.zeros_of(self.operands[0])
 
 
 class Root(Operation):
@@ -252,16 +247,6 @@ class MultiplyAdd(Operation):
         b1 = t.op("fadd", self.product, a1)
         b2 = t.sum_error(self.product, a1, b1)
         return t.op("fadd", t.op("fadd", t.op("fsub", b1, self.near), b2), a2)
-
-    def exact_zeros(self) -> str:
-        """Those with a product that has no bit below the least number, or is 0 itself."""
-        t, (x, z, _) = self.t, self.operands
-        large = t.e.tmp(
-            f"icmp uge {t.lanes.bits} {t.e.tmp(f'add {t.lanes.bits} {t.field(x)}, {t.field(z)}')}, "
-            f"{t.lanes.splat_bits(t.lanes.whole_product)}"
-        )
-        whole = t.both(t.compare("oeq", self.near), large)
-        return t.either(whole, self.zeros_of(x, z))
 
 
 def operation_of(t: VectorText, name: str, attr: Any, operands: list[str]) -> Operation:
