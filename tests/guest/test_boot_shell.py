@@ -7,9 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from initramfs import PROMPT, busybox_initramfs, fetch_busybox
-
-from jitppc.errors import PackageError
+from guest_modules import fetched_guest
+from initramfs import PROMPT, busybox_initramfs
 
 pytestmark = pytest.mark.slow
 
@@ -36,15 +35,8 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """Kernel and initramfs; without a package client there are none."""
-    from jitppc.host import installer, packages
-
-    if not packages.available():
-        pytest.skip("needs apt-get and dpkg-deb to fetch the guest's programs")
-    try:
-        kernel, busybox = installer.fetch().kernel, fetch_busybox()
-    except PackageError as error:
-        pytest.fail(str(error))
+    """Kernel and initramfs."""
+    kernel, busybox, _, _ = fetched_guest([])
     initrd = tmp_path_factory.mktemp("guest") / "initramfs.gz"
     initrd.write_bytes(busybox_initramfs(busybox))
     return kernel, initrd

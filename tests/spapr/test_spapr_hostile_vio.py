@@ -98,15 +98,15 @@ def test_no_element_or_unit_raises_or_leaves_memory(pytestconfig):
             assert guest.vscsi.register_crq(RING, PAGE) == H.SUCCESS
             guest.vscsi.set_signal(1)
         iu, form = unit(rng)
-        guest.ram.data[UNITS : UNITS + 256] = iu[:256].ljust(256, b"\0")
+        guest.ram.memory[UNITS : UNITS + 256] = iu[:256].ljust(256, b"\0")
         length, where = rng.choice((256, 256, 256, 48, len(iu), 257, 7)), UNITS
         valid = 0x80
         if rng.random() < 0.1:
             valid, where = rng.choice((0x80, 0xC0, 0xFF, 0, 1)), address(rng)
         element = struct.pack(">BB4xHQ", valid, form, length & 0xFFFF, where)
         guest.vscsi._element(element)
-        statuses.add(guest.ram.data[UNITS + 19] if guest.ram.data[UNITS] == 0xC1 else -1)
-        guest.ram.data[RING : RING + PAGE] = bytes(PAGE)
+        statuses.add(guest.ram.memory[UNITS + 19] if guest.ram.memory[UNITS] == 0xC1 else -1)
+        guest.ram.memory[RING : RING + PAGE] = bytes(PAGE)
     guest.vscsi.close()
     assert {-1, 0, 2} <= statuses
 

@@ -86,10 +86,10 @@ def test_pages_that_follow_one_another_are_one_view(space):
 def test_a_page_without_the_right_stops_the_whole_transfer(space):
     ram, table, dma = space
     table.put(0, [0x8003, 0x9001, 0xA002])
-    before = bytes(ram.data)
+    before = bytes(ram.memory)
     with pytest.raises(DmaError):
         dma.write(WINDOW + PAGE - 4, b"12345678")
-    assert bytes(ram.data) == before
+    assert bytes(ram.memory) == before
     assert dma.read(WINDOW + PAGE, 4) == bytes(4)
     with pytest.raises(DmaError):
         dma.read(WINDOW + 2 * PAGE, 4)
@@ -102,7 +102,7 @@ def test_a_page_outside_ram_stops_a_write_before_its_first_byte(space):
     table.put(0, [0x8003, RAM | 3])
     with pytest.raises(DmaError):
         dma.write(WINDOW, bytes([1]) * 2 * PAGE)
-    assert not any(ram.data)
+    assert not any(ram.memory)
 
 
 def test_a_bypassed_table_leads_to_guest_real_addresses(space):
@@ -127,14 +127,14 @@ def test_what_is_written_through_a_table_is_where_its_pages_are(tces, offset, co
     table.put(0, tces)
     dma = TceDma(lambda: [table], ram)
     data = np.random.default_rng(count).integers(0, 256, count, np.uint8).tobytes()
-    expected = bytearray(ram.data)
+    expected = bytearray(ram.memory)
     for i, byte in enumerate(data):
         page, within = divmod(offset + i, PAGE)
         expected[(tces[page] & ~3) + within] = byte
     if count or offset < 16 * PAGE:
         dma.write((1 << 59) + offset, data)
         dma.written((1 << 59) + offset, count)
-    assert bytes(ram.data) == expected
+    assert bytes(ram.memory) == expected
     if count and len(set(tces)) == 16:
         assert dma.read((1 << 59) + offset, count) == data
 

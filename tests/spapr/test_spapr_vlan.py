@@ -61,13 +61,13 @@ class LanGuest:
 
     def add(self, number, size=2048):
         where = BUFFERS + number * 0x1000
-        self.ram.data[where : where + 8] = number.to_bytes(8, "big")
+        self.ram.memory[where : where + 8] = number.to_bytes(8, "big")
         return self.vlan.add_buffer(descriptor(where, size))
 
     def take(self):
         """(handle, frame) of the next entry of the queue, or None."""
         where = QUEUE + self.at
-        entry = bytes(self.ram.data[where : where + 16])
+        entry = bytes(self.ram.memory[where : where + 16])
         control, offset, size, handle = struct.unpack(">BxHIQ", entry)
         if control & 0x80 != self.toggle:
             return None
@@ -76,7 +76,7 @@ class LanGuest:
         if self.at == QUEUE_SIZE:
             self.at, self.toggle = 0, self.toggle ^ 0x80
         start = BUFFERS + handle * 0x1000 + offset
-        return handle, bytes(self.ram.data[start : start + size])
+        return handle, bytes(self.ram.memory[start : start + size])
 
 
 @pytest.fixture
@@ -144,18 +144,18 @@ def test_a_frame_too_long_for_every_buffer_is_counted(guest):
     guest.add(0, 512)
     for n in range(1, 4):
         guest.cable.receive(bytes(600))
-        assert n == int.from_bytes(guest.ram.data[LIST + PAGE - 8 : LIST + PAGE], "big")
+        assert n == int.from_bytes(guest.ram.memory[LIST + PAGE - 8 : LIST + PAGE], "big")
     assert None is guest.take()
 
 
 def test_frames_to_an_adapter_that_is_shut_are_dropped(guest):
     guest.cable.receive(bytes(60))
-    assert not any(guest.ram.data)
+    assert not any(guest.ram.memory)
 
 
 def test_up_to_six_pieces_make_a_frame(guest):
     guest.open()
-    guest.ram.data[BUFFERS : BUFFERS + 600] = bytes(range(200)) * 3
+    guest.ram.memory[BUFFERS : BUFFERS + 600] = bytes(range(200)) * 3
     pieces = tuple(descriptor(BUFFERS + 100 * n, 100) for n in range(6))
     assert H.SUCCESS == guest.vlan.send(pieces)
     assert guest.cable.arrived.wait(5)
@@ -202,7 +202,7 @@ def test_what_is_registered_must_be_aligned_and_mapped(guest):
     assert H.SUCCESS == guest.open()
     assert H.RESOURCE == guest.open()
     assert VALID | QUEUE_SIZE << 32 | QUEUE == int.from_bytes(
-        guest.ram.data[LIST : LIST + 8], "big"
+        guest.ram.memory[LIST : LIST + 8], "big"
     )
     for bad in (descriptor(BUFFERS, 12), descriptor(BUFFERS + 2, 64), BUFFERS | 64 << 32):
         assert H.PARAMETER == vlan.add_buffer(bad)

@@ -49,13 +49,13 @@ def test_blocks_go_to_and_from_every_shape_of_buffer(guest, cuts):
     pieces, at = [], 0
     for n, size in enumerate(cuts):
         where = DATA + n * PAGE + 4096 - size // 2
-        guest.ram.data[where : where + size] = expected[at : at + size]
+        guest.ram.memory[where : where + size] = expected[at : at + size]
         pieces.append((where, size))
         at += size
     buffers = (None, None)
     if len(cuts) > 10:
         raw = b"".join(struct.pack(">QII", where, 0, size) for where, size in pieces)
-        guest.ram.data[0x8000 : 0x8000 + len(raw)] = raw
+        guest.ram.memory[0x8000 : 0x8000 + len(raw)] = raw
         buffers = ((2, 0, struct.pack(">QIII", 0x8000, 0, len(raw), 1024)), None)
     reply, _ = guest.exchange(command(WRITE_2_BLOCKS, data_out=pieces, buffers=buffers))
     assert (0, 0, 0, 0, b"", b"") == response_of(reply)
@@ -63,7 +63,8 @@ def test_blocks_go_to_and_from_every_shape_of_buffer(guest, cuts):
     guest.ram.written_ranges.clear()
     reply, _ = guest.exchange(command(READ_2_BLOCKS, data_in=[(0x40000, 1000), (0x50000, 24)]))
     assert (0, 0, 0, 0, b"", b"") == response_of(reply)
-    assert expected == bytes(guest.ram.data[0x40000:0x403E8] + guest.ram.data[0x50000:0x50018])
+    found = guest.ram.memory[0x40000:0x403E8], guest.ram.memory[0x50000:0x50018]
+    assert expected == b"".join(found)
     assert {(0x40000, 1000), (0x50000, 24)} <= set(guest.ram.written_ranges)
 
 
@@ -75,16 +76,17 @@ def test_a_failed_command_brings_its_sense(guest):
 
 
 def test_a_short_answer_leaves_zeroes_and_says_how_short(guest):
-    guest.ram.data[DATA : DATA + 255] = b"\xee" * 255
+    guest.ram.memory[DATA : DATA + 255] = b"\xee" * 255
     reply, _ = guest.exchange(command("12000000ff00", data_in=[(DATA, 255)]))
     assert (0x20, 0, 0, 255 - 36) == response_of(reply)[:4]
-    assert bytes(255 - 36) == guest.ram.data[DATA + 36 : DATA + 255]
+    assert bytes(255 - 36) == guest.ram.memory[DATA + 36 : DATA + 255]
 
 
 def test_a_place_without_a_unit_is_empty(guest):
     reply, _ = guest.exchange(command("120000002400", lun(5), data_in=[(DATA, 36)]))
     assert 0 == response_of(reply)[1]
-    assert (0x7F, b"QEMU EMPTY") == (guest.ram.data[DATA], guest.ram.data[DATA + 16 : DATA + 26])
+    inquiry = guest.ram.memory[DATA : DATA + 36]
+    assert (0x7F, b"QEMU EMPTY") == (inquiry[0], inquiry[16:26])
     reply, _ = guest.exchange(command("000000000000", lun(5)))
     assert (2, 0x25) == (response_of(reply)[1], response_of(reply)[4][12])
 
@@ -92,7 +94,7 @@ def test_a_place_without_a_unit_is_empty(guest):
 def test_lun_0_reports_every_unit_to_firmware(guest):
     reply, _ = guest.exchange(command("a0" + "00" * 8 + "400000", 0, data_in=[(DATA, 64)]))
     assert 0 == response_of(reply)[1]
-    listed = guest.ram.data[DATA : DATA + 24]
+    listed = guest.ram.memory[DATA : DATA + 24]
     assert bytes.fromhex("000000100000000000000000000000008200000000000000") == listed
 
 
@@ -116,18 +118,18 @@ def test_the_adapter_says_who_it_is(guest):
     reply, element = guest.exchange(datagram, form=2)
     assert (3, 0) == struct.unpack(">IH", reply[:6])
     assert (2, 77) == (element[1], int.from_bytes(element[8:], "big"))
-    info = bytes(guest.ram.data[DATA : DATA + 148])
+    info = bytes(guest.ram.memory[DATA : DATA + 148])
     assert b"16.a" == info[:4]
     assert (0, 1, 2, 2 << 20) == struct.unpack(">IIII", info[104:120])
 
 
 @pytest.mark.parametrize(("kind", "status"), [(1, 0xF1), (2, 0xF1), (9, 0), (10, 0xF1)])
 def test_other_datagrams_are_answered(guest, kind, status):
-    guest.ram.data[DATA : DATA + 92] = b"\xff" * 92
+    guest.ram.memory[DATA : DATA + 92] = b"\xff" * 92
     reply, _ = guest.exchange(struct.pack(">IHHQQ", kind, 0xAA, 92, 77, DATA), form=2)
     assert (kind, status) == struct.unpack(">IH", reply[:6])
     if kind == 9:
-        assert bytes(4) == guest.ram.data[DATA : DATA + 4]
+        assert bytes(4) == guest.ram.memory[DATA : DATA + 4]
 
 
 def test_memory_that_is_not_mapped_fails_the_command_only(guest):
@@ -140,7 +142,7 @@ def test_memory_that_is_not_mapped_fails_the_command_only(guest):
     )
     assert guest.send(where=DATA) == H.SUCCESS
     guest.window.table.fill(UNITS // PAGE, 1, UNITS | 1)
-    guest.ram.data[UNITS : UNITS + 256] = command("000000000000").ljust(256, b"\0")
+    guest.ram.memory[UNITS : UNITS + 256] = command("000000000000").ljust(256, b"\0")
     guest.send()
     assert 0x10 == guest.receive()[3]
 
@@ -198,7 +200,7 @@ def test_a_reset_waits_for_the_transfer_in_flight_and_forgets_the_rest(guest):
 
     guest.disk.read_into = read_into
     iu = command(READ_2_BLOCKS, data_in=[(DATA, 1024)])
-    guest.ram.data[UNITS : UNITS + 256] = iu.ljust(256, b"\0")
+    guest.ram.memory[UNITS : UNITS + 256] = iu.ljust(256, b"\0")
     for _ in range(5):
         assert guest.send() == H.SUCCESS
     assert is_reading.wait(5)
@@ -209,8 +211,8 @@ def test_a_reset_waits_for_the_transfer_in_flight_and_forgets_the_rest(guest):
     may_go_on.set()
     resetting.join(5)
     assert not resetting.is_alive()
-    before, pulses = bytes(guest.ram.data), len(guest.pulses)
+    before, pulses = bytes(guest.ram.memory), len(guest.pulses)
     is_reading.clear()
     assert not is_reading.wait(0.1)
-    assert (before, pulses) == (bytes(guest.ram.data), len(guest.pulses))
+    assert (before, pulses) == (bytes(guest.ram.memory), len(guest.pulses))
     assert pulses <= 1

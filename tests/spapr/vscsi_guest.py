@@ -45,23 +45,23 @@ class VscsiGuest:
         """The next element of the ring, taken out; None when there is none in time."""
         end = time.monotonic() + seconds
         at = RING + self.at
-        while not self.ram.data[at]:
+        while not self.ram.memory[at]:
             if time.monotonic() > end:
                 return None
             time.sleep(0.0002)
-        element = bytes(self.ram.data[at : at + 16])
-        self.ram.data[at] = 0
+        element = bytes(self.ram.memory[at : at + 16])
+        self.ram.memory[at] = 0
         self.at = (self.at + 16) % self.ring_size
         return element
 
     def exchange(self, iu, form=1):
         """What the unit has become when its answer has come, and the answer's element."""
-        self.ram.data[UNITS : UNITS + 256] = iu.ljust(256, b"\0")
+        self.ram.memory[UNITS : UNITS + 256] = iu.ljust(256, b"\0")
         assert self.send(form=form) == 0
         element = self.receive()
         assert element is not None
         size = int.from_bytes(element[6:8], "big")
-        return bytes(self.ram.data[UNITS : UNITS + size]), element
+        return bytes(self.ram.memory[UNITS : UNITS + size]), element
 
 
 def lun(target, number=0):

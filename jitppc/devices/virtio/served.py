@@ -7,38 +7,16 @@ and says so to its transport; nothing else in the machine notices.
 Ref: virtio 1.2, 2.1.2 (DEVICE_NEEDS_RESET), 2.7.13 and 2.7.14 (supplying and receiving buffers).
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from jitppc.bell import Bell
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup, Transport
 from jitppc.devices.virtio.queue import Chain, QueueBroken, QueueLayout, SplitQueue
 
 RING_FEATURES = F_INDIRECT_DESC | F_EVENT_IDX
 #: of most queues; each costs the driver 26 bytes a buffer
 QUEUE_SIZE = 256
-
-
-class Doorbell:
-    """Rung by any thread, any number of times; the one who waits is woken at least once after.
-
-    It is a counter of the host's kernel, because Python lets go of its own lock for the system
-    call: who is woken can go on at once. A `threading` primitive wakes somebody who then has to
-    wait for the one who rang, and on a busy host that costs milliseconds.
-    """
-
-    def __init__(self) -> None:
-        self._counter = os.eventfd(0, os.EFD_CLOEXEC)
-
-    def ring(self) -> None:
-        os.eventfd_write(self._counter, 1)
-
-    def wait(self) -> None:
-        os.eventfd_read(self._counter)
-
-    def __del__(self) -> None:
-        """Closed when nobody can ring any more, so that a late ring harms nobody."""
-        os.close(self._counter)
 
 
 class ServedQueue:
@@ -49,7 +27,7 @@ class ServedQueue:
         event_index, indirect = features & F_EVENT_IDX, features & F_INDIRECT_DESC
         self.index = setup.index
         self.ring = SplitQueue(setup.dma, layout, bool(event_index), bool(indirect))
-        self.doorbell = Doorbell()
+        self.doorbell = Bell()
         self._interrupt = setup.interrupt
 
     def batches(self) -> Iterator[list[Chain]]:

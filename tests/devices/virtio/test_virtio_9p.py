@@ -65,7 +65,7 @@ def driver(server):
 def ask(driver, out, room=256):
     """A request is under way; where its answer will be."""
     memory = driver.bump(len(out) + room)
-    driver.ram.write(memory, out)
+    driver.ram.put(memory, out)
     driver.send(0, [(memory, len(out), False), (memory + len(out), room, True)])
     return memory + len(out)
 

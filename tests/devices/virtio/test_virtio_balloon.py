@@ -61,7 +61,7 @@ def test_the_target_is_told_and_the_guest_tells_how_far_it_is(driver, device):
 def put_stats(driver, *entries):
     data = b"".join(struct.pack("<HQ", tag, value) for tag, value in entries)
     address = driver.bump(len(data))
-    driver.ram.write(address, data)
+    driver.ram.put(address, data)
     driver.send(2, [(address, len(data), False)])
 
 

@@ -5,8 +5,9 @@ import random
 import struct
 
 import pytest
+from devices.fake_ram import FakeRam
 from virtio_backends import MemoryDisk
-from virtio_driver import Driver, FakeRam
+from virtio_driver import Driver
 
 from jitppc.devices.virtio import blk
 from jitppc.devices.virtio.blk import DiskShape, VirtioBlk
@@ -206,7 +207,7 @@ def test_random_requests_leave_what_a_reference_has(page, queues):
                     if kind == blk.T_WRITE_ZEROES:
                         reference[where] = bytes(count)
                 memory = driver.bump(len(out) + room + 1, 1)
-                driver.ram.write(memory, out + bytes(room) + b"\xff")
+                driver.ram.put(memory, out + bytes(room) + b"\xff")
                 status = memory + len(out) + room
                 buffers = [(memory, 16, False), (memory + 16, len(out) - 16, False)]
                 buffers += [(memory + len(out), room, True), (status, 1, True)]

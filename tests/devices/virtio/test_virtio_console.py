@@ -93,7 +93,7 @@ def test_text_waits_until_the_guest_has_the_port_open(driver, lines):
     tell(driver, 1, console.PORT_OPEN, 0)
     assert 4 == lines[1].type(b"late")
     address = driver.bump(8)
-    driver.ram.write(address, bytes(8))
+    driver.ram.put(address, bytes(8))
     driver.send(first_queue(1), [(address, 8, True)])
     time.sleep(0.05)
     assert bytes(8) == driver.ram.read(address, 8)

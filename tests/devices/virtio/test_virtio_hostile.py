@@ -12,8 +12,9 @@ import threading
 import time
 
 import pytest
+from devices.fake_ram import FakeRam
 from virtio_backends import Line, MemoryDisk
-from virtio_driver import DESC, FakeRam, NotingTransport
+from virtio_driver import DESC, NotingTransport
 
 from jitppc.devices.scsi.bus import Address
 from jitppc.devices.scsi.disk import Disk

@@ -6,7 +6,8 @@ import threading
 import time
 
 import pytest
-from virtio_driver import Driver, FakeRam
+from devices.fake_ram import FakeRam
+from virtio_driver import Driver
 
 from jitppc.devices.ports import NetOffloads
 from jitppc.devices.virtio import net

@@ -3,9 +3,10 @@
 import struct
 
 import pytest
+from devices.fake_ram import FakeRam
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtio_driver import DESC, DriverQueue, FakeRam
+from virtio_driver import DESC, DriverQueue
 
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC
 from jitppc.devices.virtio.queue import (
@@ -44,7 +45,7 @@ class Pair:
     def put(self, *descriptors, heads=(0,), table=None):
         """Raw descriptors, and the heads made available."""
         for n, fields in enumerate(descriptors):
-            self.ram.write((table or self.driver.descriptors) + 16 * n, DESC.pack(*fields))
+            self.ram.put((table or self.driver.descriptors) + 16 * n, DESC.pack(*fields))
         for head in heads:
             self.driver.offer(head)
         self.driver.expose()
@@ -56,7 +57,7 @@ IN, OUT = True, False
 
 def test_a_chain_is_what_the_driver_put():
     pair = Pair()
-    pair.ram.write(BASE + DATA, b"hello")
+    pair.ram.put(BASE + DATA, b"hello")
     pair.driver.offer(pair.driver.put_chain([(BASE + DATA, 5, OUT), (BASE + DATA + 16, 4, IN)]))
     assert pair.driver.expose()
     (chain,) = pair.device.pop_all()
@@ -249,7 +250,7 @@ def test_random_chains_arrive_as_the_model_says(rounds, page, event_index):
                 if not writable:
                     data = bytes((fill + n) & 0xFF for n in range(length))
                     fill += length
-                    pair.ram.write(at, data)
+                    pair.ram.put(at, data)
                     contents += data
                 buffers.append((at, length, writable))
                 at += length

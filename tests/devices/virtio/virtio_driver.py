@@ -11,59 +11,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
 
-from jitppc.devices.ports import DmaError
+from devices.fake_ram import FakeRam
+
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup, VirtioDevice
 from jitppc.devices.virtio.queue import DESC_F_INDIRECT, DESC_F_NEXT, DESC_F_WRITE
 
 DESC = struct.Struct("<QIHH")
 PATIENCE = 20.0  # seconds; only a failing test waits that long
-GUARD = 4096
-
-
-class FakeRam:
-    """`size` bytes at `base`; with `page`, nothing longer than a page lies in one piece."""
-
-    def __init__(self, size: int = 1 << 20, base: int = 0, page: int = 0) -> None:
-        self.size, self.base, self.page = size, base, page
-        self._bytes = bytearray(size + 2 * GUARD)
-        self._guard = bytes(range(256)) * (GUARD // 256)
-        self._bytes[:GUARD] = self._bytes[-GUARD:] = self._guard
-        self.memory = memoryview(self._bytes)[GUARD:-GUARD]
-        self.written_ranges: list[tuple[int, int]] = []
-
-    def is_sound(self) -> bool:
-        """Nothing was written beside the memory."""
-        return self._bytes[:GUARD] == self._guard == self._bytes[-GUARD:]
-
-    def views(self, address: int, count: int, is_write: bool) -> list[memoryview]:
-        start = address - self.base
-        if not 0 <= start <= start + count <= self.size:
-            raise DmaError(address, count, is_write)
-        if not self.page:
-            return [self.memory[start : start + count]]
-        pieces, end = [], start + count
-        while start < end:
-            stop = min(end, (start // self.page + 1) * self.page)
-            pieces.append(self.memory[start:stop])
-            start = stop
-        return pieces or [self.memory[start:start]]
-
-    def written(self, address: int, count: int) -> None:
-        self.written_ranges.append((address, count))
-
-    def read(self, address: int, count: int) -> bytes:
-        return b"".join(self.views(address, count, is_write=False))
-
-    def write(self, address: int, data: bytes | memoryview) -> None:
-        for piece in self.views(address, len(data), is_write=True):
-            piece[:], data = data[: len(piece)], data[len(piece) :]
-
-    def u16(self, address: int) -> int:
-        return int.from_bytes(self.read(address, 2), "little")
-
-    def put16(self, address: int, value: int) -> None:
-        """One store, as the guest's is."""
-        self.views(address, 2, is_write=True)[0].cast("H")[0] = value & 0xFFFF
 
 
 @dataclass
@@ -114,7 +68,7 @@ class DriverQueue:
         )
 
     def put_descriptor(self, table: int, n: int, address: int, length: int, flags: int, after: int):
-        self.ram.write(table + 16 * n, DESC.pack(address, length, flags, after))
+        self.ram.put(table + 16 * n, DESC.pack(address, length, flags, after))
 
     def put_chain(self, buffers: Sequence[Buffer], table: int | None = None) -> int:
         """A chain of free descriptors, or an indirect one in `table`; its head."""
@@ -247,8 +201,8 @@ class Driver:
         """`out` goes to the device; what it wrote comes back. `cut` splits both at these places."""
         memory = self.bump(len(out) + room)
         try:
-            self.ram.write(memory, out)
-            self.ram.write(memory + len(out), bytes(room))
+            self.ram.put(memory, out)
+            self.ram.put(memory + len(out), bytes(room))
             marks = sorted({0, len(out), len(out) + room, *cut})
             marks = [mark for mark in marks if mark <= len(out) + room]
             buffers = [
