@@ -27,6 +27,8 @@ F_WRITE_ZEROES = 1 << 14
 
 T_IN = 0
 T_OUT = 1
+T_BARRIER = 1 << 31
+"""What some drivers add to a request: old drivers' word for "not before what came earlier"."""
 T_FLUSH = 4
 T_GET_ID = 8
 T_DISCARD = 11
@@ -131,7 +133,7 @@ class VirtioBlk(ServedDevice):
         room = chain.writable[:-1]
         if len(last) > 1:
             room.append(last[:-1])
-        act = REQUESTS.get(kind, VirtioBlk._unsupported)
+        act = REQUESTS.get(kind & ~T_BARRIER, VirtioBlk._unsupported)
         try:
             status, written = act(self, sector * SECTOR, chain, room)
         except BlockError as error:
