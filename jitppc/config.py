@@ -6,7 +6,7 @@ The table here is the only place where an option is written: the parser (`cli.li
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,13 @@ RUN_OPTIONS = (
         "(repeats with -strategy interp)",
         "clock",
         values.one_of(*values.CLOCKS),
+    ),
+    Option(
+        ("rtc",),
+        "base=utc|localtime|DATE,clock=host|rt|vm",
+        "real-time clock: when it starts, and what moves it on",
+        "rtc",
+        values.rtc,
     ),
     Option(("stats",), "FILE", "write statistics of the run as JSON", "stats", Path),
     Option(("v", "verbose"), "", "say more on standard error", "verbose"),
@@ -294,8 +301,8 @@ NOT_YET = frozenset(
     S action add-fd audio audiodev chroot compat d D daemonize debugcon dfilter dtb dump-
     vmstate echr enable-kvm fda fdb full-screen fw_cfg g gdb icount incoming iscsi k L
     loadvm mem-path mem-prealloc mon msg mtdblock no-shutdown no-user-config only-
-    migratable option-rom overcommit pflash pidfile plugin preconfig prom-env qmp qmp-pretty
-    readconfig rtc run-with runas s sandbox sd seed set singlestep spice tpmdev trace usb
+    migratable option-rom overcommit pflash pidfile plugin preconfig qmp qmp-pretty
+    readconfig run-with runas s sandbox sd seed set singlestep spice tpmdev trace usb
     usbdevice uuid vnc watchdog-action ""
     """.split()
 )
@@ -330,6 +337,7 @@ class HardwareWords:
     chardevs: tuple[Pairs, ...] = ()
     nodefaults: bool = False
     boot: Pairs = ()
+    prom_env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +361,7 @@ class RunConfig:
     until: str | None = None
     timeout: float | None = None
     clock: str = "host"
+    rtc: Mapping[str, Any] = field(default_factory=dict)
     strategy: str = "regions"
     lockstep: tuple[str, str] | None = None
     code_cache: bool = True

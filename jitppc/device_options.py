@@ -167,7 +167,7 @@ FSDEV_KEYS = tuple(key for key in VIRTFS_KEYS if key.name != "mount_tag")
 _BOOT_KEYS = (
     Key("order", "of devices that firmware tries (with -bios)"),
     Key("once", "the same for the first boot"),
-    Key("menu", "a menu", ("off",), {"on": "there is none; the kernel is given by -kernel"}),
+    Key("menu", "firmware asks (with -bios)", SWITCH),
     Key("strict", "only what has a bootindex", SWITCH),
     Key("splash", "a picture", is_idle=True),
     Key("splash-time", "milliseconds", is_idle=True),
@@ -202,6 +202,14 @@ def serial(text: str) -> str:
         raise ValueError("there is no telnet; tcp: is a bare connection")
     guess = suggestion(word, _SERIALS) or f"; known: {', '.join(_SERIALS)}"
     raise ValueError(f"unknown value {text!r}{guess}")
+
+
+def prom_variable(text: str) -> str:
+    """A variable and its value."""
+    name, equals, _ = text.partition("=")
+    if not (name and equals and text.isascii() and text.isprintable()):
+        raise ValueError("say NAME=VALUE, in ASCII")
+    return text
 
 
 def boot(text: str) -> Pairs:
@@ -301,6 +309,8 @@ DEVICE_OPTIONS = (
     ),
     Option(("nodefaults",), "", "neither a console nor a network that was not asked for",
            "nodefaults", group="devices"),
+    Option(("prom-env",), "NAME=VALUE", "variable of firmware, in a fresh NVRAM", "prom_env",
+           prom_variable, "devices", repeats=True),
     Option(("boot",), "ORDER", "devices that firmware of -bios tries: c disk, d CD, n network",
            "boot", boot, "devices"),
     *(

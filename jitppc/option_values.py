@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -140,6 +141,27 @@ def processor_count(text: str) -> int:
         if int(value) > 1:
             raise ValueError("jitppc runs one virtual processor so far")
     return 1
+
+
+def rtc(text: str) -> dict[str, str | int]:
+    """`base=utc|localtime|DATE,clock=host|rt|vm` as keys of `RtcWish`; a date is UTC."""
+    found: dict[str, str | int] = {}
+    for pair in filter(None, text.split(",")):
+        key, _, value = pair.partition("=")
+        if key == "base" and value not in {"utc", "localtime"}:
+            try:
+                found[key] = int(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp())
+            except ValueError:
+                raise ValueError(
+                    f"base is utc, localtime or a date such as 2026-11-21T20:40:00, not {value!r}"
+                ) from None
+        elif key == "base":
+            found[key] = value
+        elif key == "clock":
+            found[key] = one_of("host", "rt", "vm")(value)
+        elif key != "driftfix" or value not in {"none", "slew"}:
+            raise ValueError(f"unknown key {key!r}{suggestion(key, ('base', 'clock'))}")
+    return found
 
 
 def lockstep_pair(text: str) -> tuple[str, str]:

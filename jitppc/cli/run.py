@@ -145,7 +145,11 @@ def make_one(
 ) -> Any:
     """A machine of the spapr room with this strategy; a paced one repeats exactly."""
     from jitppc.host.firmware_files import firmware_file
+    from jitppc.spapr.firmware_image import BootWish
     from jitppc.spapr.machine import Machine
+    from jitppc.spapr.rtas.clock import RtcWish
+
+    boot = dict(config.hardware.boot)
 
     def tell(what: str, done: int, total: int) -> None:
         progress(what, done / total if total else None)
@@ -156,7 +160,10 @@ def make_one(
         append=config.append,
         firmware=None if config.firmware is None else firmware_file(config.firmware),
         kernel_gra=config.kernel_gra,
-        boot_order=dict(config.hardware.boot).get("order", ""),
+        boot_wish=BootWish(
+            boot.get("order", ""), boot.get("once", ""), boot.get("menu", "off") == "on"
+        ),
+        rtc=RtcWish(**config.rtc),
         memory=config.memory,
         cpu=config.cpu,
         max_cpu_compat=config.max_cpu_compat,

@@ -81,6 +81,7 @@ class TreeSpec:
     initrd: tuple[int, int] | None = None
     kernel: KernelImage | None = None
     boot_order: str = ""
+    has_boot_menu: bool = False
     vio_nodes: tuple[Node, ...] = ()
     pci_nodes: tuple[Node, ...] = ()
     stdout_path: str = ""
@@ -147,6 +148,8 @@ def chosen_node(spec: TreeSpec) -> Node:
             put(chosen, "qemu,boot-kernel-le", EMPTY)
     if spec.boot_order:
         put(chosen, "qemu,boot-device", text(spec.boot_order))
+    if spec.has_boot_menu:
+        put(chosen, "qemu,boot-menu", cells(1))
     return chosen
 
 

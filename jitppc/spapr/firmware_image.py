@@ -22,6 +22,18 @@ TREE_SIZE_MAX = 2 * MIB
 
 
 @dataclass(frozen=True, slots=True)
+class BootWish:
+    """Letters of devices to try (c disk, d CD, n network), and those for the first boot."""
+
+    order: str = ""
+    once: str = ""
+    has_menu: bool = False
+
+    def at(self, reboots: int) -> str:
+        return self.order if reboots else self.once or self.order
+
+
+@dataclass(frozen=True, slots=True)
 class FirmwareImage:
     """What is loaded at 0 at every (re)boot."""
 

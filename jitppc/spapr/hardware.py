@@ -60,6 +60,7 @@ class Hardware:
     """Fields:
     serials: chardev ids of the consoles, the first one is where kernel messages go.
     nvram: file that keeps the NVRAM's contents.
+    prom_env: variables (NAME=VALUE) of firmware in a fresh NVRAM.
     devices: in the order in which they are plugged, after the consoles and the NVRAM.
     """
 
@@ -69,6 +70,7 @@ class Hardware:
     folders: tuple[Folder, ...] = ()
     serials: tuple[str, ...] = (CONSOLE,)
     nvram: Path | None = None
+    prom_env: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ()
 
     @property

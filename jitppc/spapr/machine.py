@@ -30,7 +30,7 @@ from jitppc.spapr.console import ConsoleTap, UserConsole
 from jitppc.spapr.cpu_models import CpuModel, cpu_model, newest_mode
 from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
 from jitppc.spapr.firmware_image import SIZE_MAX as FIRMWARE_SIZE_MAX
-from jitppc.spapr.firmware_image import read_firmware
+from jitppc.spapr.firmware_image import BootWish, read_firmware
 from jitppc.spapr.guest_mmio import GuestMmio
 from jitppc.spapr.hardware import Hardware
 from jitppc.spapr.hcall.table import HcallDispatcher
@@ -47,7 +47,7 @@ from jitppc.spapr.pci.tree import bridge_node
 from jitppc.spapr.pci.windows import WINDOWS_END, WINDOWS_GRA
 from jitppc.spapr.ports import Chardev, Exit, GuestMemory, Vcpu
 from jitppc.spapr.processor import HcallObserver, Processor
-from jitppc.spapr.rtas.clock import RtcClock
+from jitppc.spapr.rtas.clock import RtcWish
 from jitppc.spapr.rtas.event_log import EventQueue, epow_shutdown_log
 from jitppc.spapr.rtas.table import advertised_tokens
 from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
@@ -87,7 +87,8 @@ class Machine:
         max_cpu_compat: str | None = None,
         firmware: str | os.PathLike[str] | None = None,
         kernel_gra: int | None = None,
-        boot_order: str = "",
+        boot_wish: BootWish | None = None,
+        rtc: RtcWish | None = None,
         ic_mode: str = "dual",
         numa: Numa | None = None,
         nvram: str | os.PathLike[str] | None = None,
@@ -105,7 +106,8 @@ class Machine:
             hardware: disks, networks, consoles and other devices; without it there is one console.
             firmware: image that runs in the guest, such as slof.bin; None: we are Open Firmware.
             kernel_gra: where the kernel is loaded (None: where such a kernel usually is).
-            boot_order: letters that tell the image where to look for a program.
+            boot_wish: what the image is told about where to look for a program.
+            rtc: when the real-time clock starts.
             max_cpu_compat: the newest processor that the guest may take this one for.
             ic_mode: interrupt controllers that the guest may choose from: "xics", "xive", "dual".
             numa: nodes of memory and processors; without it there is one.
@@ -131,7 +133,7 @@ class Machine:
             raise OptionError(f"the kernel command line is longer than {BOOTARGS_MAX} bytes")
         self._firmware = None if firmware is None else read_firmware(Path(firmware))
         self._images = self._place(kernel, initrd, self._first_node_size, kernel_gra)
-        self._boot_order = boot_order
+        self._boot_wish = boot_wish or BootWish()
         self._append = append
         self.no_reboot = no_reboot
 
@@ -142,7 +144,7 @@ class Machine:
 
         self._partition = Partition([VcpuRecord(vcpu) for vcpu in self.cpus])
         self._latch = StopLatch(self._wake_all)
-        self._make_devices(is_repeatable=clock != "host")
+        self._make_devices(clock != "host", rtc or RtcWish())
         self.hcalls = HcallDispatcher()
         self._is_running = threading.Lock()
         self._final: Stop | None = None
@@ -175,14 +177,14 @@ class Machine:
         read = read_kernel(Path(kernel), kernel_gra)
         return boot.place(read, None if initrd is None else Path(initrd), ram_size, end)
 
-    def _make_devices(self, is_repeatable: bool) -> None:
+    def _make_devices(self, is_repeatable: bool, rtc: RtcWish) -> None:
         """What every machine has: interrupt controller, clock, watchdogs, event queue."""
         self._interrupts = interrupts.Interrupts(self.cpus, self.memory, self._ic_mode)
         self._interrupts.claim(fdt.EPOW_IRQ)
         self._tces = TceTables()
         self._events = EventQueue(lambda: self._interrupts.pulse(fdt.EPOW_IRQ))
         self._entropy = RepeatableEntropy() if is_repeatable else HostEntropy()
-        self._clock = RtcClock(self._guest_time_ns) if is_repeatable else RtcClock()
+        self._clock = rtc.make(self._guest_time_ns, is_repeatable)
         self._watchdogs = Watchdogs(self._watchdog_expired)
 
     # Looking at the machine.
@@ -332,7 +334,8 @@ class Machine:
             bootargs=self._append,
             initrd=self._images.initrd_range,
             kernel=self._images.kernel if self._firmware else None,
-            boot_order=self._boot_order,
+            boot_order=self._boot_wish.at(self.reboots),
+            has_boot_menu=self._boot_wish.has_menu,
             vio_nodes=self.board.vio.tree_nodes(),
             pci_nodes=tuple(bridge_node(bridge) for bridge in self.board.bridges),
             stdout_path=f"/vdevice/vty@{consoles[0].slot.unit_address:x}" if consoles else "",

@@ -122,7 +122,6 @@ def test_memory_sizes_are_read_as_qemu_reads_them(text, size_bytes):
         (["-chardev", "stdio"], "id= is missing"),
         (["-device", "id=x"], "the device model is missing"),
         (["-virtfs", "local,path=/"], "mount_tag= is missing"),
-        (["-boot", "menu=on"], "there is none"),
         (["-boot", "order=!"], "letters from a to p"),
         (["-global", "x"], "say MODEL.PROPERTY=VALUE"),
         (["-icount", "1"], "use -clock insns"),
@@ -198,3 +197,36 @@ def test_no_line_of_words_ends_in_anything_but_a_configuration_or_one_line(words
     except OptionError as error:
         message = str(error)
     assert len(message.splitlines()) <= 1
+
+
+def test_firmware_that_the_guest_runs_needs_no_kernel():
+    config = run_config(settings_of("-bios", "slof.bin"))
+    assert (str(config.firmware), config.kernel) == ("slof.bin", None)
+    assert str(run_config(settings_of("-M", "pseries,x-vof=off")).firmware) == "slof.bin"
+    assert config_of("-M", "pseries,x-vof=on").firmware is None
+    with pytest.raises(OptionError, match="leave out -bios"):
+        config_of("-M", "x-vof=on", "-bios", "slof.bin")
+
+
+def test_where_the_kernel_is_loaded():
+    assert config_of("-M", "pseries,kernel-addr=0x2000000").kernel_gra == 0x2000000
+    assert config_of("-M", "pseries,kernel-addr=0").kernel_gra == 0
+    assert config_of("-M", "pseries,kernel-addr=0").notes == ()
+    assert "whole pages" in complaint("-M", "pseries,kernel-addr=1000")
+
+
+def test_when_the_clock_starts():
+    assert config_of("-rtc", "base=2001-09-09T01:46:40,clock=vm").rtc == {
+        "base": 1_000_000_000,
+        "clock": "vm",
+    }
+    assert config_of("-rtc", "base=localtime,driftfix=slew").rtc == {"base": "localtime"}
+    for bad in ("base=yesterday", "clock=sun", "speed=2", "driftfix=x"):
+        assert "-rtc" in complaint("-rtc", bad)
+
+
+def test_what_firmware_is_told():
+    hardware = config_of("-prom-env", "a=b", "-prom-env", "c=", "-boot", "n,menu=on").hardware
+    assert hardware.prom_env == ("a=b", "c=")
+    assert dict(hardware.boot) == {"order": "n", "menu": "on"}
+    assert "NAME=VALUE" in complaint("-prom-env", "novalue")

@@ -10,7 +10,7 @@ MIB = 1 << 20
 SECTOR = 512
 PREP_TYPE, LINUX_TYPE = 0x41, 0x83
 PREP_SIZE = 8 * MIB
-MODULES = "part_msdos ext2 iso9660 search search_fs_file linux boot echo normal ofnet tftp net".split()
+MODULES = "part_msdos ext2 iso9660 search search_fs_file linux boot echo normal".split()
 
 CONFIG = """\
 search --file --set=root /boot/vmlinux

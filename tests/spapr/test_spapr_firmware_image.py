@@ -10,7 +10,7 @@ from test_spapr_open_firmware import cas_vector
 from jitppc.errors import KernelError, OptionError
 from jitppc.spapr.fdt import flatten
 from jitppc.spapr.fdt_values import cells, cells64, get, node, value_of
-from jitppc.spapr.firmware_image import SIZE_MAX, read_firmware, tree_gra
+from jitppc.spapr.firmware_image import SIZE_MAX, BootWish, read_firmware, tree_gra
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.memory_map import KERNEL_GRA, MIB
 from jitppc.spapr.partition import VcpuState
@@ -48,7 +48,7 @@ def chosen_of(tree):
 
 
 def test_it_is_entered_at_its_reset_vector_with_the_tree(machine_with, image):
-    machine = machine_with(firmware=image, append="quiet", boot_order="dn")
+    machine = machine_with(firmware=image, append="quiet", boot_wish=BootWish("dn"))
     tree = tree_gra(RAM)
     assert tree == RAM - 2 * MIB
     assert (machine.cpu.nia, machine.cpu.gpr[3], machine.cpu.msr) == (0x100, tree, 0x3000)

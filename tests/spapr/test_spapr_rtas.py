@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from spapr_fakes import RAM
 
+from jitppc.spapr.rtas.clock import RtcClock, RtcWish
 from jitppc.spapr.rtas.table import RTAS_CALLS, advertised_tokens, rtas
 
 BAD = 0xFFFFFFFF
@@ -243,3 +244,32 @@ def test_the_clock_of_the_guest_survives_a_reset(call):
     call(ask((0x2002, (2040, 1, 1, 0, 0, 0, 0), 1)))
     call.machine.reset()
     assert call.machine._clock.now_ns() > time.time_ns() + 10**9
+
+
+@pytest.mark.parametrize(
+    ("wish", "is_repeatable", "start"),
+    [
+        (RtcWish(), False, None),
+        (RtcWish(base=1_000_000_000), False, 1_000_000_000),
+        (RtcWish(base=1_000_000_000, clock="rt"), False, 1_000_000_000),
+        (RtcWish(base=1_000_000_000, clock="vm"), False, 1_000_000_000),
+        (RtcWish(clock="vm"), False, None),
+        (RtcWish(base=1_000_000_000), True, 1_000_000_000),
+        (RtcWish(), True, 77),
+    ],
+)
+def test_the_clock_starts_when_the_user_says(wish, is_repeatable, start):
+    """Without a word it is the host's; a repeatable machine has a day of its own (77 here)."""
+    clock = wish.make(lambda: 77_000_000_000, is_repeatable)
+    assert abs(clock.now_ns() // 10**9 - (time.time() if start is None else start)) <= 2
+
+
+def test_local_time_is_ahead_of_utc_by_the_zone(monkeypatch):
+    monkeypatch.setenv("TZ", "XYZ-5:30")
+    time.tzset()
+    try:
+        ahead = RtcWish("localtime").make(lambda: 0, False).now_ns() - RtcClock().now_ns()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert abs(ahead // 10**9 - 5.5 * 3600) <= 2

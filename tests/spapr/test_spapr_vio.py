@@ -108,6 +108,18 @@ def test_nvram_is_a_chain_of_partitions_that_fills_it():
     assert found == [(0x70, b"common"), (0x7F, b"w" * 12)]
 
 
+def test_variables_of_firmware_are_in_a_fresh_nvram_and_only_there(tmp_path):
+    path = tmp_path / "nvram"
+    fresh = Nvram(slot(), path=path, variables=("auto-boot?=false", "boot-file=x"))
+    assert fresh.fetch(16, 30) == b"auto-boot?=false\0boot-file=x\0\0"
+    assert Nvram(slot(), path=path, variables=("auto-boot?=true",)).data == fresh.data
+    long = formatted(64 << 10, ["v=" + "x" * 5000])
+    assert 16 * int.from_bytes(long[2:4], "big") == 5024
+    assert checksum_is_right(long[5024:5040])
+    with pytest.raises(OptionError, match="do not fit"):
+        formatted(8 << 10, ["v=" + "x" * 9000])
+
+
 def test_nvram_goes_through_to_its_file_and_comes_back(tmp_path):
     path = tmp_path / "nvram"
     nvram = Nvram(slot(), path=path)

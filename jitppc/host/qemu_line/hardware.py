@@ -43,6 +43,7 @@ def hardware_of(
         folders=tuple(shares.folders),
         serials=lines.serials,
         nvram=disks.nvram,
+        prom_env=words.prom_env,
         devices=tuple(devices),
     )
 

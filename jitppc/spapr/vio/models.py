@@ -33,7 +33,8 @@ def _plug_nvram(board: "Board", values: Mapping[str, Any]) -> Nvram:
     if board.has_nvram:
         raise OptionError("the machine has its spapr-nvram already")
     path: Path | None = values["file"]
-    return board.vio.plug(lambda slot: Nvram(slot, path=path))
+    variables = board.hardware.prom_env
+    return board.vio.plug(lambda slot: Nvram(slot, path=path, variables=variables))
 
 
 class RandomNumbers:

@@ -6,6 +6,7 @@ Ref: LoPAR 8.1-8.4 (NVRAM partitions), 7.3.3 (nvram-fetch, nvram-store); referen
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from fdt import Node
@@ -35,19 +36,33 @@ def partition(signature: int, name: bytes, size: int) -> bytes:
     return bytes(header).ljust(size, b"\0")
 
 
-def formatted(size: int) -> bytes:
-    """A fresh NVRAM: the partition of system variables, then free space."""
-    system = partition(SIGNATURE_SYSTEM, b"common", SYSTEM_PARTITION_SIZE)
-    return system + partition(SIGNATURE_FREE, b"\x77" * 12, size - len(system))
+def formatted(size: int, variables: Iterable[str] = ()) -> bytes:
+    """A fresh NVRAM: the partition of system variables (NAME=VALUE), then free space."""
+    contents = b"".join(variable.encode() + b"\0" for variable in variables) + b"\0"
+    needed = HEADER_SIZE + len(contents) + HEADER_SIZE - 1 & -HEADER_SIZE
+    system_size = max(SYSTEM_PARTITION_SIZE, needed)
+    if system_size + HEADER_SIZE > size:
+        raise OptionError(f"-prom-env: the variables do not fit into {size} bytes of NVRAM")
+    system = bytearray(partition(SIGNATURE_SYSTEM, b"common", system_size))
+    system[HEADER_SIZE : HEADER_SIZE + len(contents)] = contents
+    return bytes(system) + partition(SIGNATURE_FREE, b"\x77" * 12, size - len(system))
 
 
 class Nvram:
     """`data` is the whole contents; with a backing file every store goes through to it."""
 
-    def __init__(self, slot: Slot, size: int = DEFAULT_SIZE, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        slot: Slot,
+        size: int = DEFAULT_SIZE,
+        path: Path | None = None,
+        variables: Iterable[str] = (),
+    ) -> None:
+        """`variables` are for a fresh one: what a backing file holds stays."""
         self.slot = slot
         self._path = path
-        self.data = bytearray(formatted(size) if path is None else load_backing(path, size))
+        fresh = formatted(size, variables)
+        self.data = bytearray(fresh if path is None else load_backing(path, fresh))
 
     @property
     def size(self) -> int:
@@ -130,11 +145,11 @@ def create_backing(path: Path, data: bytes) -> None:
         raise
 
 
-def load_backing(path: Path, size: int = DEFAULT_SIZE) -> bytes:
-    """The contents of the backing file; a missing or empty one is created and formatted."""
+def load_backing(path: Path, fresh: bytes) -> bytes:
+    """The contents of the backing file; a missing or empty one is created with fresh ones."""
     try:
         if not path.exists() or path.stat().st_size == 0:
-            create_backing(path, formatted(size))
+            create_backing(path, fresh)
         data = path.read_bytes()
     except OSError as error:
         raise OptionError(f"NVRAM file {path}: {error.strerror}") from error

@@ -39,6 +39,7 @@ def driver(disk):
 
 def test_sectors_are_read(driver, disk):
     answer = driver.request(0, header(blk.T_IN, 3), 1024 + 1)
+    assert answer == driver.request(0, header(blk.T_IN | blk.T_BARRIER, 3), 1024 + 1)
     assert disk.data[3 * 512 : 5 * 512] + b"\0" == answer
 
 
@@ -83,7 +84,7 @@ def test_the_serial_is_20_bytes(driver):
         (blk.T_OUT, SECTORS, bytes(512), 0, blk.S_IOERR),
         (blk.T_OUT, 0, bytes(513), 0, blk.S_IOERR),
         (99, 0, b"", 0, blk.S_UNSUPP),
-        (1 << 31, 0, b"", 0, blk.S_UNSUPP),
+        (1 << 30, 0, b"", 0, blk.S_UNSUPP),
         (blk.T_DISCARD, 0, b"", 0, blk.S_IOERR),
         (blk.T_DISCARD, 0, segment(0, 8)[:-1], 0, blk.S_IOERR),
         (blk.T_DISCARD, 0, segment(0, 8, 1), 0, blk.S_UNSUPP),
