@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from jitppc import option_values as values
+from jitppc import topology
 from jitppc.device_options import DEVICE_OPTIONS
 from jitppc.errors import OptionError
 from jitppc.keyed_values import Pairs, keyed
 from jitppc.numa import NUMA_KEYS, OBJECT_KEYS, Numa, numa
 from jitppc.option import Option
+from jitppc.topology import ONE_PROCESSOR, Topology
 
 
 def cache_directory() -> Path:
@@ -61,7 +63,12 @@ RUN_OPTIONS = (
         "machine",
     ),
     Option(
-        ("smp",), "N", "virtual processors (1 so far)", "smp", values.processor_count, "machine"
+        ("smp",),
+        "N",
+        "virtual processors: 4, or cpus=8,threads=4; sockets, cores and maxcpus as in QEMU",
+        "smp",
+        topology.parse,
+        "machine",
     ),
     Option(
         ("numa",),
@@ -354,7 +361,7 @@ class RunConfig:
     ic_mode: str = "dual"
     numa: Numa | None = None
     memory: int = 2 * values.GIB
-    smp: int = 1
+    smp: Topology = ONE_PROCESSOR
     hardware: HardwareWords = HardwareWords()
     name: str = ""
     no_reboot: bool = False
@@ -401,4 +408,4 @@ def run_config(settings: Mapping[str, Any]) -> RunConfig:
     settings["hardware"] = HardwareWords(**described)
     settings["code_cache"] = not settings.pop("no_code_cache", False)
     config = RunConfig(**settings, notes=tuple(notes))
-    return replace(config, numa=numa(words, objects, config.memory, config.smp))
+    return replace(config, numa=numa(words, objects, config.memory, config.smp.cpus))

@@ -128,21 +128,6 @@ def cpu_model(text: str) -> str:
     return one_of(*CPUS)(name)
 
 
-def processor_count(text: str) -> int:
-    """One virtual processor, in any of QEMU's ways to say so."""
-    for number, part in enumerate(text.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals and number == 0:
-            key, value = "cpus", part
-        if key not in {"cpus", "maxcpus", "sockets", "cores", "threads"}:
-            raise ValueError(f"unknown key {key!r}{suggestion(key, ('cpus', 'cores', 'threads'))}")
-        if not value.isdecimal() or not int(value):
-            raise ValueError(f"{key} is a number from 1, not {value!r}")
-        if int(value) > 1:
-            raise ValueError("jitppc runs one virtual processor so far")
-    return 1
-
-
 def rtc(text: str) -> dict[str, str | int]:
     """`base=utc|localtime|DATE,clock=host|rt|vm` as keys of `RtcWish`; a date is UTC."""
     found: dict[str, str | int] = {}

@@ -36,6 +36,7 @@ from .lower.effects import (
     WRITE,
     load_bits,
     probe,
+    store_bits,
 )
 from .objects import SHORT_LIST, Emit, compile_function, compile_text, to_object
 from .region_graph import WORDS, Graph, RegionBlock, branch_target
@@ -350,7 +351,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
         if value.op.name == "load":
             self.names[value] = load_bits(self, value.attr, pointer, 1)
         else:
-            self.line(f"store i{value.attr} {self.of(value.args[1])}, ptr {pointer}, align 1")
+            store_bits(self, value.attr, self.of(value.args[1]), pointer)
 
     # --- where control goes
     def _terminate(self, terminator: Value | None, left: str) -> None:

@@ -92,11 +92,28 @@ CPU_STATE = np.dtype([
     ("models", U64),            # the bit (see MODEL_NAMES) of what privileged state executes
     ("problem_models", U64),    # the same for problem state: another one when PCR says so
     ("prefixed", U64),          # SRR1 bit of the interrupt that a prefixed instruction may be raising, else 0
+    # --- several processors, see docs/smp.md
+    ("here", U64),              # host address of this record
+    ("running", U64),           # SHARED: in native code; who holds the machine exclusively waits until it is 0
+    ("waits", U64),             # times this vCPU stood still inside a native routine: what it had looked up is stale
+    ("thread", U64),            # number of this thread in its core (TIR)
+    ("threads", U64),           # threads of a core
+    ("alarm", U64), ("waited_for", U64),    # SHARED: file descriptor that wakes it when idle, and if anyone waits
+    ("reserve_table", U64),     # host address of u64[RESERVE_STRIPES][8], versions of lines; 0 with one processor
+    ("reserve_version", U64),   # version of the reserved line
+    ("shoots", U64),            # translations that tlbie has still to drop elsewhere; more than SHOOTS: all
+    ("shoot", U64, (32, 3)),    # [PID, effective address, log2 of the size, or 64 for all of the PID]
 ], align=True)
+
+#: Most vCPUs of a machine: one bit each in a doubleword.
+MAX_VCPUS = 64
+SHOOTS = 32
+#: Lines of guest memory share versions for stores conditional by their host address; one in each 64 bytes.
+RESERVE_STRIPES = 1 << 14
 
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
-            "units", "unit_insns", "unit_flushes", "hash_calls")
+            "units", "unit_insns", "unit_flushes", "hash_calls", "exclusive", "shootdowns")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -162,7 +179,7 @@ def _registers() -> dict[str, Register]:
     rows += [Register(n, I8, at(n)) for n in ("so", "ov", "ca", "ov32", "ca32", "xer_low", "little", "sixty_four")]
     rows += [Register(n, I64, at(n)) for n in (
         "msr", "fpscr", "vscr", "xer_mid", "ea_mask", "reserve_ea", "lpcr", "pvr", "zero", "nia", "dec_deadline",
-        "doorbell", "vcpu_id", "fp_kind", "fp_x", "fp_y", "fp_z", "fp_class")]
+        "doorbell", "vcpu_id", "thread", "fp_kind", "fp_x", "fp_y", "fp_z", "fp_class")]
     return {row.name: row for row in rows}
 
 
@@ -204,7 +221,17 @@ class LPCR:
     AIL = 3 << AIL_SHIFT
 
 
-#: What all vCPUs of a machine share. Written by the thread that holds the machine stopped, or under `lock`.
+#: What all vCPUs of a machine share.
+SHARED_STATE = np.dtype([
+    ("exclusive", U64),         # 1 while somebody holds all other vCPUs out of native code
+    ("table_lock", U64),        # 1 while an entry goes into the hashed page table
+    ("count", U64),             # vCPUs
+    ("owners", U64),            # host address of u64[ram_size >> 12]: which vCPUs have active cells of the page
+    ("cpus", U64, MAX_VCPUS),   # host addresses of their CPU_STATE
+], align=True)
+
+#: A vCPU's view of its machine: RAM and tables that all have, and its own cells, units and rings. Written by the
+#: vCPU's thread, or by who holds the machine exclusively.
 MACHINE_STATE = np.dtype([
     ("ram", U64),               # host address of guest real 0
     ("ram_size", U64),
@@ -218,6 +245,8 @@ MACHINE_STATE = np.dtype([
     # store | number of the vCPU << 32, and value
     ("mmio_start", U64, 2), ("mmio_end", U64, 2), ("mmio_call", U64),
     ("hpt", U64), ("hpt_mask", U64),    # host address of the hashed page table, and its number of groups - 1
+    ("shared", U64),            # host address of SHARED_STATE
+    ("bit", U64),               # this vCPU's in `owners`
 ], align=True)
 
 #: Per-vCPU tables behind the TLBs: `*_keys` say which context owns which table.

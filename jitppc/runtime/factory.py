@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jitppc import strategies
 from jitppc.config import cache_directory
 from jitppc.option_values import CLOCKS
 from jitppc.strategies import Strategy
+from jitppc.topology import Topology
 
 from .engine import Engine
 from .memory import GuestMemory
@@ -23,6 +24,23 @@ if TYPE_CHECKING:
     from .perf_files import PerfFiles
 
 
+def make_vcpus(
+    memory: GuestMemory,
+    pvr: int,
+    topology: Topology,
+    strategy: str | Strategy = "regions",
+    **options: Any,
+) -> list[Vcpu]:
+    """All vCPUs of a machine; `options` as of `make_vcpu`. They share engine and translator."""
+    first = make_vcpu(memory, 0, pvr, strategy, count=topology.cpus, **options)
+    rest = range(1, topology.cpus)
+    options |= {"beside": first, "count": topology.cpus}
+    vcpus = [first, *(make_vcpu(memory, n, pvr, strategy, **options) for n in rest)]
+    for number, vcpu in enumerate(vcpus):
+        vcpu.set_topology(number % topology.threads, topology.threads)
+    return vcpus
+
+
 def make_vcpu(
     memory: GuestMemory,
     vcpu_id: int,
@@ -34,8 +52,10 @@ def make_vcpu(
     *,
     paced: bool = False,
     perf: PerfFiles | None = None,
+    beside: Vcpu | None = None,
+    count: int = 1,
 ) -> Vcpu:
-    """A vCPU with an engine of its own.
+    """A vCPU with an engine of its own, or with that of the first one of its machine.
 
     Args:
         strategy: how guest code is executed; a name of the table in `jitppc.strategies`, or a
@@ -46,22 +66,31 @@ def make_vcpu(
             that a run repeats exactly.
         perf: told of all native code.
         progress: told what is being compiled, how much of it is done, and of how much.
+        beside: the first vCPU of the machine.
+        count: how many the machine is going to have.
     """
     if clock not in CLOCKS:
         raise ValueError(f"unknown clock {clock!r}; there are {', '.join(CLOCKS)}")
     if isinstance(strategy, str):
         strategy = strategies.find(strategy)
-    engine = Engine(exact=strategy.exact, use_cache=use_cache, progress=progress)
+    if beside is None:
+        engine = Engine(
+            exact=strategy.exact, use_cache=use_cache, progress=progress, vcpus=count)
+    else:
+        engine = beside.engine
     vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
-    if perf is not None:
+    if perf is not None and beside is None:
         perf.tier0(engine.arena)
     if strategy.units:
-        engine.give_units(memory)
+        engine.give_units(memory, vcpu_id, count)
         if perf is not None:
-            start, end = (int(memory.state[0][field]) for field in ("units", "units_end"))
-            perf.room(start, end - start, "tier0:units")
+            start, end = (int(vcpu.space.state[field]) for field in ("units", "units_end"))
+            perf.room(start, end - start, "tier0:units" + (f":{vcpu_id}" if beside else ""))
     options = strategy.regions
-    if options is not None:
+    if beside is not None:
+        if beside.translator is not None:
+            beside.translator.serve(vcpu)
+    elif options is not None:
         pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
         is_kept = use_cache and strategy.keeps_regions and not paced
         root = cache_directory() if is_kept else None

@@ -1,7 +1,8 @@
 """The gate of native code: what native code relies on changes only while no vCPU is in it.
 
-vCPUs go in and out; a device's thread that has written to a page of code waits until all are out,
-and keeps them out while it works. Nobody waits when nobody wants to work.
+vCPUs go in and out by themselves (native/exclusive.py). A thread of Python that has written to a
+page of code, or changes what other vCPUs go by, waits until all are out, and keeps them out while
+it works.
 """
 
 from __future__ import annotations
@@ -15,40 +16,26 @@ class Gate:
     """One per machine."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._inside = 0
-        self._workers = 0
-        self._kicks: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self._call: Callable[[str], object] | None = None
 
-    def add(self, kick: Callable[[], None]) -> None:
-        """`kick` makes a vCPU come out soon; called on any thread."""
-        self._kicks.append(kick)
+    def attach(self, call: Callable[[str], object]) -> None:
+        """`call` calls a native routine of the machine by name."""
+        self._call = call
 
-    def enter(self) -> None:
-        """The caller's vCPU goes into native code."""
-        with self._changed:
-            while self._workers:
-                self._changed.wait()
-            self._inside += 1
-
-    def leave(self) -> None:
-        with self._changed:
-            self._inside -= 1
-            if self._workers and not self._inside:
-                self._changed.notify_all()
+    def pass_by(self) -> None:
+        """A full barrier: what this thread has written is seen before what it reads now."""
+        threading.Lock().acquire()
 
     @contextmanager
     def closed(self) -> Iterator[None]:
         """No vCPU is in native code. The caller is not inside; calls do not nest."""
-        with self._changed:
-            self._workers += 1
-            while self._inside:
-                for kick in self._kicks:
-                    kick()
-                self._changed.wait()
+        with self._lock:
+            if self._call is None:
+                yield
+                return
+            self._call("rt_close")
             try:
                 yield
             finally:
-                self._workers -= 1
-                if not self._workers:
-                    self._changed.notify_all()
+                self._call("rt_reopen")

@@ -6,38 +6,20 @@ import ctypes
 import mmap
 import os
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from jitppc.errors import JitppcError
-from jitppc.ir.layout import (
-    CELL_PAGE_BYTES,
-    GRANULE_LOG2,
-    INSTALL,
-    INSTALL_RING,
-    MACHINE_STATE,
-    PAGE_INFO,
-    PAGE_INFO_OFFSET,
-)
+from jitppc.ir.layout import RESERVE_STRIPES, SHARED_STATE
 
+from .code_space import CodeSpace, aligned_zeros
 from .gate import Gate
 
-#: Room for the cells of about ten thousand pages of code; used up, all of it is forgotten and
-#: refilled.
-CELL_POOL_BYTES = 10_000 * CELL_PAGE_BYTES
 #: Up to here Python's own loop is faster than NumPy's.
 FEW_PAGES = 32
 
 
-def aligned_zeros(nbytes: int, align: int = 64) -> np.ndarray:
-    """`nbytes` zero bytes at an aligned host address, not touched yet."""
-    raw = np.zeros(nbytes + align, np.uint8)
-    start = -raw.ctypes.data % align
-    return raw[start:start + nbytes]
-
-
-ACTIVE = PAGE_INFO_OFFSET + int(PAGE_INFO.fields["active"][1])  # type: ignore[index]
 IS_STORE = 256
 ALL_ONES = (1 << 64) - 1
 
@@ -72,26 +54,66 @@ class GuestMemory:
         self._view = memoryview(self._map)
         self._bytes = np.frombuffer(self._map, np.uint8)
         self.base = self._bytes.ctypes.data
-        self.code_pages = np.zeros(size >> 12, np.uint64)
-        self._code_pages = self.code_pages.data  # a few elements of it cost less
-        self._write_slots = np.zeros((size >> GRANULE_LOG2, 2), np.uint64)
-        self._pool = mmap.mmap(-1, CELL_POOL_BYTES + 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self._pool.madvise(mmap.MADV_HUGEPAGE)
-        pool = ctypes.addressof(ctypes.c_char.from_buffer(self._pool))
-        self.installs = aligned_zeros(INSTALL.itemsize * INSTALL_RING).view(INSTALL)
-        self.state = aligned_zeros(MACHINE_STATE.itemsize).view(MACHINE_STATE)
-        self.state["ram"], self.state["ram_size"] = self.base, size
-        self.state["code_pages"] = self.code_pages.ctypes.data
-        self.state["write_slots"] = self._write_slots.ctypes.data
-        self.state["pool"] = self.state["pool_next"] = pool
-        self.state["pool_end"] = pool + CELL_POOL_BYTES
-        self.state["install_ring"] = self.installs.ctypes.data
+        #: by page, the vCPUs that have decoded it
+        self._owners_array = np.zeros(size >> 12, np.uint64)
+        self._owners = self._owners_array.data  # a few elements of it cost less
+        self.shared = aligned_zeros(SHARED_STATE.itemsize).view(SHARED_STATE)
+        self.shared[0]["owners"] = self._owners_array.ctypes.data
+        self.spaces = [self._space(0)]
+        self._versions: np.ndarray | None = None
         #: between runs of native code only: what native code relies on changes
         self.gate = Gate()
+        #: guest Time Base minus the host's clock
+        self.tb_offset = 0
         #: called, the gate closed, with the real address of a page of code that was changed
         self.on_code_write: Callable[[int], None] | None = None
         self._mmio_callback: object = None
         self._hash_table: np.ndarray | None = None
+
+    def _space(self, number: int) -> CodeSpace:
+        space = CodeSpace(number, self.size)
+        space.state["ram"], space.state["ram_size"] = self.base, self.size
+        space.state["shared"] = self.shared.ctypes.data
+        return space
+
+    @property
+    def reserve_table(self) -> int:
+        """Where versions of lines are, for stores conditional; 0 with one vCPU."""
+        return 0 if self._versions is None else int(self._versions.ctypes.data)
+
+    @property
+    def state(self) -> np.ndarray:
+        """The first vCPU's view: MACHINE_STATE."""
+        return self.spaces[0].record
+
+    @property
+    def code_pages(self) -> np.ndarray:
+        """Where the first vCPU has cells: u64[size >> 12]."""
+        return self.spaces[0].code_pages
+
+    @property
+    def installs(self) -> np.ndarray:
+        """The first vCPU's ring of finished regions: INSTALL[INSTALL_RING]."""
+        return self.spaces[0].installs
+
+    def join(self, number: int, address: int) -> CodeSpace:
+        """There is a vCPU with this number, whose record is at this host address: its view."""
+        if number == len(self.spaces):
+            space = self._space(number)
+            for field in ("mmio_start", "mmio_end", "mmio_call", "hpt", "hpt_mask"):
+                space.state[field] = self.spaces[0].state[field]
+            self.spaces.append(space)
+        self.shared[0]["cpus"][number] = address
+        self.shared[0]["count"] = len(self.spaces)
+        if number == 1:
+            self._versions = aligned_zeros(RESERVE_STRIPES * 64)
+        return self.spaces[number]
+
+    def _tell(self, **fields: Any) -> None:
+        """All vCPUs see this of the machine."""
+        for space in self.spaces:
+            for name, value in fields.items():
+                space.state[name] = value
 
     def attach_mmio(
         self,
@@ -107,7 +129,6 @@ class GuestMemory:
             raise ValueError(f"device addresses from {min(ranges)[0]:#x} lie inside RAM")
 
         def call(gra: int, kind: int, value: int) -> int:
-            self.gate.leave()
             try:
                 size, vcpu_id = kind & IS_STORE - 1, kind >> 32
                 if kind & IS_STORE:
@@ -117,16 +138,13 @@ class GuestMemory:
             except BaseException as error:  # noqa: BLE001 (native code cannot pass it on)
                 fail(error)
                 return ALL_ONES
-            finally:
-                self.gate.enter()
 
         word = ctypes.c_uint64
         callback = ctypes.CFUNCTYPE(word, word, word, word)(call)
         self._mmio_callback = callback               # as long as native code may call it
-        state = self.state[0]
-        state["mmio_call"] = ctypes.cast(callback, ctypes.c_void_p).value
+        address = ctypes.cast(callback, ctypes.c_void_p).value or 0
         starts, ends = zip(*ranges, *[(0, 0)] * (2 - len(ranges)), strict=True)
-        state["mmio_start"], state["mmio_end"] = starts, ends
+        self._tell(mmio_call=address, mmio_start=starts, mmio_end=ends)
 
     def make_hash_table(self, size_log2: int) -> None:
         """A hashed page table of 1 << size_log2 bytes, empty; 0 for none.
@@ -134,12 +152,10 @@ class GuestMemory:
         Native code reads it, so no vCPU may be running. Ref: native/hash.py.
         """
         self._hash_table = None
-        state = self.state[0]
-        state["hpt"] = state["hpt_mask"] = 0
+        self._tell(hpt=0, hpt_mask=0)
         if size_log2:
             self._hash_table = aligned_zeros(1 << size_log2, 128)
-            state["hpt"] = self._hash_table.ctypes.data
-            state["hpt_mask"] = (1 << size_log2 - 7) - 1
+            self._tell(hpt=self._hash_table.ctypes.data, hpt_mask=(1 << size_log2 - 7) - 1)
 
     def contains(self, gra: int, n: int) -> bool:
         """True when all n bytes at gra are RAM."""
@@ -171,6 +187,7 @@ class GuestMemory:
 
     def written(self, gra: int, n: int) -> None:
         """The n bytes at gra were changed: nothing decoded from them is left."""
+        self.gate.pass_by()
         pages = self._active(gra >> 12, (gra + max(n, 1) - 1 >> 12) + 1)
         if pages and self.on_code_write is not None:
             with self.gate.closed():
@@ -190,13 +207,9 @@ class GuestMemory:
 
     def _active(self, first: int, end: int) -> list[int]:
         """Numbers of pages from which code is decoded."""
-        if end - first <= FEW_PAGES and not any(self._code_pages[first:end]):
+        if end - first <= FEW_PAGES and not any(self._owners[first:end]):
             return []
-        found = np.flatnonzero(self.code_pages[first:end])
-        return [
-            first + int(page) for page in found
-            if ctypes.c_uint64.from_address(int(self.code_pages[first + page]) + ACTIVE).value
-        ]
+        return [first + int(page) for page in np.flatnonzero(self._owners_array[first:end])]
 
     def clear(self) -> None:
         """All of RAM is zero, as after power-on, and its pages are given back to the host."""

@@ -42,8 +42,9 @@ from jitppc.ir.layout import (
 from jitppc.strategies import RegionOptions
 
 from .code_cache import CodeCache
+from .code_space import aligned_zeros
 from .engine import Engine
-from .memory import GuestMemory, aligned_zeros
+from .memory import GuestMemory
 from .page_profile import Profile
 from .region_file import page_contents, page_hash
 from .region_store import RegionStore
@@ -79,6 +80,7 @@ class Place:
     name: bytes        # hash of the contents
     index: int
     cia: int           # where it was executed
+    vcpu: int = 0      # whose cells these are
 
     @property
     def key(self) -> tuple[bytes, int]:
@@ -86,8 +88,23 @@ class Place:
         return self.name, self.index
 
 
+class Rings:
+    """What one vCPU tells."""
+
+    def __init__(self, vcpu: Vcpu) -> None:
+        self.state, self.space = vcpu.state, vcpu.space
+        self.hot = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
+        self.seen = aligned_zeros(SEEN.itemsize * SEEN_RING).view(SEEN)
+        self.state["hot_ring"] = self.hot.ctypes.data
+        self.state["seen_ring"] = self.seen.ctypes.data
+
+    def close(self) -> None:
+        """Nothing is told any more."""
+        self.state["hot_ring"] = self.state["seen_ring"] = 0
+
+
 class Translator:
-    """Regions for what one vCPU finds hot.
+    """Regions for what the vCPUs of a machine find hot.
 
     A paced one has no thread: see `tick`.
     """
@@ -114,9 +131,8 @@ class Translator:
         self._options, self._open_store = options, open_store
         self._handlers = engine.handlers
         self._store = RegionStore(None, "")
-        self._cache = CodeCache(Segments(engine.arena, limit=room), memory)
-        self._hot = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
-        self._seen = aligned_zeros(SEEN.itemsize * SEEN_RING).view(SEEN)
+        self._cache = CodeCache(Segments(engine.arena, limit=room))
+        self._rings: list[Rings] = []
         #: (page, index) -> times asked, last request
         self._wanted: dict[tuple[int, int], tuple[int, Place]] = {}
         self._refused: set[tuple[bytes, int]] = set()     # cannot be translated: asked once
@@ -126,18 +142,26 @@ class Translator:
         self._profiles: dict[int, tuple[int, bytes]] = {}     # page -> generation, name
         self._stop = threading.Event()
         self.compiled = self.kept = self.failed = self.instructions = 0
-        vcpu.state["hot_ring"] = self._hot.ctypes.data
-        vcpu.state["seen_ring"] = self._seen.ctypes.data
+        self.serve(vcpu)
         self._ticks = 0
         self._due: deque[tuple[int, Place, Future[Any]]] = deque()
         self._thread = threading.Thread(target=self._serve, name="jitppc-translator", daemon=True)
         if not paced:
             self._thread.start()
 
+    def serve(self, vcpu: Vcpu) -> None:
+        """One more vCPU, which is not running; they come in the order of their numbers."""
+        def install_now() -> None:
+            with self._memory.gate.closed():
+                vcpu.install_now()
+        self._cache.serve(vcpu.space, install_now)
+        self._rings.append(Rings(vcpu))
+
     def close(self) -> None:
         """Stop taking requests, remember what was learnt, and end the workers."""
         self._stop.set()
-        self._vcpu.state["hot_ring"] = self._vcpu.state["seen_ring"] = 0
+        for rings in self._rings:
+            rings.close()
         if self._thread.ident is not None:
             self._thread.join()
         self._pool.close()
@@ -210,34 +234,41 @@ class Translator:
     # --- what the vCPU tells
     def _requests(self) -> list[Place]:
         """Hot cells since the last look that still are what they were."""
-        state, found = self._vcpu.state, []
+        return [place for rings in self._rings for place in self._requests_of(rings)]
+
+    def _requests_of(self, rings: Rings) -> list[Place]:
+        state, found = rings.state, []
         while int(state["hot_tail"]) != int(state["hot_head"]):
-            page, index, cia, generation = self._hot[int(state["hot_tail"]) % HOT_RING].tolist()
+            page, index, cia, generation = rings.hot[int(state["hot_tail"]) % HOT_RING].tolist()
             state["hot_tail"] += np.uint64(1)
             name = self._name_of(page, generation)
             if name is not None:
-                found.append(Place(page, generation, name, index, cia))
+                found.append(Place(page, generation, name, index, cia, rings.space.number))
         return found
 
     def _take_seen(self) -> None:
         """Pages executed for the first time since the last look: install what is known of them."""
-        state = self._vcpu.state
+        for rings in self._rings:
+            self._take_seen_of(rings)
+
+    def _take_seen_of(self, rings: Rings) -> None:
+        state, vcpu = rings.state, rings.space.number
         while int(state["seen_tail"]) != int(state["seen_head"]):
-            page, generation, ea = self._seen[int(state["seen_tail"]) % SEEN_RING].tolist()[:3]
+            page, generation, ea = rings.seen[int(state["seen_tail"]) % SEEN_RING].tolist()[:3]
             state["seen_tail"] += np.uint64(1)
             name = self._name_of(page, generation)
             if name is None:
                 continue
-            self._cache.tell_contents(page, generation, page_contents(name))
+            self._cache.tell_contents(vcpu, page, generation, page_contents(name))
             if name not in self._store:
                 continue
             self._profiles[page] = generation, name
-            places = [Place(page, generation, name, index, (ea & ~4095) + 4 * index)
+            places = [Place(page, generation, name, index, (ea & ~4095) + 4 * index, vcpu)
                       for index in self._store.regions(name)]
             self._install(places)
             profile = Profile.from_bytes(self._store.profile(name))
             for index, times in profile.wanted:
-                place = Place(page, generation, name, index, (ea & ~4095) + 4 * index)
+                place = Place(page, generation, name, index, (ea & ~4095) + 4 * index, vcpu)
                 if place.key not in self._refused:
                     self._wanted.setdefault((page, index), (times, place))
 
@@ -316,9 +347,10 @@ class Translator:
         They are neighbours in real memory; the region itself sees to it that they are mapped so.
         """
         pages: dict[int, tuple[bytes, bytes]] = {}
+        code_pages = self._rings[place.vcpu].space.code_pages
         first = int(np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]["gra"]) >> 12
         for distance in neighbours(first << 12, place.cia, self._memory.size):
-            cells = int(self._memory.code_pages[first + distance])
+            cells = int(code_pages[first + distance])
             if not cells:
                 continue
             page = cells + PAGE_INFO_OFFSET
@@ -330,7 +362,7 @@ class Translator:
                 continue
             name = page_hash(code, models)
             if info["contents"] != page_contents(name):
-                self._cache.tell_contents(page, generation, page_contents(name))
+                self._cache.tell_contents(place.vcpu, page, generation, page_contents(name))
             known = Profile.from_bytes(self._store.profile(name))
             pages[distance] = code, (self._has_run(page) | known.has_run).tobytes()
         return pages
@@ -406,7 +438,7 @@ class Translator:
         if code is None:
             return
         cell = place.page - PAGE_INFO_OFFSET + place.index * CELL_BYTES
-        self._cache.install(code, cell, place.page, place.generation)
+        self._cache.install(code, place.vcpu, cell, place.page, place.generation)
 
     # --- for the next start
     def _remember(self) -> None:

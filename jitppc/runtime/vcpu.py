@@ -14,9 +14,10 @@ from jitppc.ir import layout
 from jitppc.ir.layout import CODE_ENTRY, CPU_STATE, LPCR, MMU_STATE, MSR, NO_TAG, TLB_ENTRY
 
 from .alarm import Alarm
+from .code_space import aligned_zeros
 from .engine import Engine
 from .exits import Exit, ExitReason
-from .memory import GuestMemory, aligned_zeros
+from .memory import GuestMemory
 from .registers import Gprs, Sprs
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ KEPT_AT_RESET = (
     "hot_ring", "hot_head", "hot_tail", "seen_ring", "seen_head", "seen_tail",
     "retired", "region_insns", "counters", "interrupts",
     "unknown_count", "unknown_words", "unknown_known", "models", "problem_models",
+    "here", "thread", "threads", "alarm",
 )
 
 
@@ -66,17 +68,20 @@ class Vcpu:
     def __init__(
         self, engine: Engine, memory: GuestMemory, vcpu_id: int, pvr: int, clock: str = "host"
     ) -> None:
-        self.vcpu_id, self.memory, self._engine = vcpu_id, memory, engine
+        self.vcpu_id, self.memory, self.engine = vcpu_id, memory, engine
         self._record = aligned_zeros(CPU_STATE.itemsize).view(CPU_STATE)
         self.state: Any = self._record[0]
         self.address = self._record.ctypes.data
         self._mmu = aligned_zeros(MMU_STATE.itemsize).view(MMU_STATE)
         self._make_tables()
-        self._alarm = Alarm()
+        self._alarm = Alarm(self._record["waited_for"])
         self._pvr = pvr
+        self.space = memory.join(vcpu_id, self.address)
+        self.state["here"], self.state["alarm"] = self.address, self._alarm.number
         self.state["mmu"] = self._mmu.ctypes.data
-        self.state["machine"] = memory.state.ctypes.data
+        self.state["machine"] = self.space.record.ctypes.data
         self.state["vcpu_id"] = vcpu_id
+        self.state["threads"] = 1
         self.state["clock_is_insns"] = int(clock == "insns")
         seed = bytes(8) if clock == "insns" else os.urandom(8)    # a repeatable run, or secrets
         self.state["random_state"] = int.from_bytes(seed, "little") | 1
@@ -88,7 +93,7 @@ class Vcpu:
         self.translator: Any = None
         self.is_silent = False          # the second of two that do the same
         memory.on_code_write = self._note_store
-        memory.gate.add(self._come_out)
+        memory.gate.attach(self._call)
         self.reset()
 
     def _make_tables(self) -> None:
@@ -104,24 +109,32 @@ class Vcpu:
         starts = np.arange(layout.CODE_CONTEXTS, dtype=np.uint64) * table_bytes
         mmu["code_tables"] = self._code.ctypes.data + starts
 
-    def reset(self) -> None:
-        """The architected reset state; nothing translated is left."""
-        saved = {name: self.state[name].copy() for name in KEPT_AT_RESET}
-        self._record.view(np.uint8)[:] = 0
-        for name, value in saved.items():
-            self.state[name] = value
-        self._mmu[0]["data_keys"] = NO_TAG
-        self._mmu[0]["code_keys"] = NO_TAG
-        # nothing known: empty all
-        self._mmu[0]["data_fills"] = self._mmu[0]["code_fills"] = layout.FILL_LOG + 1
+    def reset(self, *, keeps_time: bool = False) -> None:
+        """The architected reset state; nothing translated is left.
+
+        The Time Base begins at 0 with the first vCPU; the others have the same, and so has one that
+        `keeps_time`.
+        """
+        with self.memory.gate.closed():
+            saved = {name: self.state[name].copy() for name in KEPT_AT_RESET}
+            self._record.view(np.uint8)[:] = 0
+            for name, value in saved.items():
+                self.state[name] = value
+            self._mmu[0]["data_keys"] = NO_TAG
+            self._mmu[0]["code_keys"] = NO_TAG
+            # nothing known: empty all
+            self._mmu[0]["data_fills"] = self._mmu[0]["code_fills"] = layout.FILL_LOG + 1
         self.state["pvr"] = self._pvr
         self.state["spr"][287] = self._pvr
         self.set_model(model_of_pvr(self._pvr))
         self.state["reserve_ea"] = NO_TAG
+        self.state["reserve_table"] = self.memory.reserve_table
         self.state["lpcr"] = LPCR.LD if model_of_pvr(self._pvr).has_large_decrementer else 0
         self.state["spr"][275] = 0
-        self.state["tb_offset"] = 0
-        self.state["tb_offset"] = -self.timebase & NO_TAG
+        if self.space.number == 0 and not keeps_time:
+            self.memory.tb_offset = 0
+            self.memory.tb_offset = -self._timebase_from(0) & NO_TAG
+        self.state["tb_offset"] = self.memory.tb_offset
         self.state["dec_deadline"] = FOREVER
         self.msr = MSR.ME | MSR.FP
 
@@ -134,7 +147,7 @@ class Vcpu:
     @msr.setter
     def msr(self, value: int) -> None:
         self.state["msr"] = value & NO_TAG
-        self._engine.call("rt_switch_context", self.address)
+        self.engine.call("rt_switch_context", self.address)
 
     @property
     def cr(self) -> int:
@@ -148,10 +161,14 @@ class Vcpu:
     def cr(self, value: int) -> None:
         self.state["crf"] = [value >> shift & 15 for shift in range(28, -1, -4)]
 
+    def _timebase_from(self, offset: int) -> int:
+        self.state["tb_offset"] = offset
+        return self.timebase
+
     @property
     def timebase(self) -> int:
         """The Time Base."""
-        return int(self._engine.call("rt_timebase", self.address))
+        return int(self.engine.call("rt_timebase", self.address))
 
     @property
     def retired(self) -> int:
@@ -163,12 +180,12 @@ class Vcpu:
         """The partition-table entry's second doubleword; LPCR[UPRT], [HR] and [GTSE] follow it."""
         self.state["process_table"] = dw1 & NO_TAG & ~PROCESS_TABLE_RADIX
         self.lpcr = self.lpcr | LPCR.UPRT | LPCR.HR | LPCR.GTSE
-        self._engine.call("rt_forget_all", self.address)
+        self._change("rt_forget_all")
 
     def set_hash_mode(self, is_on: bool) -> None:
         """Translation goes by segments and the memory's hashed page table."""
         self.state["hash_mode"] = int(is_on)
-        self._engine.call("rt_forget_all", self.address)
+        self._change("rt_forget_all")
 
     def set_ail(self, ail: int) -> None:
         """LPCR[AIL]: 0 or 3."""
@@ -180,7 +197,7 @@ class Vcpu:
         if (self.state["models"], self.state["problem_models"]) == (model.bit, problem.bit):
             return
         self.state["models"], self.state["problem_models"] = model.bit, problem.bit
-        self._engine.call("rt_forget_code", self.address)
+        self._change("rt_forget_code")
 
     def set_compat(self, family: str | None) -> None:
         """Problem state executes what this processor does; None: what ours does."""
@@ -214,7 +231,7 @@ class Vcpu:
         if self._last_return is not None:
             self.python_seconds += started - self._last_return
         cpu_started = time.thread_time()
-        self._inside("rt_run")
+        self._call("rt_run")
         self.native_cpu_seconds += time.thread_time() - cpu_started
         self._last_return = time.perf_counter()
         self.native_seconds += self._last_return - started
@@ -223,7 +240,7 @@ class Vcpu:
     def step(self) -> Exit:
         """Execute exactly one instruction, or take the interrupt of its fetch."""
         self.state["exit_reason"] = ExitReason.NONE
-        self._inside("rt_step")
+        self._call("rt_step")
         return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
 
     def run_for(self, count: int) -> Exit:
@@ -237,19 +254,25 @@ class Vcpu:
         finally:
             self.state["retired_limit"] = FOREVER
 
-    def _inside(self, routine: str) -> None:
-        """Call a native routine that executes guest code."""
-        self.memory.gate.enter()
-        try:
-            self._engine.call(routine, self.address)
-        finally:
-            self.memory.gate.leave()
+    def _call(self, routine: str) -> None:
+        """Call a native routine."""
+        self.engine.call(routine, self.address)
 
-    def _come_out(self) -> None:
-        self.state["stop_request"] = 1
+    def _change(self, routine: str) -> None:
+        """Call a native routine that needs the machine to stand still, on any thread."""
+        with self.memory.gate.closed():
+            self.engine.call(routine, self.address)
+
+    def set_topology(self, thread: int, threads: int) -> None:
+        """It is this thread of a core of so many."""
+        self.state["thread"], self.state["threads"] = thread, threads
+
+    def install_now(self) -> None:
+        """What waits in the install ring is installed. The gate is closed."""
+        self._call("rt_install")
 
     def _note_store(self, gra: int) -> None:
-        self._engine.call("rt_note_store", self.address, gra)
+        self.engine.call("rt_note_store", self.address, gra)
 
     # --- requests from any thread
     def request_stop(self) -> None:

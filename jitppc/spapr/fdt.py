@@ -74,6 +74,8 @@ class TreeSpec:
     model: CpuModel
     ram_size: int
     vcpu_count: int = 1
+    threads: int = 1
+    max_vcpus: int = 0
     numa: Numa | None = None
     mode: CpuModel | None = None
     interrupts: IcMode = IcMode.XICS
@@ -164,7 +166,7 @@ def rtas_node(spec: TreeSpec) -> Node:
         "rtas-event-scan-rate": cells(1),
         "ibm,change-msix-capable": EMPTY,
         "ibm,extended-os-term": EMPTY,
-        "ibm,lrdr-capacity": cells64(0) + cells(0, LMB_SIZE, spec.vcpu_count),
+        "ibm,lrdr-capacity": cells64(0) + cells(0, LMB_SIZE, spec.max_vcpus or spec.vcpu_count),
     }
     properties |= {name: cells(token) for name, token in spec.rtas_tokens.items()}
     return node("rtas", properties)
@@ -225,7 +227,7 @@ def build_root(spec: TreeSpec) -> Node:
             "#size-cells": cells(2),
         },
         [
-            xics_node(spec.vcpu_count),
+            xics_node(spec.max_vcpus or spec.vcpu_count),
             *(
                 memory_node(start, size, spec.nodes, number)
                 for start, size, number in memory_pieces(spec.nodes.memory)
@@ -234,7 +236,11 @@ def build_root(spec: TreeSpec) -> Node:
             *spec.pci_nodes,
             platform_facilities_node(),
             cpus_node(
-                spec.model, spec.mode, spec.vcpu_count, hash_table_size_log2(spec.ram_size)
+                spec.model,
+                spec.mode,
+                spec.vcpu_count,
+                hash_table_size_log2(spec.ram_size),
+                spec.threads,
             ),
             event_sources_node(),
             rtas_node(spec),

@@ -18,8 +18,11 @@ def show_mode(core: Node, model: CpuModel, mode: CpuModel | None) -> None:
     put(core, "ibm,pa-features", (mode or model).pa_features)
 
 
-def cpu_node(model: CpuModel, mode: CpuModel | None, vcpu_id: int, hash_table_log2: int) -> Node:
-    """One core of one thread."""
+def cpu_node(
+    model: CpuModel, mode: CpuModel | None, vcpu_id: int, hash_table_log2: int, threads: int = 1
+) -> Node:
+    """One core, by the id of its first thread."""
+    servers = range(vcpu_id, vcpu_id + threads)
     core = node(
         f"{model.tree_name}@{vcpu_id:x}",
         {
@@ -40,8 +43,8 @@ def cpu_node(model: CpuModel, mode: CpuModel | None, vcpu_id: int, hash_table_lo
             "ibm,vmx": cells(2),
             "ibm,dfp": cells(1),
             "ibm,chip-id": cells(0),
-            "ibm,ppc-interrupt-server#s": cells(vcpu_id),
-            "ibm,ppc-interrupt-gserver#s": cells(vcpu_id, 0),
+            "ibm,ppc-interrupt-server#s": cells(*servers),
+            "ibm,ppc-interrupt-gserver#s": cells(*(n for server in servers for n in (server, 0))),
             "ibm,pft-size": cells(0, hash_table_log2),
             "slb-size": cells(SLB_SIZE),
             "ibm,slb-size": cells(SLB_SIZE),
@@ -57,11 +60,18 @@ def cpu_node(model: CpuModel, mode: CpuModel | None, vcpu_id: int, hash_table_lo
 
 
 def cpus_node(
-    model: CpuModel, mode: CpuModel | None, vcpu_count: int, hash_table_log2: int
+    model: CpuModel,
+    mode: CpuModel | None,
+    vcpu_count: int,
+    hash_table_log2: int,
+    threads: int = 1,
 ) -> Node:
-    """All cores; ids are 0 to vcpu_count - 1."""
+    """All cores; ids of threads are 0 to vcpu_count - 1."""
     return node(
         "cpus",
         {"#address-cells": cells(1), "#size-cells": cells(0)},
-        [cpu_node(model, mode, vcpu_id, hash_table_log2) for vcpu_id in range(vcpu_count)],
+        [
+            cpu_node(model, mode, vcpu_id, hash_table_log2, threads)
+            for vcpu_id in range(0, vcpu_count, threads)
+        ],
     )

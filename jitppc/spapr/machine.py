@@ -51,22 +51,33 @@ from jitppc.spapr.rtas.clock import RtcWish
 from jitppc.spapr.rtas.event_log import EventQueue, epow_shutdown_log
 from jitppc.spapr.rtas.table import advertised_tokens
 from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
+from jitppc.spapr.statistics import added
 from jitppc.spapr.stop import Stop, StopLatch
 from jitppc.spapr.tce import TceTables
 from jitppc.spapr.watchdog import Watchdogs
 from jitppc.spapr.xive.places import PAGES_END, PAGES_START
 from jitppc.strategies import Strategy
+from jitppc.topology import Topology
 
 log = logging.getLogger(__name__)
 
 BOOTARGS_MAX = 2047
-MAX_VCPUS = 1
-"""The native room runs one vCPU so far; this room runs each on a thread of its own."""
 CLOCKS = ("host", "insns")
 REPEATABLE_EPOCH_NS = 1_767_225_600_000_000_000
 """2026-01-01 00:00 UTC."""
 MAX_IGNORED_INTERRUPTS = 3
 WATCHDOG_POWER_OFF, WATCHDOG_RESTART, WATCHDOG_DUMP_RESTART = 1, 2, 3
+
+
+def _topology(smp: int | Topology, clock: str) -> Topology:
+    """What `smp` says, if there is such a machine."""
+    try:
+        found = Topology(smp) if isinstance(smp, int) else smp
+    except ValueError as error:
+        raise OptionError(f"-smp {smp}: {error}") from error
+    if clock == "insns" and found.cpus > 1:
+        raise OptionError("-clock insns: runs of several virtual processors do not repeat")
+    return found
 
 
 class Machine:
@@ -79,7 +90,7 @@ class Machine:
         append: str = "",
         memory: str | int = "2G",
         cpu: str = "power9",
-        smp: int = 1,
+        smp: int | Topology = 1,
         strategy: str | Strategy = "regions",
         console: Chardev | None = None,
         *,
@@ -101,6 +112,7 @@ class Machine:
 
         Args:
             append: the kernel command line.
+            smp: virtual processors; a `Topology` says how they are threads of cores.
             memory: bytes, or text such as "2G".
             console: where the guest's output goes; None keeps it in `console_output` only.
             hardware: disks, networks, consoles and other devices; without it there is one console.
@@ -125,8 +137,7 @@ class Machine:
         if numa is not None and sum(numa.memory) != ram_size:
             raise OptionError("the NUMA nodes have not as much memory as the machine")
         self._first_node_size = ram_size if numa is None else numa.memory[0]
-        if not 1 <= smp <= MAX_VCPUS:
-            raise OptionError(f"-smp {smp}: this release runs {MAX_VCPUS} virtual processor(s)")
+        self._topology = _topology(smp, clock)
         if clock not in CLOCKS:
             raise OptionError(f"clock {clock!r} is unknown; there are {', '.join(CLOCKS)}")
         if len(append.encode()) > BOOTARGS_MAX or "\0" in append:
@@ -140,7 +151,7 @@ class Machine:
         options = {"clock": clock, **runtime_options}
         factory = NativeRuntime(strategy, options) if runtime is None else runtime
         self.memory: GuestMemory = factory.memory(ram_size)
-        self.cpus: list[Vcpu] = [factory.vcpu(self.memory, i, self._model) for i in range(smp)]
+        self.cpus: list[Vcpu] = factory.vcpus(self.memory, self._model, self._topology)
 
         self._partition = Partition([VcpuRecord(vcpu) for vcpu in self.cpus])
         self._latch = StopLatch(self._wake_all)
@@ -221,8 +232,10 @@ class Machine:
             "unknown_hypercalls": {f"{op:#x}": n for op, n in self.hcalls.unknown.items()},
             "firmware_calls": self.firmware_calls,
         }
-        count = getattr(self.cpu, "statistics", None)
-        return found if count is None else found | count()
+        counts = [vcpu.statistics() for vcpu in self.cpus if hasattr(vcpu, "statistics")]
+        if len(counts) > 1:
+            found["vcpus"] = counts
+        return found | added(counts)
 
     def device_tree(self) -> bytes:
         """The flattened device tree as it is now."""
@@ -331,6 +344,8 @@ class Machine:
             numa=self._numa,
             ram_size=self.memory.size,
             vcpu_count=len(self.cpus),
+            threads=self._topology.threads,
+            max_vcpus=self._topology.maxcpus,
             bootargs=self._append,
             initrd=self._images.initrd_range,
             kernel=self._images.kernel if self._firmware else None,

@@ -142,7 +142,7 @@ class Partition:
     def start(self, record: VcpuRecord, nia: int, r3: int) -> None:
         """A stopped vCPU runs from nia in 64-bit big-endian real mode. Ref: LoPAR 7.3.8.4."""
         vcpu = record.vcpu
-        vcpu.reset()
+        vcpu.reset(keeps_time=True)
         vcpu.msr = MSR.SF | MSR.ME
         vcpu.nia = nia & GRA_MASK
         vcpu.gpr[3] = r3

@@ -69,7 +69,8 @@ class Vcpu(Protocol):
 
     def pend_system_reset(self) -> None: ...
 
-    def reset(self) -> None: ...
+    def reset(self, *, keeps_time: bool = False) -> None:
+        """The state after power-on; the Time Base, common to all, begins at 0 unless kept."""
 
 
 class GuestMemory(Protocol):

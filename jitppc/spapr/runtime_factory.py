@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from jitppc.spapr.cpu_models import CpuModel
 from jitppc.spapr.ports import GuestMemory, Vcpu
 from jitppc.strategies import Strategy
+from jitppc.topology import Topology
 
 
 class RuntimeFactory(Protocol):
@@ -12,7 +13,7 @@ class RuntimeFactory(Protocol):
 
     def memory(self, size: int) -> GuestMemory: ...
 
-    def vcpu(self, memory: GuestMemory, vcpu_id: int, model: CpuModel) -> Vcpu: ...
+    def vcpus(self, memory: GuestMemory, model: CpuModel, topology: Topology) -> list[Vcpu]: ...
 
 
 class NativeRuntime:
@@ -27,8 +28,8 @@ class NativeRuntime:
 
         return NativeMemory(size)
 
-    def vcpu(self, memory: Any, vcpu_id: int, model: CpuModel) -> Vcpu:
-        """A vCPU over memory that this factory has made."""
-        from jitppc.runtime.factory import make_vcpu
+    def vcpus(self, memory: Any, model: CpuModel, topology: Topology) -> list[Vcpu]:
+        """The vCPUs of a machine, over memory that this factory has made."""
+        from jitppc.runtime.factory import make_vcpus
 
-        return make_vcpu(memory, vcpu_id, model.pvr, self._strategy, **self._options)
+        return [*make_vcpus(memory, model.pvr, topology, self._strategy, **self._options)]

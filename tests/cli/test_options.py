@@ -9,6 +9,8 @@ from jitppc.cli.commands import COMMANDS
 from jitppc.cli.line import parse
 from jitppc.config import NOT_YET, RUN_OPTIONS, HardwareWords, RunConfig, run_config
 from jitppc.errors import OptionError
+from jitppc.topology import Topology
+from jitppc.topology import parse as parsed_topology
 
 QEMU_LINE = [
     *"-M pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off "
@@ -136,8 +138,10 @@ def test_memory_sizes_are_read_as_qemu_reads_them(text, size_bytes):
         (["-cpu", "POWER7+"], "does not have this processor yet"),
         (["-cpu", "powr9"], "did you mean power9?"),
         (["-cpu", "power9,compat=power8"], "'compat=power8' cannot be switched"),
-        (["-smp", "4"], "one virtual processor"),
-        (["-smp", "cpus=1,cores=2"], "one virtual processor"),
+        (["-smp", "65"], "a machine has 1 to 64"),
+        (["-smp", "cpus=1,maxcpus=3,cores=2"], "are not 3"),
+        (["-smp", "6,threads=3"], "there are 1, 2, 4 or 8"),
+        (["-smp", "cpus=2,maxcpus=8,threads=4"], "no cores of 4"),
         (["-smp", "cpu=1"], "did you mean cpus?"),
         (["-smp", "none"], "a number from 1"),
         (["-M", "powernv"], "unknown machine 'powernv'"),
@@ -230,3 +234,19 @@ def test_what_firmware_is_told():
     assert hardware.prom_env == ("a=b", "c=")
     assert dict(hardware.boot) == {"order": "n", "menu": "on"}
     assert "NAME=VALUE" in complaint("-prom-env", "novalue")
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus", "threads", "maxcpus"),
+    [
+        ("2", 2, 1, 2),
+        ("8,threads=4", 8, 4, 8),
+        ("cpus=2,maxcpus=8", 2, 1, 8),
+        ("sockets=2,cores=2,threads=2", 8, 2, 8),
+        ("4,sockets=2", 4, 1, 4),
+        ("4,sockets=1,cores=2,threads=2", 4, 2, 4),
+        ("4,cores=2", 4, 1, 4),
+    ],
+)
+def test_topologies_follow_from_what_is_given(text, cpus, threads, maxcpus):
+    assert Topology(cpus, threads, maxcpus) == parsed_topology(text)

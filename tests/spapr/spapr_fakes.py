@@ -74,7 +74,7 @@ class FakeVcpu:
         self.wakes = threading.Condition()
         self.reset()
 
-    def reset(self):
+    def reset(self, *, keeps_time=False):
         self.gpr = [0] * 32
         self.nia = self.msr = self.lr = self.ctr = self.cr = self.lpcr = self.sprg0 = 0
         self.external = False
@@ -186,8 +186,8 @@ class FakeRuntime:
     def memory(self, size):
         return FakeMemory(size)
 
-    def vcpu(self, memory, vcpu_id, model):
-        return FakeVcpu(memory, vcpu_id, self.program)
+    def vcpus(self, memory, model, topology):
+        return [FakeVcpu(memory, number, self.program) for number in range(topology.cpus)]
 
 
 def elf(

@@ -5,7 +5,6 @@ import pytest
 from spapr_fakes import FakeExit, Reason
 
 from jitppc.errors import UserError
-from jitppc.spapr import machine as machine_module
 from jitppc.spapr.memory_map import KERNEL_GRA, PROM_ENTRY_GRA, PROM_STUB
 
 
@@ -214,7 +213,8 @@ def test_a_kernel_without_agreement_ends_with_a_reason_instead_of_hanging(machin
         {"memory": "128.0001M"},
         {"memory": -1},
         {"smp": 0},
-        {"smp": 2},
+        {"smp": 65},
+        {"smp": 2, "clock": "insns"},
         {"append": "x" * 3000},
         {"clock": "sundial"},
         {"initrd": "/nonexistent"},
@@ -253,12 +253,7 @@ def test_repeatable_machines_see_the_same_numbers_and_date(machine_with):
     assert runs[0][0][1][1] == 2026
 
 
-@pytest.fixture
-def two_vcpus(monkeypatch):
-    monkeypatch.setattr(machine_module, "MAX_VCPUS", 2)
-
-
-def test_a_second_vcpu_is_started_prodded_and_interrupted(machine_with, two_vcpus):
+def test_a_second_vcpu_is_started_prodded_and_interrupted(machine_with):
     def program(vcpu):
         if vcpu.vcpu_id == 0:
             yield from vcpu.hcall(0x31C, 1, 4, 0, 0)

@@ -99,6 +99,15 @@ def load_bits(e: Emitter, bits: int, pointer: str, align: int) -> str:
     return e.tmp(f"bitcast <2 x i64> {vector} to i128")
 
 
+def store_bits(e: Emitter, bits: int, value: str, pointer: str) -> None:
+    """Store an integer at any address; a quadword in one access, which is atomic where aligned."""
+    if bits == 128:
+        value = e.tmp(f"bitcast i128 {value} to <2 x i64>")
+        e.line(f"store <2 x i64> {value}, ptr {pointer}, align 1")
+    else:
+        e.line(f"store i{bits} {value}, ptr {pointer}, align 1")
+
+
 @effect("get")
 def _get(e: EffectEmitter, v: Value) -> str:
     register = REGISTERS[v.attr]
@@ -151,7 +160,7 @@ def _load(e: EffectEmitter, v: Value) -> str:
 @effect("store")
 def _store(e: EffectEmitter, v: Value) -> None:
     pointer = probe(e, e.of(v.args[0]), v.attr // 8, WRITE)
-    e.line(f"store i{v.attr} {e.of(v.args[1])}, ptr {pointer}, align 1")
+    store_bits(e, v.attr, e.of(v.args[1]), pointer)
 
 
 @effect("touch")
@@ -171,11 +180,38 @@ def _leave_if_misaligned(e: EffectEmitter, ea: str, size: int) -> None:
         e.leave_if(e.tmp(f"icmp ne i64 {e.tmp(f'and i64 {ea}, {size - 1}')}, 0"))
 
 
+def _stripe(e: EffectEmitter, table: str, pointer: str) -> str:
+    """Where the version of the line at a host address is."""
+    line = e.tmp(f"lshr i64 {e.tmp(f'ptrtoint ptr {pointer} to i64')}, 7")
+    at = e.tmp(f"shl i64 {e.tmp(f'and i64 {line}, {layout.RESERVE_STRIPES - 1}')}, 6")
+    return e.tmp(f"getelementptr i8, ptr {table}, i64 {at}")
+
+
+def _has_others(e: EffectEmitter, there: str, alone: str) -> str:
+    """Branch by whether the machine has several vCPUs, to `there` with the table of versions."""
+    table = e.get_field("reserve_table", "ptr")
+    is_alone = e.tmp(f"icmp eq ptr {table}, null")
+    e.line(f"br i1 {is_alone}, label %{alone}, label %{there}, {LIKELY}")
+    e.line(f"{there}:")
+    return table
+
+
+def _note_version(e: EffectEmitter, pointer: str) -> None:
+    """Remember the version of a line, before it is loaded from. Odd: a store is under way."""
+    there, on = e.fresh("there"), e.fresh("on")
+    stripe = _stripe(e, _has_others(e, there, on), pointer)
+    version = e.tmp(f"load atomic i64, ptr {stripe} acquire, align 8")
+    e.set_field("reserve_version", e.tmp(f"and i64 {version}, -2"))
+    e.line(f"br label %{on}")
+    e.line(f"{on}:")
+
+
 @effect("load_reserve")
 def _load_reserve(e: EffectEmitter, v: Value) -> str:
     ea, bits = e.of(v.args[0]), v.attr
     _leave_if_misaligned(e, ea, bits // 8)
     pointer = probe(e, ea, bits // 8, READ)
+    _note_version(e, pointer)
     loaded = e.tmp(f"load atomic i{bits}, ptr {pointer} monotonic, align {bits // 8}")
     e.set_field("reserve_ea", ea)
     e.set_field("reserve_bits", str(bits))
@@ -204,11 +240,31 @@ def _store_conditional(e: EffectEmitter, v: Value) -> str:
         high = e.tmp(f"shl i128 {high}, 64")
         expected = e.tmp(f"or i128 {high}, {e.tmp(f'zext i64 {expected} to i128')}")
     e.set_field("reserve_ea", str(-1))
-    pair = e.tmp(
-        f"cmpxchg ptr {pointer}, i{bits} {expected}, i{bits} {e.of(v.args[1])} "
-        f"monotonic monotonic, align {bits // 8}"
-    )
-    return e.tmp(f"extractvalue {{i{bits}, i1}} {pair}, 1")
+    value = e.of(v.args[1])
+
+    def swap() -> str:
+        pair = e.tmp(
+            f"cmpxchg ptr {pointer}, i{bits} {expected}, i{bits} {value} "
+            f"monotonic monotonic, align {bits // 8}"
+        )
+        return e.tmp(f"extractvalue {{i{bits}, i1}} {pair}, 1")
+
+    there, alone, locked, on = (e.fresh(n) for n in ("there", "alone", "locked", "on"))
+    stripe = _stripe(e, _has_others(e, there, alone), pointer)
+    known = e.get_field("reserve_version")
+    lock = e.tmp(f"cmpxchg ptr {stripe}, i64 {known}, i64 {e.tmp(f'or i64 {known}, 1')} "
+                 "acquire monotonic, align 8")
+    e.line(f"br i1 {e.tmp(f'extractvalue {{i64, i1}} {lock}, 1')}, label %{locked}, label %{on}")
+    e.line(f"{locked}:")
+    stored = swap()
+    after = e.tmp(f"add i64 {known}, {e.tmp(f'select i1 {stored}, i64 2, i64 0')}")
+    e.line(f"store atomic i64 {after}, ptr {stripe} release, align 8")
+    e.line(f"br label %{on}")
+    e.line(f"{alone}:")
+    lone = swap()
+    e.line(f"br label %{on}")
+    e.line(f"{on}:")
+    return e.tmp(f"phi i1 [false, %{there}], [{stored}, %{locked}], [{lone}, %{alone}]")
 
 
 @effect("fence")

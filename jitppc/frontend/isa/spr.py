@@ -155,7 +155,7 @@ spr(152, "CTRL", None, lambda b, x: b.set("spr", 152, b.and_(x, 1)))
 plain(153, "FSCR", span=ISA_207)
 plain(157, "UAMOR", span=ISA_206)
 plain(159, "PSPB", WORD, span=ISA_207)
-spr(176, "DPDES", lambda b: b.get("doorbell"), None, span=ISA_207)
+spr(176, "DPDES", lambda b: b.shl(b.get("doorbell"), b.get("thread")), None, span=ISA_207)
 spr(256, "VRSAVE", lambda b: b.get("vrsave"), lambda b, x: b.set("vrsave", b.and_(x, WORD)))
 spr(259, "USPRG3", lambda b: b.get("spr", 275), None, privileged=False)
 spr(268, "TB", lambda b: b.timebase(), None, privileged=False)
@@ -165,7 +165,7 @@ for _n in range(4):
 spr(287, "PVR", lambda b: b.get("pvr"), None)
 spr(308, "SPURR", lambda b: b.timebase(), None)
 spr(309, "PURR", lambda b: b.timebase(), None)
-spr(446, "TIR", lambda b: b.const(0), None, span=ISA_207)
+spr(446, "TIR", lambda b: b.get("thread"), None, span=ISA_207)
 for _n, _name in enumerate(("SIER", "MMCR2", "MMCRA", "PMC1", "PMC2", "PMC3", "PMC4", "PMC5", "PMC6", None, None,
                             "MMCR0", "SIAR", "SDAR", "MMCR1")):
     if _name is not None:

@@ -34,6 +34,7 @@ def eieio(b: Builder, i: Fields) -> None:
 @insn("XL", "010011 ///// ///// ///// 0010010110 /", ref="Book II 4.6.1")
 def isync(b: Builder, i: Fields) -> None:
     """Instructions behind it are fetched anew, in the context that those before it have made."""
+    b.fence("acquire")
     b.jump_rel(4)
 
 

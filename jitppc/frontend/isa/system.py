@@ -55,30 +55,30 @@ def mtmsrd(b: Builder, i: Fields) -> None:
     b.helper("mtmsrd", b.gpr(i.RS), i.L)
 
 
-def _tlbie(b: Builder, i: Fields) -> None:
+def _tlbie(b: Builder, i: Fields, everywhere: int) -> None:
     b.privileged()
     b.interrupt_if(b.eq(i.PRS, 0), "PROGRAM_PRIVILEGED")   # partition-scoped: the hypervisor's
     rs = b.gpr(i.RS)
-    b.helper("tlbie", b.gpr(i.RB), rs, b.or_(i.RIC, b.shl(i.PRS, 2)))
+    b.helper("tlbie", b.gpr(i.RB), rs, b.or_(b.or_(i.RIC, b.shl(i.PRS, 2)), everywhere << 3))
 
 
 @insn("X", "011111 RS / RIC PRS R RB 0100110010 /", "RB,RS,RIC,PRS,R", since="3.0", ref="Book III 6.9.3.3")
 def tlbie(b: Builder, i: Fields) -> None:
-    """Invalidate translations on all processors."""
-    _tlbie(b, i)
+    """Invalidate translations on all processors; on others not before tlbsync."""
+    _tlbie(b, i, 1)
 
 
 @insn("X", "011111 RS / RIC PRS R RB 0100010010 /", "RB,RS,RIC,PRS,R", since="3.0", ref="Book III 6.9.3.3")
 def tlbiel(b: Builder, i: Fields) -> None:
     """Invalidate translations on this processor."""
-    _tlbie(b, i)
+    _tlbie(b, i, 0)
 
 
 @insn("X", "011111 ///// ///// ///// 1000110110 /", ref="Book III 6.9.3.3")
 def tlbsync(b: Builder, i: Fields) -> None:
-    """Order the invalidations of tlbie; they are done when tlbie is."""
+    """The invalidations of tlbie are done on all processors."""
     b.privileged()
-    b.fence("seq_cst")
+    b.helper("tlbsync")
 
 
 @insn("X", "011111 ///// ///// RB 0010001110 /", "RB", since="2.07", ref="Book III 11.4")

@@ -22,8 +22,8 @@ from jitppc.fuzz.cases import (
     Kind,
 )
 from jitppc.ir.layout import LPCR, MSR, NO_TAG, ExitReason
+from jitppc.runtime.code_space import aligned_zeros
 from jitppc.runtime.engine import Engine
-from jitppc.runtime.memory import aligned_zeros
 from jitppc.runtime.vcpu import Vcpu
 
 from . import records

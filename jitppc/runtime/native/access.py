@@ -13,19 +13,23 @@ from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TA
 
 from .code import has_code, note_store
 from .contexts import KERNEL, log_data_fill, log_user_fill
+from .exclusive import enter, is_alone, leave
 from .host import (
     I,
     U,
     call_device,
+    fence,
     load8,
     load16,
     load32,
     load64,
+    load128,
     machine_of,
     store8,
     store16,
     store32,
     store64,
+    store128,
     tlb_entry,
 )
 from .interrupts import data_interrupt, raise_kind
@@ -59,34 +63,27 @@ def host_address(cpu: Any, ea: Any, access: Any) -> Any:
 
 
 @njit
-def _reservable(cpu: Any, ea: Any, access: Any) -> Any:
-    """As `host_address`, for load and reserve and its sibling. Ref: Book III 7.5.3 (DSISR 37)."""
-    host = place(cpu, ea, access)
-    if host == DEVICE:
-        data_interrupt(cpu, U(0x0400_0000), ea, access)
-        return U(0)
-    return host
-
-
-@njit
 def place(cpu: Any, ea: Any, access: Any) -> Any:
     """As `host_address`, or DEVICE."""
     cpu.counters[MISSES] += U(1)
-    real, shift, flags = ea & REAL_MASK, U(GRANULE_LOG2), U(3)
-    if cpu.msr & DR != U(0):
-        cause, real, shift, flags = translate(cpu, ea, access)
-        if cause != U(0):
-            data_interrupt(cpu, cause, ea, access)
-            return U(0)
     machine = machine_of(cpu)
-    if real >= machine.ram_size:
-        if _is_device(machine, real):
-            cpu.scratch[DEVICE_GRA] = real
-            return DEVICE
-        data_interrupt(cpu, NOT_RAM, ea, access)
-        return U(0)
-    if access == WRITE:
-        note_store(cpu, real)
+    real, shift, flags = ea & REAL_MASK, U(GRANULE_LOG2), U(3)
+    waits = cpu.waits - U(1)
+    while cpu.waits != waits:                        # ... others may have changed the translation
+        waits = cpu.waits
+        if cpu.msr & DR != U(0):
+            cause, real, shift, flags = translate(cpu, ea, access)
+            if cause != U(0):
+                data_interrupt(cpu, cause, ea, access)
+                return U(0)
+        if real >= machine.ram_size:
+            if _is_device(machine, real):
+                cpu.scratch[DEVICE_GRA] = real
+                return DEVICE
+            data_interrupt(cpu, NOT_RAM, ea, access)
+            return U(0)
+        if access == WRITE:
+            note_store(cpu, real)
     # the guarded kernel's table is shared by all PIDs: it holds nothing of quadrant 0
     if shift >= U(GRANULE_LOG2) and (
         cpu.context_key != KERNEL or cpu.hash_mode != U(0) or ea >> U(62) != U(0)):
@@ -112,7 +109,6 @@ def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
     entry.read_tag = tag if flags & U(1) != U(0) else NONE
     entry.write_tag = NONE
     if flags & U(2) != U(0) and has_code(cpu, real) == U(0):
-        entry.write_tag = tag
         slots = machine.write_slots + (real >> U(GRANULE_LOG2)) * U(16)
         first, second = load64(slots), load64(slots + U(8))
         if first == U(0):
@@ -126,6 +122,19 @@ def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
                 store64(slots + U(8), address)
             else:
                 store64(slots, NONE)
+        if not is_alone(cpu):
+            fence()                                  # who makes code here meanwhile sees the slot
+            if has_code(cpu, real) != U(0):
+                return
+        entry.write_tag = tag
+
+
+@njit
+def stored(cpu: Any, host: Any) -> None:
+    """A store is done. Another vCPU that decoded what was there before forgets it."""
+    if not is_alone(cpu):
+        fence()
+        note_store(cpu, host - machine_of(cpu).ram)
 
 
 @njit
@@ -137,7 +146,11 @@ def _still_writes(address: Any, host: Any) -> Any:
 @njit
 def _ask_device(cpu: Any, kind: Any, value: Any) -> Any:
     kind |= cpu.vcpu_id << U(32)
-    return call_device(machine_of(cpu).mmio_call, cpu.scratch[DEVICE_GRA], kind, value)
+    leave(cpu)
+    answer = call_device(machine_of(cpu).mmio_call, cpu.scratch[DEVICE_GRA], kind, value)
+    enter(cpu)
+    cpu.waits += U(1)
+    return answer
 
 
 @njit
@@ -179,6 +192,8 @@ def load(cpu: Any, ea: Any, bits: Any) -> Any:
     """
     size = bits >> I(3)
     if size == I(16):
+        if ea & U(15) == U(0):
+            return _load_quadword(cpu, ea)
         low = load(cpu, ea, I(64))
         if cpu.fault != U(0):
             return U(0)
@@ -193,6 +208,22 @@ def load(cpu: Any, ea: Any, bits: Any) -> Any:
             return U(0)
         value |= byte << U(8 * n)
     return value
+
+
+@njit
+def _load_quadword(cpu: Any, ea: Any) -> Any:
+    """Load 16 aligned bytes at once."""
+    host = place(cpu, ea, READ)
+    if host == U(0):
+        return U(0)
+    if host == DEVICE:
+        low = _ask_device(cpu, U(8), U(0))
+        cpu.scratch[DEVICE_GRA] += U(8)
+        cpu.scratch[0] = _ask_device(cpu, U(8), U(0))
+        return low
+    low, high = load128(host)
+    cpu.scratch[0] = high
+    return low
 
 
 @njit
@@ -230,6 +261,7 @@ def _store_inside(cpu: Any, ea: Any, size: Any, value: Any) -> None:
         _ask_device(cpu, U(size) | DEVICE_STORE, value)
     elif host != U(0):
         store_at(host, size, value)
+        stored(cpu, host)
 
 
 @njit
@@ -241,55 +273,8 @@ def _store_pair(cpu: Any, ea: Any, low: Any, high: Any) -> None:
         cpu.scratch[DEVICE_GRA] += U(8)
         _ask_device(cpu, U(8) | DEVICE_STORE, high)
     elif host != U(0):
-        store64(host, low)
-        store64(host + U(8), high)
-
-
-@njit
-def load_reserve(cpu: Any, ea: Any, bits: Any) -> Any:
-    """Load and set the reservation; a misaligned address raises an alignment interrupt."""
-    if ea & U((bits >> I(3)) - 1) != U(0):
-        raise_kind(cpu, U(ALIGNMENT), ea)
-        return U(0)
-    host = _reservable(cpu, ea, READ)
-    if host == U(0):
-        return U(0)
-    low = load_at(host, min(bits >> I(3), I(8)))
-    cpu.scratch[0] = load64(host + U(8)) if bits == I(128) else U(0)
-    cpu.reserve_ea, cpu.reserve_bits = ea, U(bits)
-    cpu.reserve_low, cpu.reserve_high = low, cpu.scratch[0]
-    return low
-
-
-@njit
-def store_conditional(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
-    """The uncommon store conditional: no reservation, another address or size in the granule, a TLB
-    miss.
-    """
-    if ea & U((bits >> I(3)) - 1) != U(0):
-        raise_kind(cpu, U(ALIGNMENT), ea)
-        return U(0)
-    held = cpu.reserve_ea
-    if held >> U(7) != ea >> U(7):
-        cpu.reserve_ea = NONE
-        return U(0)
-    host = _reservable(cpu, ea, WRITE)
-    if host == U(0):
-        return U(0)
-    cpu.reserve_ea = NONE
-    size = bits >> I(3)
-    if held == ea and cpu.reserve_bits == U(bits):
-        unchanged = load_at(host, min(size, I(8))) == cpu.reserve_low
-        if size == I(16):
-            unchanged = unchanged and load64(host + U(8)) == cpu.reserve_high
-        if not unchanged:
-            return U(0)
-    if size == I(16):
-        store64(host, low)
-        store64(host + U(8), high)
-    else:
-        store_at(host, size, low)
-    return U(1)
+        store128(host, low, high)
+        stored(cpu, host)
 
 
 @njit
@@ -299,6 +284,7 @@ def zero_block(cpu: Any, ea: Any) -> None:
     if host != U(0):
         for n in range(16):
             store64(host + U(8 * n), U(0))
+        stored(cpu, host)
 
 
 @njit

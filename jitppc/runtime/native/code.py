@@ -26,17 +26,21 @@ from jitppc.ir.layout import (
 )
 
 from .contexts import DATA_CONTEXTS, log_code_fill, switch_context
+from .exclusive import begin, end, is_alone, vcpu
 from .host import (
     I,
     U,
     cell_at,
     code_entry,
+    fetch_and,
+    fetch_or,
     hot_at,
     load64,
     machine_of,
     mmu_of,
     page_info,
     seen_at,
+    shared_of,
     store64,
     tlb_entry,
 )
@@ -60,18 +64,20 @@ anchor = types.ExternalFunction("jit_anchor", types.uint64(types.uint64))
 def fetch(cpu: Any) -> None:
     """Make the page at nia executable from the code TLB, or deliver the fetch's interrupt."""
     cpu.counters[ITLB_MISSES] += U(1)
-    ea = cpu.nia
-    real = ea & REAL_MASK
-    if cpu.msr & IR != U(0):
-        cause, real, _shift, _flags = translate(cpu, ea, FETCH)
-        if cause != U(0):
-            fetch_interrupt(cpu, cause)
+    ea, cells = cpu.nia, U(0)
+    waits = cpu.waits - U(1)
+    while cpu.waits != waits:                        # ... others may have changed the translation
+        waits = cpu.waits
+        real = ea & REAL_MASK
+        if cpu.msr & IR != U(0):
+            cause, real, _shift, _flags = translate(cpu, ea, FETCH)
+            if cause != U(0):
+                fetch_interrupt(cpu, cause)
+                return
+        if real >= machine_of(cpu).ram_size:
+            fetch_interrupt(cpu, NOT_RAM)
             return
-    machine = machine_of(cpu)
-    if real >= machine.ram_size:
-        fetch_interrupt(cpu, NOT_RAM)
-        return
-    cells = cells_of(cpu, real)
+        cells = cells_of(cpu, real)
     address = cpu.itlb + ((ea >> U(CODE_SHIFT)) & U(CODE_MASK))
     entry = code_entry(address)
     log_code_fill(cpu, address)
@@ -122,7 +128,10 @@ def cells_of(cpu: Any, real: Any) -> Any:
         info.contents = U(0)
         info.active = U(1)
         _fill(cpu, cells, mode)
+        fetch_or(_owners(cpu, real), machine.bit)
         protect(cpu, real)
+        if not is_alone(cpu):
+            _protect_elsewhere(cpu, real)
         _seen(cpu, cells + INFO, info.generation)
     return cells
 
@@ -147,6 +156,9 @@ def _allocate(cpu: Any) -> Any:
         machine.pool_next = machine.pool
         for page in range(I(machine.ram_size >> U(12))):
             store64(machine.code_pages + U(page) * U(8), U(0))
+            owners = _owners(cpu, U(page) << U(12))
+            if load64(owners) & machine.bit != U(0):
+                fetch_and(owners, ~machine.bit)
         _empty_code_tlbs(cpu)
         cpu.counters[FLUSHES] += U(1)
     cells = machine.pool_next
@@ -209,21 +221,70 @@ def _deny(address: Any, host: Any) -> None:
 
 
 @njit
+def _protect_elsewhere(cpu: Any, real: Any) -> None:
+    """As `protect`, on all other vCPUs. Those that have the right to store are waited for."""
+    at, count = (real >> U(GRANULE_LOG2)) * U(16), I(shared_of(cpu).count)
+    has_rights = False
+    for n in range(count):
+        other = vcpu(cpu, n)
+        if other.here != cpu.here:
+            slots = machine_of(other).write_slots + at
+            has_rights = has_rights or load64(slots) | load64(slots + U(8)) != U(0)
+    if has_rights:
+        begin(cpu)
+        for n in range(count):
+            protect(vcpu(cpu, n), real)
+        end(cpu)
+
+
+@njit
+def _owners(cpu: Any, real: Any) -> Any:
+    """Host address of the set of vCPUs that have active cells of a page."""
+    return shared_of(cpu).owners + (real >> U(12)) * U(8)
+
+
+@njit
 def has_code(cpu: Any, real: Any) -> Any:
-    """1 if any page of the granule holds active cells."""
-    machine = machine_of(cpu)
-    first = machine.code_pages + ((real >> U(GRANULE_LOG2)) << U(GRANULE_LOG2 - 12)) * U(8)
+    """1 if any page of the granule holds active cells of some vCPU."""
+    first = _owners(cpu, (real >> U(GRANULE_LOG2)) << U(GRANULE_LOG2))
+    found = U(0)
     for n in range(1 << (GRANULE_LOG2 - 12)):
-        cells = load64(first + U(n * 8))
-        if cells != U(0) and page_info(cells + INFO).active != U(0):
-            return U(1)
-    return U(0)
+        found |= load64(first + U(n * 8))
+    return U(found != U(0))
 
 
 @njit
 def note_store(cpu: Any, real: Any) -> None:
-    """A store is about to hit the page of `real`: forget what was decoded there."""
+    """A store hits the page of `real`: all vCPUs forget what they decoded there.
+
+    A store looks before, and on a machine of several vCPUs again when it is done: one of them may
+    have decoded what was there before.
+    """
+    owners = load64(_owners(cpu, real))
+    if owners == U(0):
+        return
+    if owners == machine_of(cpu).bit:
+        forget_page(cpu, real)
+        return
+    begin(cpu)
+    forget_page_everywhere(cpu, real)
+    end(cpu)
+
+
+@njit
+def forget_page_everywhere(cpu: Any, real: Any) -> None:
+    """No vCPU has decoded anything of a page. The caller is exclusive."""
+    owners = load64(_owners(cpu, real))
+    for n in range(I(shared_of(cpu).count)):
+        if (owners >> U(n)) & U(1) != U(0):
+            forget_page(vcpu(cpu, n), real)
+
+
+@njit
+def forget_page(cpu: Any, real: Any) -> None:
+    """This vCPU has decoded nothing of a page."""
     machine = machine_of(cpu)
+    fetch_and(_owners(cpu, real), ~machine.bit)
     cells = load64(machine.code_pages + (real >> U(12)) * U(8))
     if cells == U(0):
         return
@@ -241,7 +302,8 @@ def forget_code(cpu: Any) -> None:
     """Everything is decoded anew: the processor became another model."""
     machine = machine_of(cpu)
     for page in range(I(machine.ram_size >> U(12))):
-        note_store(cpu, U(page) << U(12))
+        if load64(machine.code_pages + U(page) * U(8)) != U(0):
+            forget_page(cpu, U(page) << U(12))
 
 
 @njit

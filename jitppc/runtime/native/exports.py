@@ -13,7 +13,21 @@ from numba import cfunc, types
 
 from jitppc.frontend.routines import ROUTINES
 
-from . import access, clock, code, contexts, interrupts, loop, segments, strings, system, trace
+from . import (
+    access,
+    clock,
+    code,
+    contexts,
+    exclusive,
+    interrupts,
+    loop,
+    others,
+    reserve,
+    segments,
+    strings,
+    system,
+    trace,
+)
 from .host import U, address_of, cpu_at
 
 P, I64, U64 = types.voidptr, types.int64, types.uint64
@@ -43,11 +57,11 @@ def rt_store(pointer: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
 
 
 def rt_load_reserve(pointer: Any, ea: Any, bits: Any) -> Any:
-    return access.load_reserve(cpu_at(pointer), ea, bits)
+    return reserve.load_reserve(cpu_at(pointer), ea, bits)
 
 
 def rt_store_conditional(pointer: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
-    return access.store_conditional(cpu_at(pointer), ea, bits, low, high)
+    return reserve.store_conditional(cpu_at(pointer), ea, bits, low, high)
 
 
 def rt_zero_block(pointer: Any, ea: Any) -> Any:
@@ -84,7 +98,23 @@ def rt_raise(pointer: Any) -> Any:
 
 
 def rt_note_store(pointer: Any, real: Any) -> Any:
-    code.note_store(cpu_at(pointer), real)
+    code.forget_page_everywhere(cpu_at(pointer), real)
+    return U(0)
+
+
+def rt_switch_context(pointer: Any) -> Any:
+    cpu = cpu_at(pointer)
+    exclusive.enter(cpu)
+    contexts.refresh(cpu)
+    exclusive.leave(cpu)
+    return U(0)
+
+
+def rt_step(pointer: Any) -> Any:
+    cpu = cpu_at(pointer)
+    exclusive.enter(cpu)
+    trace.step(cpu, pointer)
+    exclusive.leave(cpu)
     return U(0)
 
 
@@ -99,16 +129,18 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_timebase": (U64(P), rt_timebase), "rt_random": (U64(P), rt_random),
         "rt_fetch": (U64(P), _plain(code.fetch)),
         "rt_raise": (U64(P), rt_raise), "rt_hot": (U64(P, P), rt_hot),
-        "rt_step": (U64(P), _with_pointer(trace.step)),
+        "rt_step": (U64(P), rt_step), "rt_close": (U64(P), _plain(exclusive.close)),
+        "rt_reopen": (U64(P), _plain(exclusive.reopen)),
+        "rt_install": (U64(P), _plain(loop.install_regions)),
         "rt_run": (U64(P), _with_pointer(loop.run)),
-        "rt_switch_context": (U64(P), _plain(contexts.refresh)),
+        "rt_switch_context": (U64(P), rt_switch_context),
         "rt_forget_all": (U64(P), _plain(contexts.forget_all)),
         "rt_forget_code": (U64(P), _plain(code.forget_code)),
         "rt_note_store": (U64(P, U64), rt_note_store),
     }
     for name in ROUTINES:
         wrap = _with_pointer if name == "mtdec" else _plain
-        room = next(r for r in (strings, segments, system) if name in vars(r))
+        room = next(r for r in (strings, segments, system, others) if name in vars(r))
         table[f"rt_{name}"] = (U64(P), wrap(getattr(room, name)))
     return table
 

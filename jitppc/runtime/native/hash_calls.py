@@ -10,9 +10,10 @@ from typing import Any
 
 from numba import njit
 
-from jitppc.ir.layout import COUNTER
+from jitppc.ir.layout import COUNTER, SHARED_STATE, offset
 
 from .contexts import forget_all, forget_user
+from .exclusive import begin, end, is_alone, pause, vcpu
 from .hash import (
     IS_1T,
     KEY_HIGH,
@@ -30,7 +31,7 @@ from .hash import (
     R,
     page_shift,
 )
-from .host import U, load64, machine_of, store64
+from .host import I, U, compare_and_swap, load64, machine_of, shared_of, store64, store_release
 
 SUCCESS, PARAMETER, PTEG_FULL, NOT_FOUND = (U(-n & (1 << 64) - 1) for n in (0, 4, 6, 7))
 REMOVE, ENTER, READ, CLEAR_MOD, CLEAR_REF, PROTECT, BULK_REMOVE = (
@@ -40,6 +41,7 @@ WITH_AVPN, AND_CONDITION = U(1 << 31), U(1 << 30)
 W, INHIBITED, M = U(0x40), U(0x20), U(0x10)
 SOFTWARE = U(0x60)                       # of the first doubleword: cleared on entry
 CALLS = COUNTER["hash_calls"]
+TABLE_LOCK = U(offset("table_lock", SHARED_STATE))
 # of a translation specifier of H_BULK_REMOVE. Ref: LoPAR 14.5.4.1.8
 REQUEST, RESPONSE, END = U(1), U(2), U(3)
 
@@ -48,22 +50,41 @@ REQUEST, RESPONSE, END = U(1), U(2), U(3)
 def hash_call(cpu: Any) -> Any:
     """Answer the hypercall in r3 if it is one of ours; 1 if it was."""
     call = cpu.gpr[3]
-    if call == ENTER:
-        cpu.gpr[3] = _enter(cpu)
-    elif call == REMOVE:
-        cpu.gpr[3] = _remove(cpu)
-    elif call == BULK_REMOVE:
-        cpu.gpr[3] = _bulk_remove(cpu)
-    elif call == PROTECT:
-        cpu.gpr[3] = _protect(cpu)
-    elif call == READ:
-        cpu.gpr[3] = _read(cpu)
-    elif call in (CLEAR_MOD, CLEAR_REF):
-        cpu.gpr[3] = _clear(cpu, C if call == CLEAR_MOD else R)
-    else:
+    changes = call in (REMOVE, BULK_REMOVE, PROTECT, CLEAR_MOD, CLEAR_REF)
+    if not changes and call not in (ENTER, READ):
         return U(0)
     cpu.counters[CALLS] += U(1)
+    if is_alone(cpu):
+        cpu.gpr[3] = _answer(cpu, call)
+    elif changes:                        # no vCPU translates by the entry meanwhile
+        begin(cpu)
+        cpu.gpr[3] = _answer(cpu, call)
+        end(cpu)
+    elif call == ENTER:
+        lock, looks = machine_of(cpu).shared + TABLE_LOCK, 0
+        while compare_and_swap(lock, U(0), U(1)) == U(0):
+            looks = pause(looks)
+        cpu.gpr[3] = _enter(cpu)
+        store_release(lock, U(0))
+    else:
+        cpu.gpr[3] = _read(cpu)
     return U(1)
+
+
+@njit
+def _answer(cpu: Any, call: Any) -> Any:
+    """The status of a call."""
+    if call == ENTER:
+        return _enter(cpu)
+    if call == REMOVE:
+        return _remove(cpu)
+    if call == BULK_REMOVE:
+        return _bulk_remove(cpu)
+    if call == PROTECT:
+        return _protect(cpu)
+    if call == READ:
+        return _read(cpu)
+    return _clear(cpu, C if call == CLEAR_MOD else R)
 
 
 @njit
@@ -87,6 +108,13 @@ def _is_wanted(high: Any, flags: Any, avpn: Any) -> Any:
 
 @njit
 def _drop(cpu: Any, high: Any) -> None:
+    """The translations through an entry are gone, on all vCPUs."""
+    for n in range(I(shared_of(cpu).count)):
+        _drop_on(vcpu(cpu, n), high)
+
+
+@njit
+def _drop_on(cpu: Any, high: Any) -> None:
     """The translations through an entry are gone: those of user segments if it is in one."""
     vsid_mask = (VSID_1T if high & IS_1T != U(0) else VSID_256M) | B
     for n in range(32):

@@ -19,6 +19,7 @@ from jitppc.ir.layout import (
     MMU_STATE,
     PAGE_INFO,
     SEEN,
+    SHARED_STATE,
     TLB_ENTRY,
 )
 
@@ -52,6 +53,112 @@ def _storer(bits: int) -> Any:
 
 load8, load16, load32, load64 = (_loader(n) for n in (8, 16, 32, 64))
 store8, store16, store32, store64 = (_storer(n) for n in (8, 16, 32, 64))
+
+
+def _pointer(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, lir.IntType(64).as_pointer())
+
+
+def _exchanger(operation: str) -> Any:
+    @intrinsic
+    def exchange(_context: Any, _address: Any, _value: Any) -> Any:
+        def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+            return builder.atomic_rmw(operation, _pointer(builder, args[0]), args[1], "seq_cst")
+        return types.uint64(types.uint64, types.uint64), generate
+    return exchange
+
+
+#: atomic on an aligned doubleword, and full barriers: what was there comes back
+exchange, fetch_or, fetch_and = (_exchanger(name) for name in ("xchg", "or", "and"))
+
+
+@intrinsic
+def compare_and_swap(_context: Any, _address: Any, _old: Any, _new: Any) -> Any:
+    """1 if an aligned doubleword was `old`, and is `new` now; a full barrier."""
+    def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        pair = builder.cmpxchg(_pointer(builder, args[0]), args[1], args[2], "seq_cst", "seq_cst")
+        return builder.zext(builder.extract_value(pair, 1), lir.IntType(64))
+    return types.uint64(*[types.uint64] * 3), generate
+
+
+@intrinsic
+def load_acquire(_context: Any, _address: Any) -> Any:
+    """An aligned doubleword; nothing behind it is performed before."""
+    def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        return builder.load_atomic(_pointer(builder, args[0]), "acquire", 8)
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def store_release(_context: Any, _address: Any, _value: Any) -> Any:
+    """Everything before it is seen by who sees the value."""
+    def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        builder.store_atomic(args[1], _pointer(builder, args[0]), "release", 8)
+        return args[1]
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@intrinsic
+def fence(_context: Any) -> Any:
+    """All accesses before it are performed before all behind it."""
+    def generate(_c: Any, builder: Any, _s: Any, _args: Any) -> Any:
+        builder.fence("seq_cst")
+        return lir.Constant(lir.IntType(64), 0)
+    return types.uint64(), generate
+
+
+def _swapper(bits: int) -> Any:
+    """Compare-and-swap of 8 to 128 aligned bits; doublewords (old low, old high, new low, high)."""
+    @intrinsic
+    def swap(_context: Any, _a: Any, _ol: Any, _oh: Any, _nl: Any, _nh: Any) -> Any:
+        def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+            kind, wide = lir.IntType(bits), lir.IntType(128)
+
+            def joined(low: Any, high: Any) -> Any:
+                if bits <= 64:
+                    return low if bits == 64 else builder.trunc(low, kind)
+                top = builder.shl(builder.zext(high, wide), lir.Constant(wide, 64))
+                return builder.or_(top, builder.zext(low, wide))
+            pointer = builder.inttoptr(args[0], kind.as_pointer())
+            old, new = joined(args[1], args[2]), joined(args[3], args[4])
+            pair = builder.cmpxchg(pointer, old, new, "seq_cst", "seq_cst")
+            return builder.zext(builder.extract_value(pair, 1), lir.IntType(64))
+        return types.uint64(*[types.uint64] * 5), generate
+    return swap
+
+
+swap8, swap16, swap32, swap64, swap128 = (_swapper(n) for n in (8, 16, 32, 64, 128))
+
+
+def _quadword(builder: Any, address: Any) -> Any:
+    kind = lir.VectorType(lir.IntType(64), 2)
+    return builder.inttoptr(address, kind.as_pointer())
+
+
+@intrinsic
+def load128(_context: Any, _address: Any) -> Any:
+    """Both doublewords in one access of the host."""
+    def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        value = builder.load(_quadword(builder, args[0]))
+        value.align = 1
+        index = lir.IntType(32)
+        halves = [builder.extract_element(value, lir.Constant(index, n)) for n in (0, 1)]
+        pair = lir.Constant(lir.LiteralStructType([lir.IntType(64)] * 2), lir.Undefined)
+        return builder.insert_value(builder.insert_value(pair, halves[0], 0), halves[1], 1)
+    return types.Tuple((types.uint64, types.uint64))(types.uint64), generate
+
+
+@intrinsic
+def store128(_context: Any, _address: Any, _low: Any, _high: Any) -> Any:
+    """Both doublewords in one access of the host."""
+    def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        value = lir.Constant(lir.VectorType(lir.IntType(64), 2), lir.Undefined)
+        for n in (0, 1):
+            value = builder.insert_element(
+                value, args[1 + n], lir.Constant(lir.IntType(32), n))
+        builder.store(value, _quadword(builder, args[0])).align = 1
+        return args[1]
+    return types.uint64(*[types.uint64] * 3), generate
 
 
 @intrinsic
@@ -92,6 +199,12 @@ def bswap64(_context: Any, _x: Any) -> Any:
 def cpu_at(pointer: Any) -> Any:
     """The CPU_STATE record at a pointer."""
     return carray(pointer, 1, CPU_STATE)[0]
+
+
+@njit(inline="always")
+def shared_of(cpu: Any) -> Any:
+    """The SHARED_STATE record of a vCPU's machine."""
+    return carray(pointer_of(machine_of(cpu).shared), 1, SHARED_STATE)[0]
 
 
 @njit(inline="always")

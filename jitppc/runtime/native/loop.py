@@ -12,6 +12,7 @@ from jitppc.ir.layout import COUNTER, HOT_THRESHOLD, INSTALL_RING, MSR, ExitReas
 
 from .clock import timebase
 from .code import anchor
+from .exclusive import enter, give_way, leave
 from .host import I, U, cell_at, install_at, load64, machine_of, page_info
 from .interrupts import deliver
 from .trace import TRACING, step
@@ -82,7 +83,9 @@ def run(cpu: Any, pointer: Any) -> None:
     The FPSCR is settled then.
     """
     before = _float_mode(U(ROUND_NEAREST))
+    enter(cpu)
     run_slices(cpu, pointer)
+    leave(cpu)
     _settle(pointer)
     _float_mode(before)
 
@@ -92,6 +95,7 @@ def run_slices(cpu: Any, pointer: Any) -> None:
     """Slice after slice."""
     cpu.exit_reason = NOTHING
     while cpu.exit_reason == NOTHING:
+        give_way(cpu)
         if cpu.stop_request != U(0):
             cpu.stop_request = U(0)
             cpu.exit_reason = STOP_REQUESTED

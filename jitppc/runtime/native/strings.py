@@ -11,7 +11,7 @@ from typing import Any
 
 from numba import njit
 
-from .access import host_address
+from .access import host_address, stored
 from .host import I, U, load8, store8
 from .radix import READ, WRITE
 
@@ -51,6 +51,7 @@ def store_string(cpu: Any) -> None:
         word = cpu.gpr[(I(register) + n // 4) % 32]
         host = host_address(cpu, (ea + U(n)) & cpu.ea_mask, WRITE)
         store8(host, (word >> U(24 - 8 * (n % 4))) & U(255))
+        stored(cpu, host)
 
 
 @njit
@@ -85,7 +86,9 @@ def _store(cpu: Any, little: Any) -> None:
     for n in range(I(count)):
         half, shift = _place(little, I(n))
         byte = (cpu.vsr[I(register), half] >> shift) & U(255)
-        store8(host_address(cpu, (ea + U(n)) & cpu.ea_mask, WRITE), byte)
+        host = host_address(cpu, (ea + U(n)) & cpu.ea_mask, WRITE)
+        store8(host, byte)
+        stored(cpu, host)
 
 
 @njit

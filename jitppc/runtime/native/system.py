@@ -8,10 +8,10 @@ from typing import Any
 
 from numba import njit
 
-from jitppc.ir.layout import COUNTER, LPCR, MSR, NO_TAG, TRANSACTIONAL, ExitReason
+from jitppc.ir.layout import LPCR, MSR, NO_TAG, TRANSACTIONAL, ExitReason
 
 from .clock import timebase
-from .contexts import forget_all, forget_pid, forget_range, set_msr, switch_context
+from .contexts import forget_all, set_msr, switch_context
 from .hash_calls import hash_call
 from .host import I, U
 from .interrupts import _ILLEGAL as ILLEGAL
@@ -32,7 +32,6 @@ EBBHR, EBBRR, BESCR = 804, 805, 806
 GE, EXTERNAL, PME = U(1 << 63), U(1 << 33), U(1 << 32)
 EXTERNAL_OCCURRED, PMEO, EBB = U(2), U(1), U(1 << 7)
 TRACING = U(1 << 10 | 1 << 9)                        # MSR[SE], MSR[BE]
-TLBIE = COUNTER["tlbie"]
 HCALL, UNKNOWN_WORD = U(ExitReason.HCALL), U(ExitReason.UNKNOWN_WORD)
 LARGE_DECREMENTER = U(LPCR.LD)
 
@@ -148,44 +147,6 @@ def sc(cpu: Any) -> None:
 
 
 @njit
-def tlbie(cpu: Any) -> None:
-    """scratch = RB, RS, RIC | PRS << 2: process-scoped invalidation of a page, a PID, or all."""
-    rb, rs, form = cpu.scratch[0], cpu.scratch[1], cpu.scratch[2]
-    cpu.counters[TLBIE] += U(1)
-    ric, selector = form & U(3), (rb >> U(10)) & U(3)
-    pid = rs >> U(32)
-    if ric == U(3) or (selector == U(0) and ric != U(0)):
-        raise_kind(cpu, U(ILLEGAL), U(0))
-        return
-    if ric == U(1):
-        return                                       # page walk cache: there is none
-    if cpu.hash_mode != U(0):
-        forget_all(cpu)
-    elif selector == U(0):
-        size = _page_size(rb)
-        if size == U(0):
-            raise_kind(cpu, U(ILLEGAL), U(0))
-            return
-        forget_range(cpu, pid, rb & ~U(0xFFF), size)
-    elif selector == U(1):
-        forget_pid(cpu, pid)
-    else:
-        forget_all(cpu)
-
-
-@njit
-def _page_size(rb: Any) -> Any:
-    code = (rb >> U(5)) & U(7)
-    if code == U(0):
-        return U(12)
-    if code == U(5):
-        return U(16)
-    if code == U(1):
-        return U(21)
-    return U(30) if code == U(2) else U(0)
-
-
-@njit
 def mtpid(cpu: Any) -> None:
     """PIDR: 32 bits. Nothing is flushed: contexts carry the PID."""
     cpu.spr[PIDR] = cpu.scratch[0] & U(0xFFFF_FFFF)
@@ -223,21 +184,6 @@ def mtdec(cpu: Any, pointer: Any) -> None:
     cpu.dec_deadline = I(timebase(cpu, pointer)) + signed
     cpu.dec_pending = U(1) if signed < I(0) else U(0)
     check_soon(cpu)
-
-
-@njit
-def msgsndp(cpu: Any) -> None:
-    """scratch[0] = RB: a directed privileged doorbell to a thread of this core (there is one)."""
-    if (cpu.scratch[0] >> U(27)) & U(0x1F) == U(5) and cpu.scratch[0] & U(0x7F) == U(0):
-        cpu.doorbell = U(1)
-        check_soon(cpu)
-
-
-@njit
-def msgclrp(cpu: Any) -> None:
-    """scratch[0] = RB: withdraw this thread's doorbell."""
-    if (cpu.scratch[0] >> U(27)) & U(0x1F) == U(5):
-        cpu.doorbell = U(0)
 
 
 @njit
