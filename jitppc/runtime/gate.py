@@ -16,7 +16,7 @@ class Gate:
     """One per machine."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._barrier = threading.Lock(), threading.Lock()
         self._call: Callable[[str], object] | None = None
 
     def attach(self, call: Callable[[str], object]) -> None:
@@ -25,7 +25,8 @@ class Gate:
 
     def pass_by(self) -> None:
         """A full barrier: what this thread has written is seen before what it reads now."""
-        threading.Lock().acquire()
+        with self._barrier:
+            pass
 
     @contextmanager
     def closed(self) -> Iterator[None]:

@@ -197,7 +197,7 @@ class Translator:
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._store.save()
                 saved = time.monotonic()
-            before, retired = retired, self._vcpu.retired
+            before, retired = retired, sum(int(r.state["retired"]) for r in self._rings)
             pause = next_pause(pause, retired - before)
         self._remember()
         self._store.save()

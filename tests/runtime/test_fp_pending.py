@@ -28,7 +28,7 @@ def number(source, precision=64):
 @pytest.mark.parametrize("operation", KINDS)
 def test_settling_natively_does_what_the_model_says(operation):
     source, vcpu = random.Random(operation), bench("interp").vcpu
-    settle = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(vcpu._engine.arena.symbols["jit_settle"])
+    settle = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(vcpu.engine.arena.symbols["jit_settle"])
     for _ in range(300):
         x, y, z = (number(source) for _ in range(3))
         name = Pending.OPERATIONS.get(operation, ("", 0))[0]

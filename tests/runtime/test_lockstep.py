@@ -102,7 +102,7 @@ def put_region(cpu: Vcpu, cells: int, words: list[int]) -> None:
     has_run[index : index + len(words)] = b"\1" * len(words)
     answer = compile_region({0: (bytes(page), bytes(has_run))}, index, RegionOptions())
     assert answer is not None
-    entry = cpu._engine.arena.load([answer[0]])[0].symbols["region"]
+    entry = cpu.engine.arena.load([answer[0]])[0].symbols["region"]
     slot = cpu.memory.installs[0:1]
     slot["cell"], slot["entry"] = cells + index * CELL_BYTES, entry
     slot["page"] = cells + PAGE_INFO_OFFSET

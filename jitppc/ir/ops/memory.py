@@ -26,6 +26,6 @@ ROWS = (
     Op("touch", (I64,), NOTHING, "Raise the storage interrupt that a store of the attribute's bits would raise; "
        "else do nothing. For instructions of several stores.", effects=STORE, attr="bits"),
     Op("fence", (), NOTHING, "Order memory: seq_cst puts all earlier accesses before all later ones, acq_rel "
-       "all but earlier stores before later loads, acquire earlier loads before all later ones.", effects=Effect.READS_MEMORY | Effect.WRITES_MEMORY,
-       attr="order"),
+       "all but earlier stores before later loads, acquire earlier loads before all later ones.",
+       effects=Effect.READS_MEMORY | Effect.WRITES_MEMORY, attr="order"),
 )
