@@ -5,10 +5,11 @@ An element whose first byte is not zero is valid; whoever has read one of the ri
 Ref: LoPAR 17.2.1.6 (reliable command/response transport); reference §2.10, §7.3.
 """
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 
+from jitppc.bell import Bell
 from jitppc.devices.ports import DmaError, DmaSpace
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.window import PAGE_SIZE
@@ -90,19 +91,25 @@ class Serving:
 
     def __init__(self, name: str, handle: Callable[[bytes], None]) -> None:
         self._name, self._handle = name, handle
-        self._waiting: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
+        self._waiting: deque[tuple[int, bytes] | None] = deque()
+        self._bell, self._sleeps = Bell(), False
         self._busy, self._starting = threading.Lock(), threading.Lock()
         self._era = 0
         self._thread: threading.Thread | None = None
 
     def put(self, item: bytes) -> bool:
         """False when too much is waiting."""
-        if self._waiting.qsize() >= MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             return False
-        self._waiting.put((self._era, item))
+        self._append((self._era, item))
         if self._thread is None:
             self._start()
         return True
+
+    def _append(self, entry: tuple[int, bytes] | None) -> None:
+        self._waiting.append(entry)
+        if self._sleeps:
+            self._bell.ring()
 
     def _start(self) -> None:
         """The thread runs; whoever puts first starts it, and two may be first."""
@@ -120,12 +127,21 @@ class Serving:
         self.drop()
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._waiting.put(None)
+            self._append(None)
             thread.join()
 
     def _run(self) -> None:
-        while (entry := self._waiting.get()) is not None:
+        while (entry := self._next()) is not None:
             era, item = entry
             with self._busy:
                 if era == self._era:
                     self._handle(item)
+
+    def _next(self) -> tuple[int, bytes] | None:
+        while True:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._sleeps = True
+            if not self._waiting:       # from now on, who appends rings
+                self._bell.wait()
+            self._sleeps = False
