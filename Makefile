@@ -16,12 +16,13 @@ PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   qemu-nbd passt nbdkit mke2fs genisoimage
 
 .NOTPARALLEL:
-.PHONY: help boot test test-debian test-power-loss test-network lint tools clean
+.PHONY: help boot test test-debian test-power-loss test-network test-disks lint tools clean
 help:
 	@echo 'make boot   set up, fetch the Debian installer for ppc64el and boot it (Ctrl-A X quits)'
 	@echo 'make test   set up, then lint, types, import contract and all tests'
 	@echo 'make test-debian   make a Debian system and use it; takes long'
 	@echo 'make test-power-loss   kill jitppc 51 times while guests write to their disks'
+	@echo 'make test-disks   fio on every kind of disk, in the system of test-debian; takes long'
 	@echo 'make test-network   a gibibyte each way and thousands of connections; takes minutes'
 	@echo 'make lint   lint, types and import contract only'
 	@echo 'make clean  remove the virtual environment and what the tools left'
@@ -41,6 +42,9 @@ test: tools lint
 DEBIAN_DIR ?= $(HOME)/.cache/jitppc-test-debian
 test-debian: tools $(VENV)/.installed-dev
 	$(BIN)/pytest --debian $(DEBIAN_DIR) tests/guest/test_debian_system.py $(PYTEST_FLAGS)
+
+test-disks: tools $(VENV)/.installed-dev
+	$(BIN)/pytest -s --debian $(DEBIAN_DIR) tests/guest/test_disk_integrity.py $(PYTEST_FLAGS)
 
 test-power-loss: tools $(VENV)/.installed-dev
 	$(BIN)/pytest --power-losses 17 tests/guest/test_power_loss.py $(PYTEST_FLAGS)

@@ -370,7 +370,8 @@ class Translator:
     def _has_run(self, page: int) -> np.ndarray:
         """One byte for each word, as of frontend.regions.Page."""
         # A copy: the vCPU decodes on while we look.
-        cells = np.frombuffer(_at(page - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES), CELL).copy()
+        live = _at(page - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES)
+        cells = np.frombuffer(live, CELL).copy()
         numbers = int(cells["handler"].max()) + 1
         handlers = np.frombuffer(_at(self._handlers, 8 * numbers), np.uint64)
         times = arrivals(cells, handlers, has_units=bool(self._memory.state[0]["stencils"]))

@@ -4,11 +4,14 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+COMMAND_SECONDS = 3600
 
 
 class Session:
@@ -65,3 +68,28 @@ def passt_of(parent):
             if "(passt" in name and rest.split()[:2][1] == str(parent) and rest[0] != "Z":
                 return int(child.parent.name)
     return None
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def ssh(directory, port, command):
+    """What the command prints in the guest; it has to succeed."""
+    done = try_ssh(directory, port, command)
+    assert 0 == done.returncode, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def try_ssh(directory, port, command):
+    options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+    options += ["-o", "BatchMode=yes", "-o", "ConnectTimeout=60", "-i", str(directory / "key")]
+    return subprocess.run(
+        ["ssh", "-q", *options, "-p", str(port), "root@127.0.0.1", command],
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )

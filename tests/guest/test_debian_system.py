@@ -5,76 +5,17 @@ It takes many minutes and the network, so it runs when asked for: `make test-deb
 already is used as it is.
 """
 
-import re
-import socket
 import subprocess
-import sys
 import time
 
 import pytest
-from console_session import Session, kill_passt
+from console_session import Session, free_port, kill_passt, ssh, try_ssh
 
 pytestmark = pytest.mark.slow
 
-MAKE_SECONDS = 4 * 3600
 BOOT_SECONDS = 3600
 COMMAND_SECONDS = 3600
 PACKAGE = "hello"
-
-
-@pytest.fixture(scope="module")
-def directory(request, require_tool):
-    given = request.config.getoption("--debian")
-    if given is None:
-        pytest.skip("takes many minutes; run it by `make test-debian`")
-    for program in ("mke2fs", "e2fsck", "passt", "ssh", "ssh-keygen"):
-        require_tool(program)
-    given.mkdir(parents=True, exist_ok=True)
-    return given
-
-
-@pytest.fixture(scope="module")
-def disk(directory):
-    """A finished disk whose root is let in by the key beside it."""
-    key, path = directory / "key", directory / "disk.img"
-    if not key.exists():
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
-        subprocess.run(command, check=True, timeout=60)
-    if not path.exists():
-        command = [sys.executable, "-m", "jitppc", "debian", "-disk", str(path), "-size", "4G"]
-        command += ["-ssh-key", f"{key}.pub", "-no-boot"]
-        done = subprocess.run(
-            command, check=False, timeout=MAKE_SECONDS, capture_output=True, text=True
-        )
-        assert 0 == done.returncode, done.stderr[-2000:]
-        password = re.search(r"root's password is (\S+)", done.stderr)[1]
-        (directory / "password").write_text(password)
-    return path
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def ssh(directory, port, command):
-    """What the command prints in the guest; it has to succeed."""
-    done = try_ssh(directory, port, command)
-    assert 0 == done.returncode, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
-    return done.stdout
-
-
-def try_ssh(directory, port, command):
-    options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-    options += ["-o", "BatchMode=yes", "-o", "ConnectTimeout=60", "-i", str(directory / "key")]
-    return subprocess.run(
-        ["ssh", "-q", *options, "-p", str(port), "root@127.0.0.1", command],
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
 
 
 def is_clean(disk):
