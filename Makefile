@@ -16,7 +16,7 @@ PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   qemu-nbd passt nbdkit mke2fs genisoimage
 
 .NOTPARALLEL:
-.PHONY: help boot test test-debian test-power-loss test-network test-disks lint tools clean
+.PHONY: help boot test test-debian test-power-loss test-network test-disks machines lint tools clean
 help:
 	@echo 'make boot   set up, fetch the Debian installer for ppc64el and boot it (Ctrl-A X quits)'
 	@echo 'make test   set up, then lint, types, import contract and all tests'
@@ -24,6 +24,7 @@ help:
 	@echo 'make test-power-loss   kill jitppc 51 times while guests write to their disks'
 	@echo 'make test-disks   fio on every kind of disk, in the system of test-debian; takes long'
 	@echo 'make test-network   a gibibyte each way and thousands of connections; takes minutes'
+	@echo 'make machines   boot a kernel on every kind of machine and write docs/machines.md'
 	@echo 'make lint   lint, types and import contract only'
 	@echo 'make clean  remove the virtual environment and what the tools left'
 
@@ -51,6 +52,11 @@ test-power-loss: tools $(VENV)/.installed-dev
 
 test-network: tools $(VENV)/.installed-dev
 	$(BIN)/pytest -s --network-mib 1024 tests/guest/test_network_proof.py $(PYTEST_FLAGS)
+
+# A run that was ended goes on; JOBS machines at a time. MACHINES_FLAGS: --all, --fresh, --only REGEX.
+JOBS ?= 2
+machines: tools $(VENV)/.installed-dev
+	$(BIN)/python tests/guest/machine_table.py --jobs $(JOBS) $(MACHINES_FLAGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -360,6 +360,8 @@ class RunConfig:
     max_cpu_compat: str | None = None
     ic_mode: str = "dual"
     numa: Numa | None = None
+    resize_hpt: str = "default"
+    hpt_max_page_size: str = "64k"
     memory: int = 2 * values.GIB
     smp: Topology = ONE_PROCESSOR
     hardware: HardwareWords = HardwareWords()
@@ -400,6 +402,8 @@ def run_config(settings: Mapping[str, Any]) -> RunConfig:
     if "kernel-addr" in properties:
         settings["kernel_gra"] = int(properties["kernel-addr"], 0)
     settings["ic_mode"] = properties.get("ic-mode", "dual")
+    settings["resize_hpt"] = properties.get("resize-hpt", "default")
+    settings["hpt_max_page_size"] = properties.get("cap-hpt-max-page-size", "64k")
     if settings.pop("accel", None):
         notes.append("-accel tcg changes nothing: jitppc translates by itself")
     words, objects = settings.pop("numa", ()), settings.pop("objects", ())

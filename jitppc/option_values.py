@@ -21,6 +21,7 @@ STRATEGIES = strategies.OURS
 STAGES = ("guest", "ir", "optimised", "llvm", "host")
 CLOCKS = ("host", "insns")
 CPUS = (
+    "power7", "power7_v2.3", "power7+", "power7p_v2.1",
     "power8", "power8_v2.0", "power8e", "power8nvl",
     "power9", "power9_v2.0", "power9_v2.2", "power10", "power10_v2.0", "power11", "power11_v2.0",
 )  # fmt: skip
@@ -123,7 +124,7 @@ def cpu_model(text: str) -> str:
         raise ValueError(f"the feature {features[0]!r} cannot be switched")
     if name.lower() in {"host", "max"}:
         return "power9"
-    if re.fullmatch(r"power(5\+?|7\+?|pc)?(_v\d\.\d)?|970.*", name.lower()):
+    if re.fullmatch(r"power(5p?\+?|pc)?(_v\d\.\d)?|970.*", name.lower()):
         raise ValueError(f"jitppc does not have this processor yet; it has {', '.join(CPUS)}")
     return one_of(*CPUS)(name)
 
@@ -248,8 +249,10 @@ class MachineProperty:
 
 _SWITCH = ("on", "off")
 SLOF = "slof.bin"
-NO_MODE = ("power6", "power7")
+NO_MODE = ("power6",)
 _MITIGATION = ("broken", "workaround", "fixed")
+
+HASH_PAGE_SIZES = ("4k", "64k", "16M", "16G")
 
 MACHINE_PROPERTIES = {
     "x-vof": MachineProperty(
@@ -286,15 +289,21 @@ MACHINE_PROPERTIES = {
         ("broken", "workaround", "fixed-ibs", "fixed-ccd", "fixed-na"),
         ("broken",),
     ),
-    "cap-hpt-max-page-size": MachineProperty("largest page of a hashed page table"),
+    "cap-hpt-max-page-size": MachineProperty(
+        "largest page of a hashed page table",
+        HASH_PAGE_SIZES,
+        HASH_PAGE_SIZES,
+    ),
     "max-cpu-compat": MachineProperty(
         "newest processor that the guest may take ours for",
-        (*NO_MODE, "power8", "power9", "power10", "power11"),
-        ("power8", "power9", "power10", "power11"),
+        (*NO_MODE, "power7", "power8", "power9", "power10", "power11"),
+        ("power7", "power8", "power9", "power10", "power11"),
         dict.fromkeys(NO_MODE, "jitppc does not have this mode yet"),
     ),
     "resize-hpt": MachineProperty(
-        "resizing of the hashed page table", ("default", "disabled", "enabled", "required")
+        "resizing of the hashed page table",
+        ("default", "disabled", "enabled", "required"),
+        ("default", "disabled", "enabled", "required"),
     ),
     "vfio-no-msix-emulation": MachineProperty("MSI-X of passed-through devices", _SWITCH, ("off",)),
     "kvm-type": MachineProperty("kind of KVM"),

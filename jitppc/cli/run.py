@@ -169,6 +169,8 @@ def make_one(
         max_cpu_compat=config.max_cpu_compat,
         ic_mode=config.ic_mode,
         numa=config.numa,
+        resize_hpt=config.resize_hpt,
+        hpt_max_page_size=config.hpt_max_page_size,
         smp=config.smp,
         strategy=strategy,
         console=console,

@@ -244,7 +244,8 @@ MACHINE_STATE = np.dtype([
     # two ranges of real addresses of devices, and the C function that answers for them: of gra, bytes | 256 for a
     # store | number of the vCPU << 32, and value
     ("mmio_start", U64, 2), ("mmio_end", U64, 2), ("mmio_call", U64),
-    ("hpt", U64), ("hpt_mask", U64),    # host address of the hashed page table, and its number of groups - 1
+    # host address of the hashed page table, its number of groups - 1, and log2 of the largest page in it
+    ("hpt", U64), ("hpt_mask", U64), ("hpt_page_limit", U64),
     ("shared", U64),            # host address of SHARED_STATE
     ("bit", U64),               # this vCPU's in `owners`
 ], align=True)

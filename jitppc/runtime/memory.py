@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -100,7 +101,8 @@ class GuestMemory:
         """There is a vCPU with this number, whose record is at this host address: its view."""
         if number == len(self.spaces):
             space = self._space(number)
-            for field in ("mmio_start", "mmio_end", "mmio_call", "hpt", "hpt_mask"):
+            hash_table = ("hpt", "hpt_mask", "hpt_page_limit")
+            for field in ("mmio_start", "mmio_end", "mmio_call", *hash_table):
                 space.state[field] = self.spaces[0].state[field]
             self.spaces.append(space)
         self.shared[0]["cpus"][number] = address
@@ -146,16 +148,25 @@ class GuestMemory:
         starts, ends = zip(*ranges, *[(0, 0)] * (2 - len(ranges)), strict=True)
         self._tell(mmio_call=address, mmio_start=starts, mmio_end=ends)
 
-    def make_hash_table(self, size_log2: int) -> None:
+    def make_hash_table(self, size_log2: int, page_limit_log2: int = 16) -> None:
         """A hashed page table of 1 << size_log2 bytes, empty; 0 for none.
 
         Native code reads it, so no vCPU may be running. Ref: native/hash.py.
         """
-        self._hash_table = None
-        self._tell(hpt=0, hpt_mask=0)
-        if size_log2:
-            self._hash_table = aligned_zeros(1 << size_log2, 128)
-            self._tell(hpt=self._hash_table.ctypes.data, hpt_mask=(1 << size_log2 - 7) - 1)
+        self._tell(hpt_page_limit=page_limit_log2)
+        self.use_hash_table(aligned_zeros(1 << size_log2, 128) if size_log2 else None)
+
+    def use_hash_table(self, table: np.ndarray | None) -> None:
+        """This is the hashed page table: bytes, aligned to 128. No vCPU is running."""
+        self._hash_table = table
+        if table is None:
+            self._tell(hpt=0, hpt_mask=0)
+        else:
+            self._tell(hpt=table.ctypes.data, hpt_mask=table.size // 128 - 1)
+
+    def stopped(self) -> AbstractContextManager[None]:
+        """No vCPU executes guest code meanwhile; the caller's is not executing."""
+        return self.gate.closed()
 
     def contains(self, gra: int, n: int) -> bool:
         """True when all n bytes at gra are RAM."""

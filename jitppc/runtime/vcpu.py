@@ -187,6 +187,18 @@ class Vcpu:
         self.state["hash_mode"] = int(is_on)
         self._change("rt_forget_all")
 
+    def resize_hash_table(self, size_log2: int) -> bool:
+        """The hashed page table has 1 << size_log2 bytes and the bolted entries of the old one.
+
+        False when one has no room there; then the old one stays. No vCPU is running.
+        """
+        table = aligned_zeros(1 << size_log2, 128)
+        self.state["scratch"][:2] = table.ctypes.data, table.size // 128 - 1
+        if not self.engine.call("rt_resize_hash", self.address):
+            return False
+        self.memory.use_hash_table(table)
+        return True
+
     def set_ail(self, ail: int) -> None:
         """LPCR[AIL]: 0 or 3."""
         self.lpcr = self.lpcr & ~LPCR.AIL | ail << LPCR.AIL_SHIFT

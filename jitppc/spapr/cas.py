@@ -12,6 +12,7 @@ from jitppc.numa import Numa
 from jitppc.spapr.associativity import Form
 from jitppc.spapr.cpu_models import CpuModel, best_mode, compat_modes
 from jitppc.spapr.guest_buffers import read_or_none
+from jitppc.spapr.hash_pages import ResizeHpt
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.interrupts import IcMode
 from jitppc.spapr.ports import GuestMemory
@@ -27,6 +28,7 @@ def option_bit(byte: int, bit: int) -> tuple[int, int]:
 
 FORM1_AFFINITY = option_bit(5, 0)
 FORM2_AFFINITY = option_bit(5, 2)
+HPT_RESIZE = option_bit(6, 7)
 XIVE_BOTH = option_bit(23, 0)
 XIVE_EXPLOIT = option_bit(23, 1)
 MMU_BOTH = option_bit(24, 0)
@@ -54,6 +56,7 @@ class Offer:
     interrupts: IcMode = IcMode.XICS
     vcpu_count: int = 1
     numa: Numa | None = None
+    resize_hpt: ResizeHpt = ResizeHpt.ENABLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,9 @@ def _refusal(ov5: bytes, processor: CpuModel, offer: Offer) -> str:
         return "the guest asks for two interrupt controllers or MMUs at once"
     if _has(ov5, RADIX) and not processor.has_radix:
         return "the guest asks for an MMU that it cannot have"
+    is_fixed = not _has(ov5, RADIX) and not _has(ov5, HPT_RESIZE)
+    if is_fixed and offer.resize_hpt is ResizeHpt.REQUIRED:
+        return "the guest does not resize its hashed page table (resize-hpt=required)"
     if _has(ov5, XIVE_EXPLOIT):
         if offer.interrupts is IcMode.XICS or not processor.has_xive:
             return "the guest insists on XIVE; this machine has XICS"
@@ -167,5 +173,7 @@ def negotiate(memory: GuestMemory, gra: int, offer: Offer) -> CasResult:
     wanted = [FORM2_AFFINITY if form is Form.FORM2 else FORM1_AFFINITY, XIVE_EXPLOIT, RADIX]
     if is_radix:
         wanted.append(RADIX_GTSE)
+    if offer.resize_hpt is not ResizeHpt.DISABLED:
+        wanted.append(HPT_RESIZE)
     vector = architecture_vec_5([option for option in wanted if _has(ov5, option)])
     return CasResult(H.SUCCESS, vector, is_radix, is_xive, form, mode, option_vectors=vectors)

@@ -30,9 +30,6 @@ def _pa_features(size: int) -> bytes:
     return bytes((size, 0)) + bytes(bits)
 
 
-POWER9_LEVEL = 0x0F000005
-
-
 @dataclass(frozen=True, slots=True)
 class CpuModel:
     """Identity of a processor: what its registers and the device tree say about it.
@@ -59,15 +56,17 @@ class CpuModel:
     @property
     def has_xive(self) -> bool:
         """It can take interrupts from XIVE; all can from XICS."""
-        return self.logical_pvr >= POWER9_LEVEL
+        return self.has_radix
 
 
 RADIX_AP_ENCODINGS = (0x0000000C, 0xA0000010, 0x20000015, 0x4000001E)
 
 
 # Of a family: logical PVR, name in the tree, bits of the decrementer, features, page sizes.
+_ISA_2_06 = bytes.fromhex("06 00 f6 3f c7 00 00 c0")
 _ISA_2_07, _ISA_3_00, _ISA_3_1 = (_pa_features(size) for size in (24, 66, 74))
 _FAMILIES = {
+    "power7": (0x0F100003, "PowerPC,POWER7", 32, _ISA_2_06, ()),
     "power8": (0x0F000004, "PowerPC,POWER8", 32, _ISA_2_07, ()),
     "power9": (0x0F000005, "PowerPC,POWER9", 56, _ISA_3_00, RADIX_AP_ENCODINGS),
     "power10": (0x0F000006, "PowerPC,POWER10", 56, _ISA_3_1, RADIX_AP_ENCODINGS),
@@ -75,6 +74,8 @@ _FAMILIES = {
 }
 # What `-cpu` may say, and the model's name, family and PVR.
 _ROWS = (
+    (("power7", "power7_v2.3"), "power7_v2.3", "power7", 0x003F0203),
+    (("power7+", "power7p_v2.1"), "power7p_v2.1", "power7", 0x004A0201),
     (("power8", "power8_v2.0"), "power8_v2.0", "power8", 0x004D0200),
     (("power8e",), "power8e_v2.1", "power8", 0x004B0201),
     (("power8nvl",), "power8nvl_v1.0", "power8", 0x004C0100),
@@ -92,10 +93,15 @@ COMPAT_MODES = {name: CPU_MODELS[name] for name in _FAMILIES}
 """What `max-cpu-compat` may say, oldest first."""
 
 
+def _age(model: CpuModel) -> int:
+    """Place of its family among all, oldest first; logical PVRs are not in this order."""
+    return list(COMPAT_MODES).index(model.family)
+
+
 def compat_modes(model: CpuModel, newest: CpuModel | None = None) -> list[CpuModel]:
     """The modes in which `model` can run, none newer than `newest`; the newest one first."""
-    limit = min(mode.logical_pvr for mode in (model, newest or model))
-    return [mode for mode in reversed(COMPAT_MODES.values()) if mode.logical_pvr <= limit]
+    last = min(_age(model), _age(newest or model))
+    return list(COMPAT_MODES.values())[last::-1]
 
 
 def best_mode(modes: Iterable[CpuModel], pairs: Iterable[tuple[int, int]]) -> CpuModel | None:

@@ -28,7 +28,9 @@ from jitppc.spapr.fdt_values import (
     put,
     text,
     value_of,
+    walk,
 )
+from jitppc.spapr.hash_pages import DEFAULT_LIMIT_LOG2, ResizeHpt, segment_page_sizes
 from jitppc.spapr.interrupts import IcMode
 from jitppc.spapr.kernel_image import KernelImage
 from jitppc.spapr.memory_map import (
@@ -64,6 +66,9 @@ HYPERTAS_FUNCTIONS = (
     "hcall-watchdog",
 )
 
+HPT_RESIZE_FUNCTION = "hcall-hpt-resize"
+
+
 @dataclass(frozen=True, slots=True)
 class TreeSpec:
     """Everything the tree depends on. `initrd` is (start, end) in guest real memory.
@@ -77,6 +82,8 @@ class TreeSpec:
     threads: int = 1
     max_vcpus: int = 0
     numa: Numa | None = None
+    hash_page_limit_log2: int = DEFAULT_LIMIT_LOG2
+    resize_hpt: ResizeHpt = ResizeHpt.ENABLED
     mode: CpuModel | None = None
     interrupts: IcMode = IcMode.XICS
     bootargs: str = ""
@@ -155,10 +162,17 @@ def chosen_node(spec: TreeSpec) -> Node:
     return chosen
 
 
+def hypertas_functions(spec: TreeSpec) -> list[str]:
+    """What the hypervisor can do, the hypercalls of resizing before the last one."""
+    has_resizing = spec.resize_hpt is not ResizeHpt.DISABLED
+    *first, last = HYPERTAS_FUNCTIONS
+    return [*first, *([HPT_RESIZE_FUNCTION] if has_resizing else []), last]
+
+
 def rtas_node(spec: TreeSpec) -> Node:
     """Ref: LoPAR appendix B.6.3 (RTAS node); reference §4.5."""
     properties = {
-        "ibm,hypertas-functions": text(*HYPERTAS_FUNCTIONS),
+        "ibm,hypertas-functions": text(*hypertas_functions(spec)),
         "qemu,hypertas-functions": text("hcall-memop1"),
         **rtas_properties(spec.nodes, Form.FORM1),
         "rtas-size": cells(rtas_size(spec.vcpu_count)),
@@ -247,6 +261,8 @@ def build_root(spec: TreeSpec) -> Node:
             chosen_node(spec),
         ],
     )
+    for cpu in (n for n in walk(root) if n.get_property("ibm,segment-page-sizes") is not None):
+        put(cpu, "ibm,segment-page-sizes", segment_page_sizes(spec.hash_page_limit_log2))
     if spec.nodes.count > 1:
         show_associativity(root, spec.nodes, Form.FORM1)
     if spec.interrupts is IcMode.XIVE:

@@ -4,12 +4,11 @@ from fdt import Node
 
 from jitppc.spapr.cpu_models import CpuModel
 from jitppc.spapr.fdt_values import EMPTY, cells, node, put, text
+from jitppc.spapr.hash_pages import DEFAULT_LIMIT_LOG2, segment_page_sizes
 
 CACHE_SIZE = 0x8000
 CACHE_LINE_SIZE = 128
 SLB_SIZE = 32
-SEGMENT_PAGE_SIZES = (12, 0, 1, 12, 0, 16, 0x110, 1, 16, 1)
-"""Segments of 4 KiB and of 64 KiB pages, nothing mixed. Ref: reference §4.3.1."""
 
 
 def show_mode(core: Node, model: CpuModel, mode: CpuModel | None) -> None:
@@ -49,7 +48,7 @@ def cpu_node(
             "slb-size": cells(SLB_SIZE),
             "ibm,slb-size": cells(SLB_SIZE),
             "ibm,processor-segment-sizes": cells(28, 40, 0xFFFFFFFF, 0xFFFFFFFF),
-            "ibm,segment-page-sizes": cells(*SEGMENT_PAGE_SIZES),
+            "ibm,segment-page-sizes": segment_page_sizes(DEFAULT_LIMIT_LOG2),
         },
     )
     if model.has_radix:

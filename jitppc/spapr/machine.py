@@ -22,7 +22,7 @@ import jitppc.spapr.hcall.rows
 import jitppc.spapr.rtas.rows  # noqa: F401  (both fill their tables)
 from jitppc.errors import OptionError
 from jitppc.numa import Numa
-from jitppc.spapr import boot, fdt, interrupts
+from jitppc.spapr import boot, fdt, hash_pages, interrupts
 from jitppc.spapr.board import Board
 from jitppc.spapr.boot import BootImages
 from jitppc.spapr.cas import CasResult, Offer
@@ -102,6 +102,8 @@ class Machine:
         rtc: RtcWish | None = None,
         ic_mode: str = "dual",
         numa: Numa | None = None,
+        resize_hpt: str = "default",
+        hpt_max_page_size: str = "64k",
         nvram: str | os.PathLike[str] | None = None,
         no_reboot: bool = False,
         clock: str = "host",
@@ -122,6 +124,8 @@ class Machine:
             rtc: when the real-time clock starts.
             max_cpu_compat: the newest processor that the guest may take this one for.
             ic_mode: interrupt controllers that the guest may choose from: "xics", "xive", "dual".
+            resize_hpt, hpt_max_page_size: whether the guest may resize a hashed page table, and the
+                largest pages in it ("4k", "64k", "16M", "16G").
             numa: nodes of memory and processors; without it there is one.
             nvram: backing file of the NVRAM, made when it does not exist.
             clock: "host", or "insns": time and the date follow the instructions executed, random
@@ -134,6 +138,8 @@ class Machine:
         self._ic_mode = interrupts.ic_mode(ic_mode, self._model, self._newest_mode)
         ram_size = memory_size(memory)
         self._numa = numa
+        self._resize_hpt = hash_pages.resize_hpt(resize_hpt)
+        self._hash_page_limit_log2 = hash_pages.page_limit_log2(hpt_max_page_size)
         if numa is not None and sum(numa.memory) != ram_size:
             raise OptionError("the NUMA nodes have not as much memory as the machine")
         self._first_node_size = ram_size if numa is None else numa.memory[0]
@@ -294,6 +300,7 @@ class Machine:
         self._start_firmware()
         platform = Platform(
             has_radix=self._model.has_radix,
+            may_resize_hash_table=self._resize_hpt is not hash_pages.ResizeHpt.DISABLED,
             memory=self.memory,
             partition=self._partition,
             interrupts=self._interrupts,
@@ -342,6 +349,8 @@ class Machine:
             mode=self._newest_mode,
             interrupts=self._ic_mode,
             numa=self._numa,
+            hash_page_limit_log2=self._hash_page_limit_log2,
+            resize_hpt=self._resize_hpt,
             ram_size=self.memory.size,
             vcpu_count=len(self.cpus),
             threads=self._topology.threads,
@@ -368,13 +377,19 @@ class Machine:
             negotiated=self._negotiated,
         )
         offer = Offer(
-            self._model, self._newest_mode, self._ic_mode, len(self.cpus), self._numa
+            self._model,
+            self._newest_mode,
+            self._ic_mode,
+            len(self.cpus),
+            self._numa,
+            self._resize_hpt,
         )
         tree = OfTree(fdt.build_root(spec))
         return OfState(self.memory, tree, claims, offer, host)
 
     def _choose_mmu(self, is_radix: bool) -> None:
         size_log2 = 0 if is_radix else hash_table_size_log2(self.memory.size)
+        self._partition.hash_page_limit_log2 = self._hash_page_limit_log2
         self._partition.set_hash_table(self.memory, size_log2)
 
     def _negotiated(self, result: CasResult) -> None:

@@ -65,6 +65,9 @@ def rma_size(ram_size: int) -> int:
     return min(1 << (ram_size.bit_length() - 1), RMA_MAX)
 
 
+HASH_TABLE_MIN_LOG2, HASH_TABLE_MAX_LOG2 = 18, 46
+
+
 def hash_table_size_log2(ram_size: int) -> int:
     """log2 of the hashed page table's bytes: RAM / 128, from 256 KiB. Ref: reference §1.7."""
-    return max(18, (ram_size - 1).bit_length() - 7)
+    return max(HASH_TABLE_MIN_LOG2, (ram_size - 1).bit_length() - 7)

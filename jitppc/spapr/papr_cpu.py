@@ -44,6 +44,7 @@ class Platform:
     """
 
     has_radix: bool
+    may_resize_hash_table: bool
     memory: GuestMemory
     partition: Partition
     interrupts: Interrupts

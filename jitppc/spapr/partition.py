@@ -76,7 +76,9 @@ class Partition:
     records: list[VcpuRecord]
     process_table_dw1: int = PATE1_GR
     has_gtse: bool = True
-    has_hash_table: bool = False
+    hash_table_log2: int = 0
+    prepared_hash_table_log2: int = 0
+    hash_page_limit_log2: int = 16
     compat: str | None = None
     affinity: Form = Form.FORM1
     ail: int = 0
@@ -90,7 +92,7 @@ class Partition:
         for record in self.records:
             record.reset()
         self.process_table_dw1, self.has_gtse = PATE1_GR, True
-        self.has_hash_table = False
+        self.hash_table_log2 = self.prepared_hash_table_log2 = 0
         self.compat = None
         self.affinity = Form.FORM1
         self.ail, self.is_little_endian = 0, False
@@ -110,10 +112,24 @@ class Partition:
 
     def set_hash_table(self, memory: GuestMemory, size_log2: int) -> None:
         """Every vCPU translates by an empty hashed page table of this size, or (0) does not."""
-        memory.make_hash_table(size_log2)
-        self.has_hash_table = bool(size_log2)
+        memory.make_hash_table(size_log2, self.hash_page_limit_log2)
+        self.hash_table_log2, self.prepared_hash_table_log2 = size_log2, 0
         for record in self.records:
             record.vcpu.set_hash_mode(self.has_hash_table)
+
+    def resize_hash_table(self, memory: GuestMemory, size_log2: int) -> bool:
+        """The table has this size and kept what is bolted; False when that has no room in it."""
+        with memory.stopped():
+            if not self.records[0].vcpu.resize_hash_table(size_log2):
+                return False
+            for record in self.records:
+                record.vcpu.set_hash_mode(True)
+        self.hash_table_log2, self.prepared_hash_table_log2 = size_log2, 0
+        return True
+
+    @property
+    def has_hash_table(self) -> bool:
+        return bool(self.hash_table_log2)
 
     def apply_mmu(self, vcpu: Vcpu) -> None:
         if self.has_hash_table:

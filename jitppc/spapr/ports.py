@@ -4,6 +4,7 @@ Nothing here imports the runtime room, so that the pseries side can be tested wi
 """
 
 from collections.abc import Callable, MutableMapping, MutableSequence, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
@@ -57,6 +58,12 @@ class Vcpu(Protocol):
     def set_hash_mode(self, is_on: bool) -> None:
         """Translation goes by segments and the hashed page table; until reset."""
 
+    def resize_hash_table(self, size_log2: int) -> bool:
+        """The hashed page table has this size and the bolted entries of the old one.
+
+        False when it has no room for them; then nothing changed. No vCPU executes guest code.
+        """
+
     def set_ail(self, ail: int) -> None: ...
 
     def set_ile(self, little: bool) -> None: ...
@@ -96,8 +103,14 @@ class GuestMemory(Protocol):
     def give_back(self, gra: int, n: int) -> None:
         """Whole pages of these bytes are the host's again, and zero; others are left out."""
 
-    def make_hash_table(self, size_log2: int) -> None:
-        """An empty hashed page table of 1 << size_log2 bytes outside RAM; 0 for none."""
+    def make_hash_table(self, size_log2: int, page_limit_log2: int = 16) -> None:
+        """An empty hashed page table of 1 << size_log2 bytes outside RAM; 0 for none.
+
+        Pages above 1 << page_limit_log2 bytes cannot be entered.
+        """
+
+    def stopped(self) -> AbstractContextManager[None]:
+        """No vCPU executes guest code meanwhile; the caller's is not executing."""
 
     def attach_mmio(
         self,

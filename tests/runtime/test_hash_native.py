@@ -302,3 +302,52 @@ def test_problem_state_may_not_call(native):
     native.vcpu.run_for(1)
     assert native.vcpu.gpr[3] == NO_TAG - 2
     assert mmu.call(12, 0, 0)[:3] == (0, 0, 0)
+
+
+def table_of(mmu: Mmu) -> list[tuple[int, int]]:
+    """All entries, as they are in memory."""
+    words = mmu.native.memory._hash_table.view(np.uint64).reshape(-1, 2)
+    return [(int(high), int(low)) for high, low in words]
+
+
+def found_bolted(mmu: Mmu) -> dict[tuple[int, int], tuple[int, int]]:
+    """What a search finds for the pages of the histories: entries that are bolted, but for H."""
+    insides = (0, 0x1000, 0x1_0000, 0x2_3000, 0x100_0000, 0x0FFF_F000)
+    found = {}
+    for ea in (s + n * 0x1000_0000 + i for s in SPACES for n in (0, 1) for i in insides):
+        rs = mmu.known.get(ea >> 28)
+        index = None if rs is None else mmu.model.find(rs, ea)
+        if index is not None and mmu.model.table[index][0] & 0x10:
+            found[rs, ea] = mmu.model.table[index][0] & ~H, mmu.model.table[index][1]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_resized_table_has_what_is_bolted_where_a_search_finds_it(native, seed):
+    mmu = Mmu(native, seed)
+    for _ in range(700):
+        mmu.step()
+    for groups_log2 in (GROUPS_LOG2 + 3, GROUPS_LOG2 + 1, GROUPS_LOG2):
+        before = found_bolted(mmu)
+        bolted = [(h & ~H, low) for h, low in mmu.model.table if h & (V | 0x10) == V | 0x10]
+        assert len(before) > 3
+        assert native.vcpu.resize_hash_table(groups_log2 + 7)
+        native.vcpu.set_hash_mode(True)
+        mmu.model.groups, mmu.model.table = 1 << groups_log2, table_of(mmu)
+        left = [(high & ~H, low) for high, low in mmu.model.table if high & V]
+        assert sorted(left) == sorted(bolted)
+        assert found_bolted(mmu) == before
+        for _ in range(150):
+            mmu.step()
+
+
+def test_a_table_that_has_no_room_for_what_is_bolted_stays(native):
+    mmu = Mmu(native, 0)
+    low = DATA | 0x10 | R | C
+    for n in range(9):  # more than the one group of the smaller table has room for
+        rs, ea = 1 << 12, n << 12
+        high, group = high_word(rs, ea, V | 0x10), mmu.model.group(rs, ea)
+        assert mmu.call(8, EXACT, 8 * group, high, low + (n << 12))[0] == 0
+    old = table_of(mmu)
+    assert not native.vcpu.resize_hash_table(7)
+    assert table_of(mmu) == old

@@ -1,5 +1,6 @@
 """A vCPU whose guest is a Python generator, and RAM in a bytearray: no runtime room needed."""
 
+import contextlib
 import struct
 import threading
 from enum import Enum
@@ -27,7 +28,7 @@ class FakeMemory:
         self.data = bytearray(size)
         self.violations = 0
 
-    def make_hash_table(self, size_log2):
+    def make_hash_table(self, size_log2, page_limit_log2=16):
         self.hash_table_log2 = size_log2
 
     def contains(self, gra, n):
@@ -58,6 +59,9 @@ class FakeMemory:
     def give_back(self, gra, n):
         if self.contains(gra, n):
             self.data[gra : gra + n] = bytes(n)
+
+    def stopped(self):
+        return contextlib.nullcontext()
 
     def attach_mmio(self, ranges, mmio, fail):
         self.mmio = mmio
@@ -125,6 +129,10 @@ class FakeVcpu:
 
     def set_hash_mode(self, is_on):
         self.hash_mode = is_on
+
+    def resize_hash_table(self, size_log2):
+        self.hash_table_log2 = size_log2
+        return True
 
     def set_compat(self, family):
         self.compat = family

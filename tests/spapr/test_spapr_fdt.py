@@ -6,6 +6,7 @@ from pathlib import Path
 import fdt as fdt_library
 import pytest
 from pci_fakes import make_chipset
+from tree_differences import ABSENT, ADDED, DIFFERENT, page
 
 import jitppc.spapr.rtas.rows  # noqa: F401
 from jitppc.spapr import fdt
@@ -23,45 +24,15 @@ from jitppc.spapr.vio.vscsi import Vscsi
 from jitppc.spapr.vio.vty import Vty
 from jitppc.spapr.vio.window import DmaWindow
 
-REFERENCE = Path(__file__).parent / "data" / "reference_power9_fdt.txt"
-
-HOTPLUG = "nothing can be hot-plugged"
-EEH = "no PCI error handling: the reference has it for passed-through devices only"
-DEVICE = "a device of the reference's command line"
-
-# path of the node, property or None for the whole node: why we have it not.
-ABSENT = {
-    ("/", "ibm,drc-.*"): HOTPLUG,
-    ("/ibm,persistent-memory", None): HOTPLUG,
-    ("/pci@800000020000000", "ibm,(my-)?drc-.*"): HOTPLUG,
-    ("/pci@800000020000000/.*", None): DEVICE,
-    ("/event-sources/hot-plug-events", None): HOTPLUG,
-    ("/cpus", "ibm,drc-.*"): HOTPLUG,
-    ("/cpus/.*", "ibm,my-drc-index"): HOTPLUG,
-    ("/rtas", "ibm,(set-eeh-option|get-config-addr.*|.*slot.*|configure-pe)"): EEH,
-    ("/rtas", "ibm,configure-connector"): HOTPLUG,
-    ("/rtas", "ibm,suspend-me"): "no migration",
-}
-
-# path and property: why ours has another value.
-DIFFERENT = {
-    ("/chosen", "rng-seed"): "random",
-    ("/rtas", "ibm,hypertas-functions"): "no hash MMU",
-    ("/pci@800000020000000", "interrupt-map"): "the dump has cut it; see test_pci_tree",
-    ("/event-sources", "interrupt-ranges"): HOTPLUG,
-    ("/cpus/.*", "ibm,pa-features"): "SAO, EBB, copy-paste are left out",
-}
-
-# path and property that only we have.
-ADDED = {
-    ("/chosen", "bootargs"): "-append is always there",
-}
+DATA = Path(__file__).parent / "data"
+MODELS = {"power8": "power8_v2.0", "power9": "power9_v2.0"}
+PAGE = Path(__file__).parents[2] / "docs/device_tree.md"
 
 
-def reference_tree():
+def reference_tree(model="power9"):
     """Path of the node to its properties, as bytes; None where the dump has cut a value."""
     tree, path = {}, []
-    for raw in REFERENCE.read_text().splitlines():
+    for raw in (DATA / f"reference_{model}_fdt.txt").read_text().splitlines():
         line = raw.strip()
         if line.endswith("{"):
             path.append(line[:-1].strip())
@@ -124,8 +95,16 @@ def explained(table, path, name):
     )
 
 
-def test_every_difference_from_the_reference_tree_is_explained():
-    ours, reference = our_tree(), reference_tree()
+def both_trees(model):
+    """Ours and the reference's: POWER8 has no choice of interrupt controllers."""
+    cpu = cpu_model(MODELS[model])
+    controllers = IcMode.DUAL if cpu.has_xive else IcMode.XICS
+    return our_tree(model=cpu, interrupts=controllers), reference_tree(model)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_difference_from_the_reference_tree_is_explained(model):
+    ours, reference = both_trees(model)
     for path, properties in reference.items():
         if path not in ours:
             assert explained(ABSENT, path, None), f"node {path} is missing"
@@ -140,8 +119,9 @@ def test_every_difference_from_the_reference_tree_is_explained():
             assert explained(ADDED, path, name), f"{path} {name} is not in the reference"
 
 
-def test_no_explanation_is_out_of_date():
-    ours, reference = our_tree(), reference_tree()
+@pytest.mark.parametrize("model", MODELS)
+def test_no_explanation_is_out_of_date(model):
+    ours, reference = both_trees(model)
     pairs = [(path, name) for path, values in reference.items() for name in values]
     pairs += [(path, None) for path in reference]
     missing = [(p, n) for p, n in pairs if p not in ours or (n and n not in ours[p])]
@@ -153,6 +133,11 @@ def test_no_explanation_is_out_of_date():
             for p, n in pairs
             if p in ours and n == name
         ), (path, name)
+
+
+def test_the_page_of_differences_is_up_to_date():
+    """If not: python tests/spapr/tree_differences.py > docs/device_tree.md"""
+    assert PAGE.read_text() == page()
 
 
 def test_pa_features_drop_only_what_the_processor_lacks():

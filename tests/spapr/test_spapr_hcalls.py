@@ -370,3 +370,29 @@ def test_a_stopped_vcpu_waits_for_start_cpu(machine_with):
     machine = machine_with(program)
     assert machine.run(until="never", timeout=0.1).reason == "timeout"
     assert machine._partition.records[0].state is VcpuState.STOPPED
+
+
+def test_a_hashed_page_table_is_resized_in_two_steps(call):
+    prepare, commit = 0x36C, 0x370
+    assert codes(
+        call,
+        (prepare, 0, 22),
+        (0x37C, 0x18, 0, 0, 0),
+        (prepare, 1, 22),
+        (prepare, 0, 17),
+        (prepare, 0, 47),
+        (prepare, 0, 30),
+        (commit, 0, 19),
+        (prepare, 0, 19),
+        (commit, 0, 20),
+        (commit, 1, 19),
+        (commit, 0, 19),
+        (commit, 0, 19),
+        (prepare, 0, 20),
+        (prepare, 0, 0),
+        (commit, 0, 20),
+    ) == [
+        *(H.NOT_AVAILABLE, 0, u(H.PARAMETER), u(H.PARAMETER), u(H.PARAMETER), u(H.RESOURCE)),
+        *(H.CLOSED, 0, H.CLOSED, u(H.PARAMETER), 0, H.CLOSED, 0, 0, H.CLOSED),
+    ]
+    assert call.machine.cpu.hash_table_log2 == 19

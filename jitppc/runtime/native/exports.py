@@ -19,6 +19,7 @@ from . import (
     code,
     contexts,
     exclusive,
+    hash_resize,
     interrupts,
     loop,
     others,
@@ -118,6 +119,10 @@ def rt_step(pointer: Any) -> Any:
     return U(0)
 
 
+def rt_resize_hash(pointer: Any) -> Any:
+    return hash_resize.resize(cpu_at(pointer))
+
+
 def routines() -> dict[str, tuple[Any, Any]]:
     """Every routine: symbol -> (signature, Python function)."""
     table = {
@@ -137,6 +142,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_forget_all": (U64(P), _plain(contexts.forget_all)),
         "rt_forget_code": (U64(P), _plain(code.forget_code)),
         "rt_note_store": (U64(P, U64), rt_note_store),
+        "rt_resize_hash": (U64(P), rt_resize_hash),
     }
     for name in ROUTINES:
         wrap = _with_pointer if name == "mtdec" else _plain

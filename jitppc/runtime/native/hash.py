@@ -103,6 +103,15 @@ def page_shift(base: Any, high: Any, low: Any) -> Any:
 
 
 @njit
+def base_of(high: Any, low: Any) -> Any:
+    """log2 of the base page size of the segments that an entry is for; 0 for none."""
+    for base in (12, 16, 24, 34):
+        if page_shift(U(base), high, low) != U(0):
+            return U(base)
+    return U(0)
+
+
+@njit
 def _find(cpu: Any, group: Any, wanted: Any, secondary: Any, base: Any) -> Any:
     """Host address of the entry in a group, or 0."""
     machine = machine_of(cpu)

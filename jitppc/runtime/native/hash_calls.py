@@ -29,6 +29,7 @@ from .hash import (
     B,
     C,
     R,
+    base_of,
     page_shift,
 )
 from .host import I, U, compare_and_swap, load64, machine_of, shared_of, store64, store_release
@@ -131,12 +132,9 @@ def _enter(cpu: Any) -> Any:
     """H_ENTER(flags, index, high, low): r4 = index of the entry."""
     flags, index, high, low = cpu.gpr[4], cpu.gpr[5], cpu.gpr[6], cpu.gpr[7]
     machine = machine_of(cpu)
-    shift = U(0)
-    for base in (12, 16, 24, 34):
-        if shift == U(0):
-            shift = page_shift(U(base), high, low)
-    if shift == U(0) or shift > U(16):
-        return PARAMETER                 # larger pages are not advertised
+    shift = page_shift(base_of(high, low), high, low)
+    if shift == U(0) or shift > machine.hpt_page_limit:
+        return PARAMETER
     real = low & RPN & ~((U(1) << shift) - U(1))
     attributes = low & (W | INHIBITED | M)
     if real < machine.ram_size:

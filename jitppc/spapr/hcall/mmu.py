@@ -8,7 +8,12 @@ Ref: LoPAR 14.5.4.1; Power ISA 3.0B Book III 5.7.6.
 from jitppc.spapr.guest_buffers import read_or_none, write_if_inside
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
-from jitppc.spapr.memory_map import GRA_MASK, hash_table_size_log2
+from jitppc.spapr.memory_map import (
+    GRA_MASK,
+    HASH_TABLE_MAX_LOG2,
+    HASH_TABLE_MIN_LOG2,
+    hash_table_size_log2,
+)
 from jitppc.spapr.papr_cpu import PaprCpu
 from jitppc.spapr.partition import PATE1_GR
 
@@ -74,6 +79,47 @@ def h_register_process_table(
         partition.set_hash_table(cpu.memory, 0)
     partition.set_process_table(dw1, has_gtse)
     return H.SUCCESS
+
+
+@hcall(0x36C, "H_RESIZE_HPT_PREPARE")
+def h_resize_hpt_prepare(cpu: PaprCpu, flags: int, size_log2: int) -> HcallResult:
+    """A table of 1 << size_log2 bytes can be changed to; 0 takes an earlier wish back.
+
+    Returns:
+        AUTHORITY when it must not be resized, NOT_AVAILABLE without one, PARAMETER for flags and
+        sizes that no table has, RESOURCE for one above twice what the memory needs.
+    Ref: LoPAR 14.5.4.1 (H_RESIZE_HPT_PREPARE); reference §2.4.   Differs: it is ready at once.
+    """
+    partition = cpu.partition
+    if not cpu.platform.may_resize_hash_table:
+        return H.AUTHORITY
+    if not partition.has_hash_table:
+        return H.NOT_AVAILABLE
+    if flags or (size_log2 and not HASH_TABLE_MIN_LOG2 <= size_log2 <= HASH_TABLE_MAX_LOG2):
+        return H.PARAMETER
+    if size_log2 > hash_table_size_log2(cpu.memory.size) + 1:
+        return H.RESOURCE
+    partition.prepared_hash_table_log2 = size_log2
+    return H.SUCCESS
+
+
+@hcall(0x370, "H_RESIZE_HPT_COMMIT")
+def h_resize_hpt_commit(cpu: PaprCpu, flags: int, size_log2: int) -> HcallResult:
+    """The prepared table is in use; what is bolted is in it.
+
+    Returns:
+        CLOSED when no such table is prepared, PTEG_FULL when what is bolted does not fit.
+    Ref: LoPAR 14.5.4.1 (H_RESIZE_HPT_COMMIT).
+    """
+    partition = cpu.partition
+    if not cpu.platform.may_resize_hash_table:
+        return H.AUTHORITY
+    if flags:
+        return H.PARAMETER
+    if not size_log2 or size_log2 != partition.prepared_hash_table_log2:
+        return H.CLOSED
+    fits = partition.resize_hash_table(cpu.memory, size_log2)
+    return H.SUCCESS if fits else H.PTEG_FULL
 
 
 def _no_hash_table(_cpu: PaprCpu) -> HcallResult:
