@@ -81,7 +81,7 @@ class Guest:
             watcher.join()
             statistics = self._machine.statistics()
         state = self._machine.memory.state[0]  # type: ignore[attr-defined]
-        arena = self._machine.cpu._engine.arena  # type: ignore[attr-defined]
+        arena = self._machine.cpu.engine.arena  # type: ignore[attr-defined]
         places = Places(arena, (int(state["units"]), int(state["units_end"])))
         return {
             "stop": stop.reason,

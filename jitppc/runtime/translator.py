@@ -98,6 +98,13 @@ class Rings:
         self.state["hot_ring"] = self.hot.ctypes.data
         self.state["seen_ring"] = self.seen.ctypes.data
 
+    def told(self, ring: np.ndarray, name: str) -> list[tuple[int, ...]]:
+        """The entries of a ring since the last call."""
+        first, end = int(self.state[f"{name}_tail"]), int(self.state[f"{name}_head"])
+        entries: list[tuple[int, ...]] = [ring[n % len(ring)].tolist() for n in range(first, end)]
+        self.state[f"{name}_tail"] = end
+        return entries
+
     def close(self) -> None:
         """Nothing is told any more."""
         self.state["hot_ring"] = self.state["seen_ring"] = 0
@@ -140,6 +147,7 @@ class Translator:
         self._done: deque[tuple[Place, Future[Any]]] = deque()
         self._waiting: deque[tuple[Place, int, Image]] = deque()
         self._profiles: dict[int, tuple[int, bytes]] = {}     # page -> generation, name
+        self._names: dict[int, tuple[int, int, bytes]] = {}   # page -> generation, models, name
         self._stop = threading.Event()
         self.compiled = self.kept = self.failed = self.instructions = 0
         self.serve(vcpu)
@@ -237,10 +245,8 @@ class Translator:
         return [place for rings in self._rings for place in self._requests_of(rings)]
 
     def _requests_of(self, rings: Rings) -> list[Place]:
-        state, found = rings.state, []
-        while int(state["hot_tail"]) != int(state["hot_head"]):
-            page, index, cia, generation = rings.hot[int(state["hot_tail"]) % HOT_RING].tolist()
-            state["hot_tail"] += np.uint64(1)
+        found = []
+        for page, index, cia, generation in rings.told(rings.hot, "hot"):
             name = self._name_of(page, generation)
             if name is not None:
                 found.append(Place(page, generation, name, index, cia, rings.space.number))
@@ -252,10 +258,8 @@ class Translator:
             self._take_seen_of(rings)
 
     def _take_seen_of(self, rings: Rings) -> None:
-        state, vcpu = rings.state, rings.space.number
-        while int(state["seen_tail"]) != int(state["seen_head"]):
-            page, generation, ea = rings.seen[int(state["seen_tail"]) % SEEN_RING].tolist()[:3]
-            state["seen_tail"] += np.uint64(1)
+        vcpu = rings.space.number
+        for page, generation, ea, *_ in rings.told(rings.seen, "seen"):
             name = self._name_of(page, generation)
             if name is None:
                 continue
@@ -278,7 +282,11 @@ class Translator:
         models = self._models_of(info)
         if int(info["generation"]) != generation or not models:
             return None
-        return page_hash(self._memory.read(int(info["gra"]), 4096), models)
+        known = self._names.get(page)
+        if known is None or known[:2] != (generation, models):
+            name = page_hash(self._memory.read(int(info["gra"]), 4096), models)
+            known = self._names[page] = generation, models, name
+        return known[2]
 
     def _models_of(self, info: Any) -> int:
         """Whose instructions a page was decoded as; 0 when regions cannot hold them."""
