@@ -22,6 +22,8 @@ _SA_SIGINFO, _SA_ONSTACK, _SA_RESTART = 4, 0x08000000, 0x10000000
 _SIGEV_THREAD_ID = 4
 #: of REG_RIP in the ucontext that a handler is given. Ref: the psABI's mcontext, gregs[16].
 _RIP_AT = 168
+#: of si_overrun in a timer's siginfo: expirations since the last signal that had none of their own
+_OVERRUN_AT = 20
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,21 +48,29 @@ class _Sigevent(ctypes.Structure):
 
 
 def _handler_text(count_at: int, samples_at: int) -> str:
+    """The handler: a sample for the period that ended, and for each that was missed before."""
     return f"""define void @note(i32 %signal, ptr %info, ptr %context) nounwind {{
  %p_rip = getelementptr i8, ptr %context, i64 {_RIP_AT}
  %rip = load i64, ptr %p_rip
+ %p_missed = getelementptr i8, ptr %info, i64 {_OVERRUN_AT}
+ %missed = load i32, ptr %p_missed
  %p_count = inttoptr i64 {count_at} to ptr
+ br label %next
+next:
+ %left = phi i32 [%missed, %0], [%fewer, %keep]
  %count = load i64, ptr %p_count
  %has_room = icmp ult i64 %count, {CAPACITY}
- br i1 %has_room, label %keep, label %full
+ br i1 %has_room, label %keep, label %done
 keep:
  %samples = inttoptr i64 {samples_at} to ptr
  %p_sample = getelementptr i64, ptr %samples, i64 %count
  store i64 %rip, ptr %p_sample
  %more = add i64 %count, 1
  store i64 %more, ptr %p_count
- ret void
-full:
+ %fewer = add i32 %left, -1
+ %is_last = icmp sle i32 %left, 0
+ br i1 %is_last, label %done, label %next
+done:
  ret void
 }}
 """
