@@ -10,6 +10,7 @@ from typing import Self
 BLOCK = 65536
 LINE = 16
 M64 = (1 << 64) - 1
+IP_FREEBIND = 15
 
 
 def blocks() -> Iterator[bytes]:
@@ -38,14 +39,19 @@ def checksum(count: int) -> str:
 
 
 class Endpoint:
-    """Listens on loopback; a thread for each connection. A context manager.
+    """Listens at an address that this host has or will have; a thread for each connection.
+
+    A context manager.
 
     `connections` counts the exchanges that were whole, `received` the bytes sent here.
     """
 
-    def __init__(self, *, has_checksum: bool = True) -> None:
+    def __init__(self, address: str = "127.0.0.1", *, has_checksum: bool = True) -> None:
         self._has_checksum = has_checksum
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        self._socket.bind((address, 0))
+        self._socket.listen(1024)
         self.port: int = self._socket.getsockname()[1]
         self._lock = threading.Lock()
         self.connections = self.received = 0

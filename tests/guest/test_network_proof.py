@@ -4,8 +4,10 @@ It takes minutes, so it runs when asked for: `make test-network`, or `pytest --n
 """
 
 import hashlib
+import os
 import re
 import time
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,13 +25,39 @@ SECONDS = 1800
 CONNECTIONS, AT_ONCE = 4000, 8
 AGAIN_MIB = 16
 
-#: modules, model of the adapter, MTU in the guest, share of the amount, whether the guest hears of
-#: its link
+HOST = "10.0.2.2"
+TAP = "jittproof"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """`tells`: the guest hears of its link. `features`: bits that its driver has taken."""
+
+    words: str
+    modules: str = "virtio_pci virtio_net"
+    mtu: int = 65000
+    share: float = 1.0
+    tells: bool = True
+    features: tuple[int, ...] = (15,)
+
+
 ADAPTERS = {
-    "virtio-net": ("virtio_pci virtio_net", "virtio-net-pci", 65000, 1, True),
-    "spapr-vlan": ("ibmveth", "spapr-vlan", 65000, 1, False),
-    "virtio-net, small frames": ("virtio_pci virtio_net", "virtio-net-pci", 1500, 1 / 16, True),
+    "virtio-net": Adapter("-nic user,model=virtio-net-pci"),
+    "spapr-vlan": Adapter("-nic user,model=spapr-vlan", "ibmveth", tells=False, features=()),
+    "virtio-net, small frames": Adapter(
+        "-nic user,model=virtio-net-pci", mtu=1500, share=1 / 16
+    ),
+    "virtio-net, TAP, offloads, two pairs of queues": Adapter(
+        f"-smp 2 -netdev tap,id=n,ifname={TAP},script={{script}} "
+        "-device virtio-net-pci,netdev=n,queue-pairs=2",
+        mtu=1500,
+        features=(0, 1, 7, 8, 11, 12, 15, 22),
+    ),
 }
+SCRIPT = f"""\
+#!/bin/sh
+ip addr add {HOST}/24 dev $1 && ip link set $1 up
+"""
 
 INIT = """\
 #!/bin/busybox sh
@@ -40,13 +68,15 @@ export PATH=/bin
 {insert}
 busybox ip link set eth0 mtu {mtu}
 busybox ip addr add 10.0.2.15/24 dev eth0 && busybox ip link set eth0 up
+echo "@queues $(ls /sys/class/net/eth0/queues | wc -l)"
+echo "@features $(cat /sys/bus/virtio/devices/*/features)"
 echo "@began $(date +%s)"
-/net send 10.0.2.2 {port} {count} 0
+/net send {host} {port} {count} 0
 echo "@sent $(date +%s)"
-echo "@sum $(/net copy 10.0.2.2 {port} {count} 0 | sha256sum)"
+echo "@sum $(/net copy {host} {port} {count} 0 | sha256sum)"
 echo "@received $(date +%s)"
 for worker in $(seq {at_once}); do
-  (/net connect 10.0.2.2 {port} {each} 0 > /tmp/connect.$worker && echo > /tmp/done.$worker) &
+  (/net connect {host} {port} {each} 0 > /tmp/connect.$worker && echo > /tmp/done.$worker) &
 done
 wait
 echo "@connected $(ls /tmp/done.* | wc -l) $(date +%s)"
@@ -56,9 +86,9 @@ carrier() {{
 }}
 echo "@kill"
 {watch}
-until /net connect 10.0.2.2 {port} 1 0; do sleep 0.5; done
+until /net connect {host} {port} 1 0; do sleep 0.5; done
 echo "@again"
-/net send 10.0.2.2 {port} {again} 0
+/net send {host} {port} {again} 0
 echo "@end"
 poweroff -f
 """
@@ -73,44 +103,52 @@ def mib(request, require_tool):
     return found
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS)
-def test_what_is_sent_arrives_and_a_killed_back_end_comes_back(
-    adapter, mib, tmp_path, require_tool
-):
-    modules, model, mtu, share, tells_of_link = ADAPTERS[adapter]
-    kernel, busybox, entries, insert = fetched_guest(modules.split())
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_what_is_sent_arrives_and_a_killed_back_end_comes_back(name, mib, tmp_path, require_tool):
+    adapter = ADAPTERS[name]
+    is_tap = "tap," in adapter.words
+    if is_tap and not (os.geteuid() == 0 and Path("/dev/net/tun").exists()):
+        pytest.skip("needs /dev/net/tun and root")
+    script = tmp_path / "script"
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+    kernel, busybox, entries, insert = fetched_guest(adapter.modules.split())
     source = ROOT / "benchmarks/io/net.c"
     entries["net"] = compiled(require_tool, source, tmp_path / "net")
-    mib = int(mib * share)
-    count = mib << 20
-    with Endpoint() as end:
+    mib = int(mib * adapter.share)
+    count, again = mib << 20, AGAIN_MIB << 20
+    with Endpoint(HOST if is_tap else "127.0.0.1") as end:
         init = INIT.format(
-            insert=insert, mtu=mtu, port=end.port, count=count, again=AGAIN_MIB << 20,
+            insert=insert, host=HOST, port=end.port, mtu=adapter.mtu, count=count, again=again,
             at_once=AT_ONCE, each=CONNECTIONS // AT_ONCE,
-            watch="carrier 0; carrier 1" if tells_of_link else "sleep 1",
+            watch="" if is_tap else "carrier 0; carrier 1" if adapter.tells else "sleep 1",
         )  # fmt: skip
         initrd = tmp_path / "initramfs.gz"
         initrd.write_bytes(busybox_initramfs(busybox, init, entries))
         words = ["run", "-m", "1G", "-kernel", str(kernel), "-initrd", str(initrd)]
-        words += ["-append", "quiet console=hvc0", "-nic", f"user,model={model}"]
+        words += ["-append", "quiet console=hvc0", *adapter.words.format(script=script).split()]
         session = Session(*words)
         try:
+            session.expect("@features ?", SECONDS)
+            bits = session.expect("([01]*)", SECONDS)[1]
+            assert [] == [bit for bit in adapter.features if bits[bit : bit + 1] != "1"]
             session.expect(rf"other end: {count} {checksum(count)}\s", SECONDS)
             session.expect(rf"@sum {checksum(count)} ", SECONDS)
             session.expect(rf"@connected {AT_ONCE} ", SECONDS)
             assert CONNECTIONS == end.connections
             session.expect("@kill", SECONDS)
-            time.sleep(1)
-            kill_passt(session.process.pid)
-            if tells_of_link:
-                session.expect(r"@link 0\s+@link 1", SECONDS)
+            if not is_tap:
+                time.sleep(1)
+                kill_passt(session.process.pid)
+                if adapter.tells:
+                    session.expect(r"@link 0\s+@link 1", SECONDS)
             session.expect("@again", SECONDS)
-            again = AGAIN_MIB << 20
             session.expect(rf"other end: {again} {checksum(again)}\s+io send.*\s+@end", SECONDS)
             assert 0 == session.process.wait(SECONDS)
         finally:
             session.process.kill()
-    print(f"\nproof: {adapter}, MTU {mtu}, {mib} MiB each way:", *rates(session.text, mib))
+    about = f"{name}, MTU {adapter.mtu}, {mib} MiB each way"
+    print(f"\nproof: {about}:", *rates(session.text, mib))
 
 
 def rates(text, mib):

@@ -6,12 +6,14 @@ import queue
 import random
 import socket
 import struct
+import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from jitppc.devices.ports import NetOffloads
 from jitppc.errors import OptionError
 from jitppc.host.net.frames import Endpoint, FrameNet
 from jitppc.host.net.passt import Forward, UserNet, open_user_net
@@ -176,3 +178,48 @@ def test_a_tap_device_gives_and_takes_frames():
         while guest.frames.get(timeout=SECONDS) != back:
             assert time.monotonic() < end
     tap.close()
+
+
+#: flags, gso_type, hdr_len, gso_size, csum_start, csum_offset, num_buffers; ref: virtio 1.2, 5.1.6
+HEADER = struct.Struct("<BBHHHHH")
+NEEDS_CHECKSUM = 1
+UDP_CHECKSUM_OFFSET = 6
+
+
+@pytest.mark.skipif(not may_make_interfaces(), reason="needs /dev/net/tun and root")
+def test_a_tap_device_leaves_checksums_to_a_guest_that_wants_them():
+    tap = Tap("jitt%d")
+    assert tap.offloads.header
+    assert tap.offloads.checksum
+    guest = Guest(tap)
+    try:
+        for command in (f"addr add 10.213.7.1/24 dev {tap.name}", f"link set {tap.name} up",
+                        f"neigh add 10.213.7.2 lladdr {MAC.hex(':')} dev {tap.name}"):
+            subprocess.run(["ip", *command.split()], check=True)
+        tap.accept(NetOffloads(header=True, checksum=True))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(SECONDS)
+            sender.bind(("10.213.7.1", 0))
+            sender.sendto(b"a datagram", ("10.213.7.2", 9))
+            frame = datagram(guest)
+            flags, _, _, _, start, offset, _ = HEADER.unpack_from(frame)
+            assert (NEEDS_CHECKSUM, 34, UDP_CHECKSUM_OFFSET) == (flags, start, offset)
+            # Back, with the sum as unfinished: the host's kernel completes it.
+            ip = bytearray(frame[26:46])
+            ip[12:16], ip[16:20] = ip[16:20], ip[12:16]
+            udp = frame[48:50] + frame[46:48] + frame[50:]
+            ethernet = frame[18:24] + frame[12:18] + frame[24:26]
+            tap.send(frame[:12] + ethernet + bytes(ip) + udp)
+            assert b"a datagram" == sender.recv(100)
+            tap.accept(NetOffloads())
+            sender.sendto(b"a datagram", ("10.213.7.2", 9))
+            assert b"\x08\0" == datagram(guest)[12:14]
+    finally:
+        tap.close()
+
+
+def datagram(guest):
+    """The next frame that holds it."""
+    while b"a datagram" not in (frame := guest.frames.get(timeout=SECONDS)):
+        pass
+    return frame
