@@ -9,7 +9,7 @@ DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc qemu-system-data binuti
                   gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross \
                   gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross gdb-multiarch \
                   device-tree-compiler linux-perf gcc libc6-dev chromium diod \
-                  qemu-utils passt nbdkit e2fsprogs genisoimage
+                  qemu-utils passt nbdkit e2fsprogs genisoimage grub-common
 PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   powerpc64le-linux-gnu-gcc powerpc64-linux-gnu-gcc qemu-ppc64 \
                   gdb-multiarch dtc perf gcc chromium \
@@ -25,6 +25,8 @@ help:
 	@echo 'make test-disks   fio on every kind of disk, in the system of test-debian; takes long'
 	@echo 'make test-network   a gibibyte each way and thousands of connections; takes minutes'
 	@echo 'make machines   boot a kernel on every kind of machine and write docs/machines.md'
+	@echo 'make test-firmware   boot everything that firmware can boot, by SLOF too'
+	@echo 'make test-big-endian   build big-endian kernels from linux-source and boot them'
 	@echo 'make lint   lint, types and import contract only'
 	@echo 'make clean  remove the virtual environment and what the tools left'
 
@@ -57,6 +59,16 @@ test-network: tools $(VENV)/.installed-dev
 JOBS ?= 2
 machines: tools $(VENV)/.installed-dev
 	$(BIN)/python tests/guest/machine_table.py --jobs $(JOBS) $(MACHINES_FLAGS)
+
+# Minutes each: everything that firmware boots; kernels from linux-source (an hour, once).
+test-firmware: tools $(VENV)/.installed-dev
+	$(BIN)/pytest --firmware-table tests/guest/test_firmware.py $(PYTEST_FLAGS)
+
+be-kernel: $(VENV)/.installed-dev
+	$(BIN)/python tests/guest/be_kernel.py $(VARIANTS)
+
+test-big-endian: tools be-kernel
+	$(BIN)/pytest --firmware-table tests/guest/test_firmware.py -k big_endian $(PYTEST_FLAGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

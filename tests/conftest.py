@@ -61,6 +61,11 @@ def pytest_addoption(parser):
         help="prove networks with so many MiB each way (minutes; see tests/README.md)",
     )
     parser.addoption(
+        "--firmware-table",
+        action="store_true",
+        help="boot everything that firmware can boot, by SLOF too (many minutes)",
+    )
+    parser.addoption(
         "--debian",
         type=Path,
         metavar="DIRECTORY",

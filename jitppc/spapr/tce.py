@@ -26,7 +26,7 @@ MAX_ENTRIES = 1 << 22
 class TceTable:
     """One window. `entries`: (page_count,) u64, native; never-touched parts take no host memory.
 
-    While `is_bypassed`, device addresses in the window are guest real addresses.
+    While `is_bypassed`, device addresses are guest real addresses, wherever the window ends.
     """
 
     def __init__(self, liobn: int, bus_offset: int, page_shift: int, page_count: int) -> None:
@@ -143,7 +143,7 @@ class TceDma:
 
     def _runs(self, address: int, count: int, is_write: bool) -> list[tuple[int, int]]:
         for table in self._tables():
-            if 0 <= address - table.bus_offset < table.size_bytes:
+            if table.is_bypassed or 0 <= address - table.bus_offset < table.size_bytes:
                 return list(table.runs(address, count, is_write))
         raise DmaError(address, count, is_write)
 

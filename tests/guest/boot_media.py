@@ -84,3 +84,21 @@ def cd(folder, program, images):
     flags = ["-quiet", "-r", "-chrp-boot", "-o", made]
     subprocess.run(["genisoimage", *flags, tree], check=True)
     return made
+
+
+def hardware(adapter, kind, path):
+    """A console, the adapter, and the medium on it."""
+    from functools import partial
+
+    from jitppc.host.block.open import open_image
+    from jitppc.host.block.options import ImageOptions
+    from jitppc.spapr.hardware import Device, Drive, Hardware
+
+    is_cd = kind == "cd"
+    options = ImageOptions(path=path, format="raw", is_read_only=is_cd)
+    drive = Drive("medium", partial(open_image, options))
+    if adapter == "virtio-blk-pci":
+        devices = [Device(adapter, {"drive": "medium"})]
+    else:
+        devices = [Device(adapter), Device("scsi-cd" if is_cd else "scsi-hd", {"drive": "medium"})]
+    return Hardware(drives=(drive,), devices=tuple(devices))

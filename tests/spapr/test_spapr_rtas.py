@@ -273,3 +273,11 @@ def test_local_time_is_ahead_of_utc_by_the_zone(monkeypatch):
         monkeypatch.undo()
         time.tzset()
     assert abs(ahead // 10**9 - 5.5 * 3600) <= 2
+
+
+def test_a_caller_that_wants_no_results_is_served(call):
+    """SLOF asks so for `ibm,set-tce-bypass`."""
+    tokens = advertised_tokens()
+    assert call(ask((tokens["set-time-of-day"], [2001, 9, 9, 1, 46, 40, 0], 0))) == [[]]
+    answer = call.machine._clock.now_ns()
+    assert 0 <= answer // 10**9 - 1_000_000_000 <= 60

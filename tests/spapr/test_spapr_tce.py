@@ -110,6 +110,10 @@ def test_a_bypassed_table_leads_to_guest_real_addresses(space):
     table.is_bypassed = True
     dma.write(WINDOW + 3, b"real")
     assert ram.read(WINDOW + 3, 4) == b"real"
+    last = RAM - 4
+    assert table.index(last) is None
+    dma.write(last, b"last")
+    assert ram.read(last, 4) == b"last"
     table.reset()
     with pytest.raises(DmaError):
         dma.read(WINDOW + 3, 4)

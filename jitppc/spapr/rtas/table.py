@@ -30,7 +30,10 @@ Handler = Callable[..., RtasResult]
 
 @dataclass(frozen=True, slots=True)
 class RtasCall:
-    """One row. `counts` is the possible (arguments, results); -3 is answered to any other."""
+    """One row. `counts` is the possible (arguments, results); -3 is answered to any other.
+
+    A caller may also want no results at all: SLOF does.
+    """
 
     token: int
     name: str
@@ -38,6 +41,11 @@ class RtasCall:
     counts: tuple[tuple[int, int], ...]
     is_advertised: bool
     is_told_results: bool = False
+
+    def takes(self, argument_count: int, result_count: int) -> bool:
+        return any(
+            argument_count == args and result_count in {0, results} for args, results in self.counts
+        )
 
 
 RTAS_CALLS: dict[int, RtasCall] = {}
@@ -89,7 +97,7 @@ def call_rtas(cpu: "PaprCpu", gra: int) -> H:
     token = TOKEN_BASE if token == TOKEN_DISPLAY_CHARACTER_OLD else token
     row = RTAS_CALLS.get(token)
     results: tuple[int, ...] = (Status.PARAMETER,)
-    if row is not None and (nargs, nret) in row.counts:
+    if row is not None and row.takes(nargs, nret):
         told = {"result_count": nret} if row.is_told_results else {}
         answer = row.handler(cpu, *args, **told)
         results = answer if isinstance(answer, tuple) else (answer,)

@@ -7,7 +7,7 @@ from jitppc.spapr.rtas.table import RtasResult, rtas
 
 @rtas(0x10, "ibm,set-tce-bypass", (2, 1))
 def set_tce_bypass(cpu: PaprCpu, unit_address: int, is_bypassed: int) -> RtasResult:
-    """The device reaches guest real memory as it is, within the size of its window."""
+    """The device reaches all of guest real memory as it is."""
     device = cpu.platform.vio.device(unit_address)
     if device is None or device.window is None:
         return Status.PARAMETER
