@@ -16,7 +16,8 @@ PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   qemu-nbd passt nbdkit mke2fs genisoimage
 
 .NOTPARALLEL:
-.PHONY: help boot test test-debian test-power-loss test-network test-disks machines lint tools clean
+.PHONY: help boot test test-debian test-power-loss test-network test-disks machines test-firmware test-big-endian \
+        be-kernel lint tools clean
 help:
 	@echo 'make boot   set up, fetch the Debian installer for ppc64el and boot it (Ctrl-A X quits)'
 	@echo 'make test   set up, then lint, types, import contract and all tests'
