@@ -20,8 +20,8 @@ from jitppc.host import installer
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results/boot.jsonl"
 
-# The machine without firmware code, and without the warnings about mitigations that TCG lacks.
-QEMU_MACHINE = "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"
+# The machine without the warnings about mitigations that TCG lacks.
+QEMU_MACHINE = "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"
 GUEST = ("-m", "2G", "-nographic", "-append", "console=hvc0")
 
 
@@ -59,6 +59,8 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--last", choices=list(MILESTONES), default="language", help="where to end")
     parser.add_argument("--timeout", type=float, default=600, help="seconds for one boot (600)")
     parser.add_argument("--strategy", default="regions", help="of jitppc (regions)")
+    parser.add_argument("--cpu", default="power9", help="processor of both (power9)")
+    parser.add_argument("--slof", action="store_true", help="both start by SLOF")
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON lines are added here")
     return parser.parse_args(words)
 
@@ -81,18 +83,23 @@ def _boot(
 ) -> dict[str, Any]:
     """One boot: what was measured from outside, and what the program says of itself."""
     guest = ["-kernel", str(files.kernel), "-initrd", str(files.initrd), *GUEST]
+    guest += ["-cpu", options.cpu]
     with tempfile.TemporaryDirectory(prefix="jitppc-stats-") as scratch:
         path = Path(scratch) / "stats.json"
         if kind == "qemu":
-            command = ["qemu-system-ppc64", "-M", QEMU_MACHINE, "-cpu", "POWER9", *guest]
+            machine = f"{QEMU_MACHINE},x-vof={'off' if options.slof else 'on'}"
+            command = ["qemu-system-ppc64", "-M", machine, *guest]
         else:
             command = [sys.executable, "-m", "jitppc", "run", *guest, "-stats", str(path)]
+            command += ["-bios", "slof.bin"] if options.slof else []
             command += ["-strategy", options.strategy]
         environment = os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
         boot = watch(command, environment, options.timeout, options.last)
         stats = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     record: dict[str, Any] = {
         "kind": kind,
+        "cpu": options.cpu,
+        "firmware": "slof" if options.slof else "own",
         "seconds": {name: round(value, 3) for name, value in boot.seconds.items()},
         "peak_mib": round(boot.peak_bytes / (1 << 20)),
         "statistics": stats,
