@@ -6,7 +6,6 @@ import ctypes
 import mmap
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -111,6 +110,12 @@ class GuestMemory:
             self._versions = aligned_zeros(RESERVE_STRIPES * 64)
         return self.spaces[number]
 
+    @property
+    def vcpu_addresses(self) -> list[int]:
+        """Where the records of all vCPUs are."""
+        shared = self.shared[0]
+        return [int(address) for address in shared["cpus"][: int(shared["count"])]]
+
     def _tell(self, **fields: Any) -> None:
         """All vCPUs see this of the machine."""
         for space in self.spaces:
@@ -163,10 +168,6 @@ class GuestMemory:
             self._tell(hpt=0, hpt_mask=0)
         else:
             self._tell(hpt=table.ctypes.data, hpt_mask=table.size // 128 - 1)
-
-    def stopped(self) -> AbstractContextManager[None]:
-        """No vCPU executes guest code meanwhile; the caller's is not executing."""
-        return self.gate.closed()
 
     def contains(self, gra: int, n: int) -> bool:
         """True when all n bytes at gra are RAM."""

@@ -190,13 +190,16 @@ class Vcpu:
     def resize_hash_table(self, size_log2: int) -> bool:
         """The hashed page table has 1 << size_log2 bytes and the bolted entries of the old one.
 
-        False when one has no room there; then the old one stays. No vCPU is running.
+        False when one has no room there; then the old one stays.
         """
         table = aligned_zeros(1 << size_log2, 128)
-        self.state["scratch"][:2] = table.ctypes.data, table.size // 128 - 1
-        if not self.engine.call("rt_resize_hash", self.address):
-            return False
-        self.memory.use_hash_table(table)
+        with self.memory.gate.closed():
+            self.state["scratch"][:2] = table.ctypes.data, table.size // 128 - 1
+            if not self.engine.call("rt_resize_hash", self.address):
+                return False
+            self.memory.use_hash_table(table)
+            for address in self.memory.vcpu_addresses:
+                self.engine.call("rt_forget_all", address)
         return True
 
     def set_ail(self, ail: int) -> None:

@@ -117,13 +117,10 @@ class Partition:
         for record in self.records:
             record.vcpu.set_hash_mode(self.has_hash_table)
 
-    def resize_hash_table(self, memory: GuestMemory, size_log2: int) -> bool:
+    def resize_hash_table(self, size_log2: int) -> bool:
         """The table has this size and kept what is bolted; False when that has no room in it."""
-        with memory.stopped():
-            if not self.records[0].vcpu.resize_hash_table(size_log2):
-                return False
-            for record in self.records:
-                record.vcpu.set_hash_mode(True)
+        if not self.records[0].vcpu.resize_hash_table(size_log2):
+            return False
         self.hash_table_log2, self.prepared_hash_table_log2 = size_log2, 0
         return True
 

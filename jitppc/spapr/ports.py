@@ -4,7 +4,6 @@ Nothing here imports the runtime room, so that the pseries side can be tested wi
 """
 
 from collections.abc import Callable, MutableMapping, MutableSequence, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
@@ -61,7 +60,7 @@ class Vcpu(Protocol):
     def resize_hash_table(self, size_log2: int) -> bool:
         """The hashed page table has this size and the bolted entries of the old one.
 
-        False when it has no room for them; then nothing changed. No vCPU executes guest code.
+        False when it has no room for them; then nothing changed. No vCPU executes meanwhile.
         """
 
     def set_ail(self, ail: int) -> None: ...
@@ -108,9 +107,6 @@ class GuestMemory(Protocol):
 
         Pages above 1 << page_limit_log2 bytes cannot be entered.
         """
-
-    def stopped(self) -> AbstractContextManager[None]:
-        """No vCPU executes guest code meanwhile; the caller's is not executing."""
 
     def attach_mmio(
         self,

@@ -332,7 +332,6 @@ def test_a_resized_table_has_what_is_bolted_where_a_search_finds_it(native, seed
         bolted = [(h & ~H, low) for h, low in mmu.model.table if h & (V | 0x10) == V | 0x10]
         assert len(before) > 3
         assert native.vcpu.resize_hash_table(groups_log2 + 7)
-        native.vcpu.set_hash_mode(True)
         mmu.model.groups, mmu.model.table = 1 << groups_log2, table_of(mmu)
         left = [(high & ~H, low) for high, low in mmu.model.table if high & V]
         assert sorted(left) == sorted(bolted)

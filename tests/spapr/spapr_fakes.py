@@ -1,6 +1,5 @@
 """A vCPU whose guest is a Python generator, and RAM in a bytearray: no runtime room needed."""
 
-import contextlib
 import struct
 import threading
 from enum import Enum
@@ -59,9 +58,6 @@ class FakeMemory:
     def give_back(self, gra, n):
         if self.contains(gra, n):
             self.data[gra : gra + n] = bytes(n)
-
-    def stopped(self):
-        return contextlib.nullcontext()
 
     def attach_mmio(self, ranges, mmio, fail):
         self.mmio = mmio

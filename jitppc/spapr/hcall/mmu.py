@@ -118,7 +118,7 @@ def h_resize_hpt_commit(cpu: PaprCpu, flags: int, size_log2: int) -> HcallResult
         return H.PARAMETER
     if not size_log2 or size_log2 != partition.prepared_hash_table_log2:
         return H.CLOSED
-    fits = partition.resize_hash_table(cpu.memory, size_log2)
+    fits = partition.resize_hash_table(size_log2)
     return H.SUCCESS if fits else H.PTEG_FULL
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from jitppc.spapr.ports import GuestMemory, InterruptLine
 from jitppc.spapr.xive.event_queue import EventQueue
-from jitppc.spapr.xive.event_state import PQ, READ_STATE, EventState
+from jitppc.spapr.xive.event_state import READ_STATE, READY, EventState
 from jitppc.spapr.xive.places import PRIORITIES, PROCESSOR_SOURCES, SOURCES
 from jitppc.spapr.xive.thread_context import LEAST_FAVOURED, ThreadContext
 
@@ -165,7 +165,7 @@ class Xive:
 
     def _trigger_level(self, source: Source) -> bool:
         """A source that is still asserted when it is ready again has another event."""
-        is_due = source.is_level and source.is_asserted and source.state.pq is PQ.READY
+        is_due = source.is_level and source.is_asserted and source.state.pq == READY
         if is_due:
             self._trigger(source)
         return is_due

@@ -5,30 +5,12 @@ Ref: reference §6.2 (ESB).
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 
+READY, OFF, PENDING, QUEUED = 0b00, 0b01, 0b10, 0b11
+"""The values of the two bits; plain numbers, because every interrupt of a guest comes here."""
 
-class PQ(IntEnum):
-    """The values of the two bits."""
-
-    READY = 0b00
-    OFF = 0b01
-    PENDING = 0b10
-    QUEUED = 0b11
-
-
-TRIGGERED = {
-    PQ.READY: PQ.PENDING,
-    PQ.OFF: PQ.OFF,
-    PQ.PENDING: PQ.QUEUED,
-    PQ.QUEUED: PQ.QUEUED,
-}
-ENDED = {
-    PQ.READY: PQ.READY,
-    PQ.OFF: PQ.OFF,
-    PQ.PENDING: PQ.READY,
-    PQ.QUEUED: PQ.PENDING,
-}
+TRIGGERED = (PENDING, OFF, QUEUED, QUEUED)
+ENDED = (READY, OFF, READY, PENDING)
 
 # What an offset in the management page asks for; its bits 11:8 decide.
 OFFSET_MASK = 0xF00
@@ -41,17 +23,17 @@ SET_STATE = 0xC00
 class EventState:
     """The two bits; methods that may send an event on answer whether it is to be sent on."""
 
-    pq: PQ = PQ.OFF
+    pq: int = OFF
 
     def trigger(self) -> bool:
         """An event."""
         was, self.pq = self.pq, TRIGGERED[self.pq]
-        return was is PQ.READY
+        return was == READY
 
     def end(self) -> bool:
         """The last event has been handled; a queued one comes next."""
         was, self.pq = self.pq, ENDED[self.pq]
-        return was is PQ.QUEUED
+        return was == QUEUED
 
     def load(self, offset: int) -> tuple[int, bool]:
         """(what a load from the management page answers, whether an event is to be sent on)."""
@@ -59,16 +41,16 @@ class EventState:
         if offset < READ_STATE:
             again = self.end()
             return int(again), again
-        old = int(self.pq)
+        old = self.pq
         if offset >= SET_STATE:
-            self.pq = PQ(offset >> 8 & 3)
+            self.pq = offset >> 8 & 3
         return old, False
 
     def store(self, offset: int) -> bool:
         """A store to the management page; whether an event is to be sent on."""
         offset &= OFFSET_MASK
         if offset >= SET_STATE:
-            self.pq = PQ(offset >> 8 & 3)
+            self.pq = offset >> 8 & 3
             return False
         if STORE_END <= offset < READ_STATE:
             return self.end()
