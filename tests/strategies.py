@@ -123,6 +123,9 @@ def random_state(seed: int, mode: Mode = LE64, msr: int = 0) -> np.ndarray:
     record["vsr"] = [[doubleword(), doubleword()] for _ in range(64)]
     record["spr"] = [source.getrandbits(64) for _ in range(1024)]
     record["spr"][153] = 0xFFFFFFFFFFFFFFFF  # FSCR: every facility is available
+    for debug in (180, 181, 187, 188, 189):  # no watchpoint, no breakpoint
+        record["spr"][debug] = 0
+    record["spr"][795] = int(record["spr"][795]) & ~0x80  # MMCR0[PMAO]: no alert of the performance monitor
     record["crf"] = [source.randrange(16) for _ in range(8)]
     for name in ("so", "ov", "ca", "ov32", "ca32"):
         record[name] = source.randrange(2)

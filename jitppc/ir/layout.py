@@ -103,6 +103,9 @@ CPU_STATE = np.dtype([
     ("reserve_version", U64),   # version of the reserved line
     ("shoots", U64),            # translations that tlbie has still to drop elsewhere; more than SHOOTS: all
     ("shoot", U64, (32, 3)),    # [PID, effective address, log2 of the size, or 64 for all of the PID]
+    # --- performance monitor, see runtime/native/pmu.py
+    ("pmu_on", U64),            # its counters may be counting
+    ("pmu_insns", U64), ("pmu_cycles", U64),  # where the instructions and cycles begin that no counter has yet
 ], align=True)
 
 #: Most vCPUs of a machine: one bit each in a doubleword.

@@ -10,7 +10,8 @@ import numpy as np
 SPR_NUMBERS = {
     "DSCR": 17, "DSISR": 18, "DAR": 19, "SRR0": 26, "SRR1": 27, "CFAR": 28, "AMR": 29, "PIDR": 48,
     "IAMR": 61, "CTRL": 152, "FSCR": 153, "UAMOR": 157, "PSPB": 159, "VRSAVE": 256, "SPRG0": 272,
-    "SPRG1": 273, "SPRG2": 274, "SPRG3": 275, "PVR": 287, "MMCR0": 795, "EBBHR": 804, "EBBRR": 805,
+    "SPRG1": 273, "SPRG2": 274, "SPRG3": 275, "PVR": 287, "CIABR": 187, "DAWR0": 180, "DAWR1": 181,
+    "DAWRX0": 188, "DAWRX1": 189, "MMCR0": 795, "EBBHR": 804, "EBBRR": 805,
     "BESCR": 806, "TAR": 815, "PPR": 896, "LR": 8, "CTR": 9,
 }
 

@@ -25,6 +25,8 @@ TIMEBASE_HZ = 512_000_000
 FOREVER = (1 << 63) - 1
 PROCESS_TABLE_RADIX = 1 << 63
 #: fields of CPU_STATE that are no part of the architected state
+#: MMCR0[FC]: nothing counts
+MMCR0_FROZEN = 1 << 31
 KEPT_AT_RESET = (
     "mmu", "machine", "vcpu_id", "clock_is_insns", "random_state", "retired_limit", "table",
     "hot_ring", "hot_head", "hot_tail", "seen_ring", "seen_head", "seen_tail",
@@ -131,6 +133,7 @@ class Vcpu:
         self.state["reserve_table"] = self.memory.reserve_table
         self.state["lpcr"] = LPCR.LD if model_of_pvr(self._pvr).has_large_decrementer else 0
         self.state["spr"][275] = 0
+        self.spr["MMCR0"] = MMCR0_FROZEN
         if self.space.number == 0 and not keeps_time:
             self.memory.tb_offset = 0
             self.memory.tb_offset = -self._timebase_from(0) & NO_TAG
@@ -205,6 +208,12 @@ class Vcpu:
     def set_ail(self, ail: int) -> None:
         """LPCR[AIL]: 0 or 3."""
         self.lpcr = self.lpcr & ~LPCR.AIL | ail << LPCR.AIL_SHIFT
+
+    def set_watchpoint(self, number: int, address: int, control: int) -> None:
+        """DAWR0 or DAWR1, and its DAWRX: the data TLB forgets what it let through."""
+        self.spr[f"DAWR{number}"], self.spr[f"DAWRX{number}"] = address, control
+        self._mmu[0]["data_keys"][0] = NO_TAG               # real mode, which nothing else forgets
+        self._engine.call("rt_forget_all", self.address)
 
     def set_model(self, model: Model, problem_model: Model | None = None) -> None:
         """Whose instructions privileged and (as PCR has it) problem state execute."""

@@ -15,9 +15,10 @@ FEATURE_BYTES = (6, 16, 18, 20, 24, 26, 28, 32, *range(40, 64, 2), 72)
 """Bytes of `ibm,pa-features` behind the first ones whose top bit is set, where a level has them.
 
 Left out is what the CPU room does not execute: storage access order (byte 4), event based branches
-(byte 5 bit 2, byte 34), transactional memory (byte 22), copy-paste (byte 38), a second DAWR (byte
-64), DEXCR (byte 68). Ref: LoPAR appendix C.6.2 (bit meanings).
+(byte 5 bit 2, byte 34), transactional memory (byte 22), copy-paste (byte 38), DEXCR (byte 68).
+Ref: LoPAR appendix C.6.2 (bit meanings).
 """
+SECOND_DAWR = 64
 
 
 def _pa_features(size: int) -> bytes:
@@ -27,6 +28,8 @@ def _pa_features(size: int) -> bytes:
     for index in FEATURE_BYTES:
         if index < size:
             bits[index] = 0x80
+    if size > SECOND_DAWR + 2:                       # ISA 3.0 ends there, without it
+        bits[SECOND_DAWR] = 0x80
     return bytes((size, 0)) + bytes(bits)
 
 

@@ -65,6 +65,9 @@ class Vcpu(Protocol):
 
     def set_ail(self, ail: int) -> None: ...
 
+    def set_watchpoint(self, number: int, address: int, control: int) -> None:
+        """DAWR0 or DAWR1 and its DAWRX; until reset."""
+
     def set_ile(self, little: bool) -> None: ...
 
     def set_compat(self, family: str | None) -> None:

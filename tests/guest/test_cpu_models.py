@@ -54,5 +54,8 @@ def test_linux_runs_on_it_and_a_program_has_its_instructions(
     assert stop.reason == "poweroff", said[-2000:]
     lines = [line for line in said.replace("\r", "").split("\n") if line[:1] == "@"]
     mmu = "Hash" if append or cpu == "power8" else "Radix"
-    said = [line.split(": ")[-1].split(",")[0] for line in lines]
-    assert said == [is_called, mmu, answer]
+    called = [line.split(": ")[-1].split(",")[0] for line in lines]
+    # Linux leaves POWER9's watchpoint alone, because silicon's does harm
+    stores = "@stores cannot be watched" if "POWER9" in is_called else "@stores 2"
+    counts = ["@instructions right", "@cycles some", "@alerts right", stores]
+    assert called == [is_called, mmu, answer, *counts], said[-2000:]

@@ -143,7 +143,9 @@ class Bench:
             target[name] = state[0][name]
         for name in ("reserve_ea", "reserve_low", "reserve_high", "reserve_bits"):
             target[name] = state[0][name]
-        for name in ("external", "system_reset", "doorbell", "dec_pending", "stop_request"):
+        for name in (
+            "pmu_on", "external", "system_reset", "doorbell", "dec_pending", "stop_request",
+        ):  # fmt: skip
             target[name] = 0
         target["dec_deadline"] = state[0]["dec_deadline"]
         self.vcpu.msr = int(state[0]["msr"])

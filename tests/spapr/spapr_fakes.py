@@ -120,6 +120,9 @@ class FakeVcpu:
     def set_process_table(self, dw1):
         self.process_table = dw1
 
+    def set_watchpoint(self, number, address, control):
+        self.spr[f"DAWR{number}"], self.spr[f"DAWRX{number}"] = address, control
+
     def set_ail(self, ail):
         self.ail = ail
 

@@ -1,8 +1,8 @@
 """Event-based branches and the branch history buffer. Ref: Book II 6, 7; Book III 9.
 
 An event-based branch happens when BESCR[GE] is 1 and an event both enabled and present (BESCR[PME, PMEO] or [EE, EEO]).
-No hardware of ours raises events, because no performance monitor counts; what software writes into BESCR does. The
-buffer records nothing: its entries are 0.
+Events are alerts of the performance monitor (runtime/native/pmu.py), and what software writes into BESCR. The buffer
+records nothing: its entries are 0.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ spr(29, "AMR", lambda b: b.get("spr", 29), lambda b, x: b.helper("mtamr", x, -1)
 spr(48, "PIDR", lambda b: b.get("spr", 48), lambda b, x: b.helper("mtpid", x), span=ISA_300)
 spr(61, "IAMR", lambda b: b.get("spr", 61), lambda b, x: b.helper("mtiamr", x), span=ISA_207)
 spr(136, "CTRL", lambda b: b.get("spr", 152), None, privileged=False)
-spr(152, "CTRL", None, lambda b, x: b.set("spr", 152, b.and_(x, 1)))
+spr(152, "CTRL", None, lambda b, x: b.helper("mtpmu", 152, b.and_(x, 1)))
 plain(153, "FSCR", span=ISA_207)
 plain(157, "UAMOR", span=ISA_206)
 plain(159, "PSPB", WORD, span=ISA_207)
@@ -166,13 +166,38 @@ spr(287, "PVR", lambda b: b.get("pvr"), None)
 spr(308, "SPURR", lambda b: b.timebase(), None)
 spr(309, "PURR", lambda b: b.timebase(), None)
 spr(446, "TIR", lambda b: b.get("thread"), None, span=ISA_207)
+
+
+def monitor(number: int, name: str, mask: int | None, span: Span) -> None:
+    """The rows of a register of the performance monitor, and of its number for problem state, which only reads."""
+    def write(b: Builder, value: Value) -> None:
+        b.helper("mtpmu", number, value if mask is None else b.and_(value, mask))
+
+    if name.startswith("PMC") or name == "MMCR0":     # what changes by itself
+        _monitor_reader(number, name, number, span)
+        _monitor_reader(number - 16, "U" + name, number, span)
+        spr(number, name, None, write, span=span)
+    else:
+        plain(number - 16, "U" + name, store=number, read_only=True, span=span)
+        spr(number, name, _kept(number)[0], write, span=span)
+
+
+def _monitor_reader(number: int, name: str, store: int, span: Span) -> None:
+    def body(b: Builder, i: Fields) -> None:
+        if number == store:
+            b.privileged()
+        b.helper("mfpmu", i.RT, store)
+    body.__doc__ = f"RT <- {name}."
+    insn("XFX", f"011111 RT {_encode(number)} 0101010011 /", f"RT,{number}", ref=REF, name="mfspr",
+         key=_key("mfspr", name, span), since=span.since, until=span.until)(body)
+
+
 for _n, _name in enumerate(("SIER", "MMCR2", "MMCRA", "PMC1", "PMC2", "PMC3", "PMC4", "PMC5", "PMC6", None, None,
                             "MMCR0", "SIAR", "SDAR", "MMCR1")):
     if _name is not None:
         _mask = WORD if _name.startswith("PMC") or _name == "MMCR0" else None
         _span = ISA_207 if _n < 2 else ALWAYS
-        plain(784 + _n, _name, _mask, span=_span)
-        plain(768 + _n, "U" + _name, store=784 + _n, read_only=True, span=_span)
+        monitor(784 + _n, _name, _mask, _span)
 for _n, _name in enumerate(("EBBHR", "EBBRR")):
     plain(804 + _n, _name, gate=EBB_FACILITY, span=ISA_207)
 

@@ -85,7 +85,7 @@ case:
 {_field("sprs", "job", _job("sprs"))}{_field("cpu_sprs", "cpu", offset("spr"))}
  call void @llvm.memcpy.p0.p0.i64(ptr %cpu_sprs, ptr %sprs, i64 {SPRS_BYTES}, i1 false)
 {_zero("fault")}{_zero("exit_reason")}{_zero("stop_request")}{_zero("doorbell")}
-{_zero("dec_pending")}{_zero("external")}{_zero("system_reset")}
+{_zero("pmu_on")}{_zero("dec_pending")}{_zero("external")}{_zero("system_reset")}
 {_field("p_deadline", "cpu", offset("dec_deadline"))} store i64 {FOREVER}, ptr %p_deadline
  %ignored = call i64 @rt_switch_context(ptr %cpu)
 {_load("flags", "job", _job("flags"))}{_load("memory", "place", place["memory"], "ptr")}

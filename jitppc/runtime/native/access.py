@@ -35,6 +35,7 @@ from .host import (
 from .interrupts import data_interrupt, raise_kind
 from .radix import NOT_RAM, READ, REAL_MASK, WRITE
 from .walk import translate
+from .watch import is_near, is_watched
 
 NONE = U(NO_TAG)
 DR = U(MSR.DR)
@@ -86,7 +87,8 @@ def place(cpu: Any, ea: Any, access: Any) -> Any:
             note_store(cpu, real)
     # the guarded kernel's table is shared by all PIDs: it holds nothing of quadrant 0
     if shift >= U(GRANULE_LOG2) and (
-        cpu.context_key != KERNEL or cpu.hash_mode != U(0) or ea >> U(62) != U(0)):
+        cpu.context_key != KERNEL or cpu.hash_mode != U(0) or ea >> U(62) != U(0)
+    ) and not is_near(cpu, ea):
         _fill(cpu, machine, ea, real, flags)
     return machine.ram + real
 
@@ -199,6 +201,8 @@ def load(cpu: Any, ea: Any, bits: Any) -> Any:
             return U(0)
         cpu.scratch[0] = load(cpu, (ea + U(8)) & cpu.ea_mask, I(64))
         return low
+    if is_watched(cpu, ea, size, READ):
+        return U(0)
     if not crosses(ea, size):
         return _load_inside(cpu, ea, size)
     value = U(0)
@@ -239,6 +243,8 @@ def _load_inside(cpu: Any, ea: Any, size: Any) -> Any:
 def store(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> None:
     """Store 8..128 bits; nothing is written when any byte's page refuses."""
     size = bits >> I(3)
+    if is_watched(cpu, ea, size, WRITE):
+        return
     if not crosses(ea, size):
         if size == I(16):
             _store_pair(cpu, ea, low, high)
@@ -280,6 +286,8 @@ def _store_pair(cpu: Any, ea: Any, low: Any, high: Any) -> None:
 @njit
 def zero_block(cpu: Any, ea: Any) -> None:
     """Zero the 128-byte block that holds `ea`."""
+    if is_watched(cpu, ea & ~U(127), I(128), WRITE):
+        return
     host = host_address(cpu, ea & ~U(127), WRITE)
     if host != U(0):
         for n in range(16):
@@ -291,5 +299,7 @@ def zero_block(cpu: Any, ea: Any) -> None:
 def touch(cpu: Any, ea: Any, bits: Any) -> None:
     """Raise what a store would raise."""
     size = bits >> I(3)
+    if is_watched(cpu, ea, size, WRITE):
+        return
     if host_address(cpu, ea, WRITE) != U(0) and crosses(ea, size):
         host_address(cpu, (ea + U(size) - U(1)) & cpu.ea_mask, WRITE)

@@ -31,12 +31,14 @@ from jitppc.ir.layout import (
 )
 
 from .host import I, U, code_entry, mmu_of, tlb_entry
+from .pmu import account
 from .radix import AMR, PIDR
 
 REAL, KERNEL = U(0), U(1)
 NONE = U(NO_TAG)
 LITTLE, SIXTY_FOUR = U(MSR.LE), U(MSR.SF)
 PR, IR, DR = U(MSR.PR), U(MSR.IR), U(MSR.DR)
+COUNTED = U(MSR.PR | MSR.PMM)
 GUARDED = U(3 << 62)
 SWITCHES = COUNTER["context_switches"]
 
@@ -44,6 +46,8 @@ SWITCHES = COUNTER["context_switches"]
 @njit
 def set_msr(cpu: Any, msr: Any) -> None:
     """Write MSR and everything that follows from it."""
+    if cpu.pmu_on != U(0) and (cpu.msr ^ msr) & COUNTED != U(0):
+        account(cpu)
     cpu.msr = msr
     cpu.little = 1 if msr & LITTLE != U(0) else 0
     if msr & SIXTY_FOUR != U(0):

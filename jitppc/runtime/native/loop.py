@@ -10,12 +10,14 @@ from numba import njit, types
 
 from jitppc.ir.layout import COUNTER, HOT_THRESHOLD, INSTALL_RING, MSR, ExitReason
 
+from . import pmu
 from .clock import timebase
 from .code import anchor
 from .exclusive import enter, give_way, leave
 from .host import I, U, cell_at, install_at, load64, machine_of, page_info
 from .interrupts import deliver
-from .trace import TRACING, step
+from .system import event_branch
+from .trace import CIABR, TRACING, WHEREVER, step
 
 _enter = types.ExternalFunction("jit_enter", types.void(types.voidptr))
 _settle = types.ExternalFunction("jit_settle", types.void(types.voidptr))
@@ -46,6 +48,8 @@ def take_interrupts(cpu: Any, pointer: Any) -> None:
         elif cpu.doorbell != U(0):
             cpu.doorbell = U(0)
             deliver(cpu, U(0xA00), cpu.nia, U(0))
+        elif pmu.is_due(cpu):
+            deliver(cpu, U(0xF00), cpu.nia, U(0))
 
 
 @njit
@@ -84,6 +88,8 @@ def run(cpu: Any, pointer: Any) -> None:
     """
     before = _float_mode(U(ROUND_NEAREST))
     enter(cpu)
+    if cpu.pmu_on != U(0):
+        pmu.resume(cpu)
     run_slices(cpu, pointer)
     leave(cpu)
     _settle(pointer)
@@ -106,7 +112,7 @@ def run_slices(cpu: Any, pointer: Any) -> None:
         if cpu.quiet == U(0):
             take_interrupts(cpu, pointer)
         cpu.quiet = U(0)
-        if cpu.msr & TRACING != U(0):
+        if cpu.msr & TRACING != U(0) or cpu.spr[CIABR] & WHEREVER != U(0):
             step(cpu, pointer)
             continue
         grant = SLICE
@@ -119,5 +125,8 @@ def run_slices(cpu: Any, pointer: Any) -> None:
         cpu.retired += U(cpu.slice - cpu.icount)
         cpu.slice = I(0)
         cpu.icount = I(0)
+        if cpu.pmu_on != U(0):
+            pmu.account(cpu)
+            event_branch(cpu)
         cpu.counters[SLICES] += U(1)
         install_regions(cpu)

@@ -31,6 +31,7 @@ from .host import (
 )
 from .interrupts import data_interrupt, raise_kind
 from .radix import READ, WRITE
+from .watch import is_watched
 
 ALIGNMENT = INTERRUPT_NUMBER["ALIGNMENT"]
 NONE = U(NO_TAG)
@@ -61,6 +62,8 @@ def load_reserve(cpu: Any, ea: Any, bits: Any) -> Any:
     if ea & U((bits >> I(3)) - 1) != U(0):
         raise_kind(cpu, U(ALIGNMENT), ea)
         return U(0)
+    if is_watched(cpu, ea, bits >> I(3), READ):
+        return U(0)
     host = _reservable(cpu, ea, READ)
     if host == U(0):
         return U(0)
@@ -86,6 +89,8 @@ def store_conditional(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
     held = cpu.reserve_ea
     if held >> U(7) != ea >> U(7):
         cpu.reserve_ea = NONE
+        return U(0)
+    if is_watched(cpu, ea, bits >> I(3), WRITE):
         return U(0)
     host = _reservable(cpu, ea, WRITE)
     if host == U(0):

@@ -14,6 +14,7 @@ from numba import njit
 from .access import host_address, stored
 from .host import I, U, load8, store8
 from .radix import READ, WRITE
+from .watch import is_watched
 
 
 @njit
@@ -21,6 +22,8 @@ def _reaches(cpu: Any, ea: Any, count: Any, access: Any) -> Any:
     """True if every byte may be accessed; else the interrupt is delivered."""
     if count == U(0):
         return True
+    if is_watched(cpu, ea, count, access):
+        return False
     if host_address(cpu, ea, access) == U(0):
         return False
     return host_address(cpu, (ea + count - U(1)) & cpu.ea_mask, access) != U(0)

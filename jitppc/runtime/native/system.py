@@ -10,6 +10,7 @@ from numba import njit
 
 from jitppc.ir.layout import LPCR, MSR, NO_TAG, TRANSACTIONAL, ExitReason
 
+from . import pmu
 from .clock import timebase
 from .contexts import forget_all, set_msr, switch_context
 from .hash_calls import hash_call
@@ -46,7 +47,8 @@ def end_slice(cpu: Any) -> None:
 @njit
 def check_soon(cpu: Any) -> None:
     """Something may be deliverable now: let the run loop look."""
-    if cpu.msr & EE != U(0) and (cpu.external | cpu.dec_pending | cpu.doorbell) != U(0):
+    pending = (cpu.external | cpu.dec_pending | cpu.doorbell) != U(0) or pmu.is_due(cpu)
+    if cpu.msr & EE != U(0) and pending:
         end_slice(cpu)
 
 
@@ -96,6 +98,23 @@ def rfebb(cpu: Any) -> None:
     cpu.spr[BESCR] = (cpu.spr[BESCR] & ~GE) | (cpu.scratch[0] << U(63))
     cpu.nia = cpu.spr[EBBRR] & ~U(3) & cpu.ea_mask
     event_branch(cpu)
+
+
+@njit
+def mtpmu(cpu: Any) -> None:
+    """scratch = number, value: a register of the performance monitor is written."""
+    pmu.write(cpu, I(cpu.scratch[0]), cpu.scratch[1])
+    check_soon(cpu)
+    event_branch(cpu)
+
+
+@njit
+def mfpmu(cpu: Any) -> None:
+    """scratch = RT, number: a register of the performance monitor as it is now."""
+    if cpu.pmu_on != U(0):
+        pmu.account(cpu)
+    cpu.gpr[I(cpu.scratch[0])] = cpu.spr[I(cpu.scratch[1])]
+    check_soon(cpu)
 
 
 @njit

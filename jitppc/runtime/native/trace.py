@@ -10,7 +10,7 @@ from typing import Any
 
 from numba import njit, types
 
-from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, CROSSING, PREFIXING, offset
+from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, CROSSING, MSR, PREFIXING, offset
 
 from .code import INFO, fetch, mode_of, models_now
 from .host import I, U, address_of, code_entry, load32, page_info, pointer_of
@@ -18,6 +18,11 @@ from .interrupts import deliver
 
 SINGLE_STEP, BRANCH_TRACE = U(1 << 10), U(1 << 9)
 TRACING = SINGLE_STEP | BRANCH_TRACE
+#: a breakpoint behind an instruction; the low bits are the state: 1 problem, 2 privileged
+CIABR, WHEREVER = 187, U(3)
+#: SRR1 of a trace interrupt: always, and for CIABR
+TRACED, COMPLETED = U(1 << (63 - 33)), U(1 << (63 - 43))
+PROBLEM = U(MSR.PR)
 CELLS_AT = U(offset("step_cells"))
 _step = types.ExternalFunction(
     "jit_step", types.uint64(types.voidptr, types.voidptr, types.uint64, types.uint64, types.uint64)
@@ -54,7 +59,7 @@ def _in_order(cpu: Any, raw: Any) -> Any:
 def step(cpu: Any, pointer: Any) -> None:
     """Execute the instruction at nia.
 
-    The trace interrupt follows if MSR asks for it and nothing else happened.
+    The trace interrupt follows if MSR or CIABR ask for it and nothing else happened.
     """
     msr, start, before = cpu.msr, cpu.nia, cpu.deliveries
     cpu.slice = I(1)
@@ -69,7 +74,9 @@ def step(cpu: Any, pointer: Any) -> None:
         has_jumped = opcode == U(19) and cpu.nia != start + U(4)
         is_branch = opcode == U(16) or opcode == U(18) or has_jumped
         wanted = msr & SINGLE_STEP != U(0) or (msr & BRANCH_TRACE != U(0) and is_branch)
-        if wanted and cpu.deliveries == before:
-            deliver(cpu, U(0xD00), cpu.nia, U(0))
+        here = (U(1) if msr & PROBLEM != U(0) else U(2)) | start
+        matches = cpu.spr[CIABR] == here
+        if (wanted or matches) and cpu.deliveries == before:
+            deliver(cpu, U(0xD00), cpu.nia, TRACED | (COMPLETED if matches else U(0)))
     cpu.slice = I(0)
     cpu.icount = I(0)

@@ -8,6 +8,9 @@ RESOURCE_CIABR = 1
 RESOURCE_DAWR0 = 2
 RESOURCE_AIL = 3
 RESOURCE_ENDIANNESS = 4
+RESOURCE_DAWR1 = 5
+#: versions in PVR of processors with DAWR1: POWER10, POWER11. Ref: Power ISA 3.1
+HAVE_SECOND_DAWR = (0x80, 0x82)
 AIL_RELOCATION_ON = 3
 CIABR_PRIVILEGE_MASK = 3
 CIABR_HYPERVISOR = 3
@@ -19,16 +22,18 @@ DABRX_KERNEL_OR_USER = 3
 
 @hcall(0x31C, "H_SET_MODE")
 def h_set_mode(cpu: PaprCpu, mflags: int, resource: int, value1: int, value2: int) -> HcallResult:
-    """Breakpoints of the caller (1, 2), interrupt location (3) or endianness (4) of all vCPUs.
+    """Breakpoints of the caller (1, 2, 5), interrupt location (3) or endianness (4) of all vCPUs.
 
     Returns:
         UNSUPPORTED_FLAG for a bad mode, P2 for an unknown resource, P3 and P4 for the values.
-    Ref: LoPAR 14.5.4.3.5 (H_SET_MODE).   Differs: resource 5 (DAWR1) is ISA 3.1 and answers P2.
+    Ref: LoPAR 14.5.4.3.5 (H_SET_MODE).
     """
     if resource == RESOURCE_CIABR:
         return _set_ciabr(cpu, mflags, value1, value2)
     if resource == RESOURCE_DAWR0:
-        return _set_dawr0(cpu, mflags, value1, value2)
+        return _set_dawr(cpu, 0, mflags, value1, value2)
+    if resource == RESOURCE_DAWR1 and cpu.vcpu.spr.get("PVR", 0) >> 16 in HAVE_SECOND_DAWR:
+        return _set_dawr(cpu, 1, mflags, value1, value2)
     if resource not in {RESOURCE_AIL, RESOURCE_ENDIANNESS}:
         return H.P2
     if value1:
@@ -57,13 +62,12 @@ def _set_ciabr(cpu: PaprCpu, mflags: int, value1: int, value2: int) -> H:
     return H.SUCCESS
 
 
-def _set_dawr0(cpu: PaprCpu, mflags: int, value1: int, value2: int) -> H:
+def _set_dawr(cpu: PaprCpu, number: int, mflags: int, value1: int, value2: int) -> H:
     if mflags:
         return H.UNSUPPORTED_FLAG
     if value2 & DAWRX_HYPERVISOR or value2 >> 32:
         return H.P4
-    cpu.vcpu.spr["DAWR0"] = value1
-    cpu.vcpu.spr["DAWRX0"] = value2
+    cpu.vcpu.set_watchpoint(number, value1, value2)
     return H.SUCCESS
 
 
