@@ -125,7 +125,8 @@ def random_state(seed: int, mode: Mode = LE64, msr: int = 0) -> np.ndarray:
     record["spr"][153] = 0xFFFFFFFFFFFFFFFF  # FSCR: every facility is available
     for debug in (180, 181, 187, 188, 189):  # no watchpoint, no breakpoint
         record["spr"][debug] = 0
-    record["spr"][795] = int(record["spr"][795]) & ~0x80  # MMCR0[PMAO]: no alert of the performance monitor
+    # MMCR0[PMAO]: no alert of the performance monitor
+    record["spr"][795] = int(record["spr"][795]) & ~0x80
     record["crf"] = [source.randrange(16) for _ in range(8)]
     for name in ("so", "ov", "ca", "ov32", "ca32"):
         record[name] = source.randrange(2)

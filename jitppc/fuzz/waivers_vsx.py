@@ -45,7 +45,32 @@ def _not_single(found: Found) -> np.ndarray:
     return result | (exponent & np.uint64(0x7FF) <= 0x381)
 
 
+def _invalid_in_both(found: Found) -> np.ndarray:
+    both = found.we_say(Kind.FLOATING) & found.they_say(Kind.FLOATING)
+    return both & bits_of(found, "fpscr", FPSCR.VX)
+
+
+def _product_and_sum_are_invalid(found: Found) -> np.ndarray:
+    return bits_of(found, "fpscr", FPSCR.VXIMZ) & bits_of(found, "fpscr", FPSCR.VXSNAN)
+
+
 WAIVERS: tuple[Waiver, ...] = (
+    Waiver(
+        ("xs*qp", "xs*qpo"),
+        ("fpscr",),
+        "an enabled invalid operation leaves FI as it was",
+        "Book I 7.4.1: FR and FI are set to 0",
+        when=_invalid_in_both,
+        fpscr=FPSCR.FI,
+    ),
+    Waiver(
+        ("fmadd*", "fmsub*", "fnm*", "xsm[as]*", "xsnm*", "xvm[as]*", "xvnm*"),
+        ("fpscr",),
+        "VXIMZ of zero times infinity hides VXSNAN of what is added",
+        "Book I 7.6.3, actions for xsmaddadp: both flags",
+        when=_product_and_sum_are_invalid,
+        fpscr=FPSCR.VXSNAN,
+    ),
     Waiver(
         ("xsaddsp", "xssubsp", "xsmulsp", "xsdivsp", "xssqrtsp"),
         ("vsr", "fpscr"),

@@ -104,8 +104,31 @@ def dies(key: str, order: str) -> bool:
     return order == "little" and key in {"lmw", "stmw", "lswi", "lswx", "stswi", "stswx"}
 
 
-#: what random operands do not meet; test_dfp_qemu.py has operands made for it
-RARE = ("the least integer is found too small",)
+#: what random operands do not meet; test_dfp_qemu.py has operands made for the first
+LEAST_INTEGER, LOST_VXSNAN, KEPT_FI = (
+    "the least integer is found too small",
+    "VXIMZ of zero times infinity hides VXSNAN of what is added",
+    "an enabled invalid operation leaves FI as it was",
+)
+VE_AND_FI, INFINITY, SIGNALLING = 0x20080, 0x7FF << 52, 0x7FF << 52 | 1
+#: (reason, words with one of its rows, FPSCR, VSRs by number)
+MADE = [
+    (LOST_VXSNAN, 0xFC60107A, 0, {0: 0, 1: INFINITY, 2: SIGNALLING}),  # fmadd f3,f0,f1,f2
+    (KEPT_FI, 0xFC011008, VE_AND_FI, {33: 0x7FFF << 48 | 1}),  # xsaddqp v0,v1,v2
+]
+
+
+@pytest.mark.parametrize(("reason", "word", "fpscr", "vsr"), MADE)
+def test_a_rare_waiver_is_needed(reason, word, fpscr, vsr, qemu):
+    case, excused = one_case([word]), set()
+    case["state"]["fpscr"] = fpscr
+    for number, high in vsr.items():
+        case["state"]["vsr"][0, number] = [0, high]
+    assert [] == problems(qemu, Batch(case, MODEL), excused)[0]
+    assert reason in {waiver.reason for waiver in excused}
+
+
+RARE = (LEAST_INTEGER, LOST_VXSNAN, KEPT_FI)
 
 
 @pytest.mark.parametrize(
