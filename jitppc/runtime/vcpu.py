@@ -213,7 +213,7 @@ class Vcpu:
         """DAWR0 or DAWR1, and its DAWRX: the data TLB forgets what it let through."""
         self.spr[f"DAWR{number}"], self.spr[f"DAWRX{number}"] = address, control
         self._mmu[0]["data_keys"][0] = NO_TAG               # real mode, which nothing else forgets
-        self._engine.call("rt_forget_all", self.address)
+        self.engine.call("rt_forget_all", self.address)
 
     def set_model(self, model: Model, problem_model: Model | None = None) -> None:
         """Whose instructions privileged and (as PCR has it) problem state execute."""
