@@ -46,7 +46,7 @@ def folder_of(variant, archive):
     state = archive.stat()
     key = f"{archive.name} {state.st_size} {wanted_config(variant)} {compiler.stdout!r}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    return cache_directory() / "big-endian" / f"{variant}-{digest}"
+    return cache_directory() / "be" / f"{variant}-{digest}"
 
 
 def built(variant):
@@ -85,7 +85,7 @@ def build(variant):
 
 def unpacked(archive):
     """The source tree, unpacked once."""
-    root = cache_directory() / "big-endian"
+    root = cache_directory() / "be"
     tree = root / archive.name.removesuffix(".tar.xz")
     if not (tree / "Makefile").is_file():
         partial = root / "unpacking"

@@ -1,4 +1,5 @@
 import os
+import struct
 
 import pytest
 from hypothesis import example, given
@@ -124,3 +125,27 @@ def test_memory_sizes_are_read_as_users_write_them(value, size):
 def test_impossible_memory_sizes_are_refused(value):
     with pytest.raises(OptionError):
         memory_size(value)
+
+
+def wrapped_elf(section=b".kernel:vmlinux.strip", vaddr=0x400_0000):
+    """A 32-bit big-endian program with one segment and one named section, as a zImage is."""
+    names = b"\0" + section + b"\0"
+    body = b"\x48\0\0\0"
+    header = struct.pack(
+        ">HHIIIIIHHHHHH", 2, 20, 1, vaddr, 52, 84 + len(body) + len(names), 0, 52, 32, 1, 40, 1, 0
+    )
+    segment = struct.pack(">8I", 1, 84, vaddr, vaddr, len(body), 0x2000, 5, 4)
+    table = struct.pack(">10I", 1, 3, 0, 0, 84 + len(body), len(names), 0, 0, 1, 0)
+    return b"\x7fELF\x01\x02\x01" + bytes(9) + header + segment + body + names + table
+
+
+def test_a_big_endian_zimage_is_loaded_where_it_is_linked(tmp_path):
+    """It cannot run anywhere else; only `kernel-addr` says otherwise."""
+    path = tmp_path / "zImage.pseries"
+    path.write_bytes(wrapped_elf())
+    kernel = read_kernel(path)
+    assert (kernel.entry, kernel.start, kernel.end) == (0x400_0000, 0x400_0000, 0x400_2000)
+    assert not kernel.is_little_endian
+    assert read_kernel(path, 0x40_0000).entry == 0x440_0000
+    path.write_bytes(wrapped_elf(section=b".text"))
+    refused(path, "32-bit PowerPC")
