@@ -293,8 +293,8 @@ class Machine:
         self._watchdogs.stop_all()
         self._events.clear()
         self._partition.reset()
+        self.board.reset()              # first, so that nothing of it is pending afterwards
         self._interrupts.reset()
-        self.board.reset()
         for vcpu in self.cpus:
             vcpu.reset()
         self._start_firmware()

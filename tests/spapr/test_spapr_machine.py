@@ -5,6 +5,7 @@ import pytest
 from spapr_fakes import FakeExit, Reason
 
 from jitppc.errors import UserError
+from jitppc.spapr.fdt import EPOW_IRQ
 from jitppc.spapr.memory_map import KERNEL_GRA, PROM_ENTRY_GRA, PROM_STUB
 
 
@@ -287,3 +288,16 @@ def test_a_second_vcpu_is_started_prodded_and_interrupted(machine_with):
         True,
         1 << 63 | 0x1000,
     )
+
+
+def test_what_devices_did_last_is_not_pending_after_a_reset(machine_with, monkeypatch):
+    machine = machine_with()
+    stop = machine.board.reset
+
+    def reset():
+        machine._interrupts.pulse(EPOW_IRQ)
+        stop()
+
+    monkeypatch.setattr(machine.board, "reset", reset)
+    machine.reset()
+    assert not machine._interrupts.xics._sources[EPOW_IRQ].is_masked_pending

@@ -174,6 +174,7 @@ class VirtioPci:
         """Nothing to do: the host bridge resets its functions."""
 
     def close(self) -> None:
+        self.common.finish_reset()
         self.device.close()
 
 

@@ -21,6 +21,8 @@ from jitppc.devices.virtio.device import (
 NO_VECTOR = 0xFFFF
 SIZE = 56
 M32, M64 = (1 << 32) - 1, (1 << 64) - 1
+RESET_PATIENCE_S = 0.02
+"""How long a vCPU waits for the device that it resets."""
 
 
 class Status(IntFlag):
@@ -87,6 +89,7 @@ class CommonConfig:
         self.offered = features | F_VERSION_1
         self.dma: DmaSpace | None = None
         self._driving, self._lock = threading.Lock(), threading.Lock()
+        self._resetting: threading.Thread | None = None
         self._clear()
         device.connect(self)
 
@@ -161,8 +164,10 @@ class CommonConfig:
         return self.queues[index] if index < len(self.queues) else None
 
     def store(self, offset: int, size: int, value: int) -> None:
-        """One field, or half of a 64-bit one; other stores are dropped."""
+        """One field, or half of a 64-bit one; other stores are dropped, and all during a reset."""
         with self._driving:
+            if self._resetting is not None and self._resetting.is_alive():
+                return
             match offset, size:
                 case Field.DEVICE_FEATURE_SELECT, 4:
                     self._device_select = value
@@ -209,9 +214,7 @@ class CommonConfig:
     def _set_status(self, value: int) -> None:
         """Bits only come; a zero takes all of them and resets the device."""
         if value == 0:
-            self.device.reset()
-            with self._lock:
-                self._clear()
+            self._begin_reset()
             return
         wanted = value & 0xFF & ~Status.NEEDS_RESET
         if wanted & Status.FEATURES_OK and not self._features_fit():
@@ -224,6 +227,22 @@ class CommonConfig:
             self.is_active = bool(self.status & Status.DRIVER_OK)
         if is_starting:
             self.device.activate(self.accepted, self._setups())
+
+    def _begin_reset(self) -> None:
+        """The device is reset; the vCPU does not wait long for a transfer in flight.
+
+        Ref: virtio 1.2, 4.1.4.3.2: the driver waits until the status reads 0.
+        """
+        with self._lock:
+            self.is_active = False
+        self._resetting = threading.Thread(target=self._reset_now, name="reset", daemon=True)
+        self._resetting.start()
+        self._resetting.join(RESET_PATIENCE_S)
+
+    def _reset_now(self) -> None:
+        self.device.reset()
+        with self._lock:
+            self._clear()
 
     def _features_fit(self) -> bool:
         """Ref: virtio 1.2, 2.2.2, 6.1 (VERSION_1 is a must, and so is an offered IOMMU)."""
@@ -247,6 +266,12 @@ class CommonConfig:
 
     # What the machine does.
 
+    def finish_reset(self) -> None:
+        """A reset that the driver has begun is over."""
+        if self._resetting is not None:
+            self._resetting.join()
+
     def reset(self) -> None:
         with self._driving:
-            self._set_status(0)
+            self.finish_reset()
+            self._reset_now()

@@ -1,5 +1,7 @@
 """The transport as a driver sees it, with a device type that only takes notes."""
 
+import threading
+
 import pytest
 from devices.pci.fake_bus import FakeBus
 
@@ -305,3 +307,16 @@ def test_reset_of_the_function_resets_the_device(driver):
     assert driver.device.calls[-1] == ("reset",)
     assert driver.get(ISR, 1) == 0
     assert driver.bus.intx == [True, False]
+
+
+def test_a_reset_that_takes_long_shows_in_the_status_and_stops_nobody():
+    driver = Driver()
+    driver.put(Field.DEVICE_STATUS, 1, Status.ACKNOWLEDGE)
+    transfer = threading.Event()
+    driver.device.reset = lambda: transfer.wait(60)
+    driver.put(Field.DEVICE_STATUS, 1, 0)
+    assert Status.ACKNOWLEDGE == driver.get(Field.DEVICE_STATUS, 1)
+    driver.put(Field.DEVICE_STATUS, 1, Status.ACKNOWLEDGE | Status.DRIVER)  # dropped
+    transfer.set()
+    driver.pci.common.finish_reset()
+    assert 0 == driver.get(Field.DEVICE_STATUS, 1)
