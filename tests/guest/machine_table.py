@@ -19,6 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import be_kernel
 from initramfs import PROMPT, busybox_initramfs, fetch_busybox
 from machine_cells import Cell, all_cells, covering
 
@@ -29,7 +30,11 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/machines.md"
 BOOT_SECONDS = 600
 MEMORY = "1G"
-COMMANDS = "uname -m; grep -E '^(cpu|MMU)' /proc/cpuinfo; cat /proc/interrupts; poweroff -f\n"
+COMMANDS = {
+    "little": ["uname -m", "cat /proc/cpuinfo", "cat /proc/interrupts", "poweroff -f"],
+    "big": ["uname", "cat /proc/cpuinfo", "cat /proc/interrupts", "poweroff"],
+}
+MACHINES = {"little": r"^ppc64le$", "big": r"^@machine ppc64 big-endian"}
 
 
 class Images:
@@ -42,8 +47,16 @@ class Images:
         initrd.write_bytes(busybox_initramfs(fetch_busybox()))
         self.found["little", "vmlinux"] = (installer.fetch().kernel, initrd)
         self.missing["little", "zImage"] = "Debian's kernel is no zImage, and we build none yet"
-        for image in ("vmlinux", "zImage"):
-            self.missing["big", image] = "no big-endian kernel has been built here"
+        self._add_big_endian(folder)
+
+    def _add_big_endian(self, folder: Path) -> None:
+        built = be_kernel.built("64k-elfv1")
+        initrd = None if built is None else be_kernel.initramfs(folder)
+        for image, name in {"vmlinux": "vmlinux", "zImage": "zImage.pseries"}.items():
+            if built is None or initrd is None:
+                self.missing["big", image] = "no big-endian kernel here (`make be-kernel`)"
+            else:
+                self.found["big", image] = (built / name, initrd)
 
 
 def unavailable(cell: Cell, images: Images) -> str:
@@ -74,11 +87,11 @@ def doubts(cell: Cell, said: str) -> list[str]:
     """What the guest says that does not fit the cell."""
     text = said.replace("\r", "")
     wanted = {
-        "machine": r"^ppc64le$" if cell.endian == "little" else r"^ppc64$",
+        "machine": MACHINES[cell.endian],
         "MMU": rf"^MMU\s*: {cell.mmu.capitalize()}$",
         "controller": rf"^\s*\d+:.* {cell.controller.upper()}\b",
         "processors": rf"^\s+{' +'.join(f'CPU{n}' for n in range(cell.vcpus))}\s*$",
-        "processor": rf"^cpu\s*: {processor(cell)}\b",
+        "processor": rf"^cpu\s*: {processor(cell)}(?!\w)",
     }
     return [name for name, pattern in wanted.items() if not re.search(pattern, text, re.M)]
 
@@ -101,11 +114,11 @@ def boot(cell: Cell, images: Images) -> dict:
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    said = b""
+    said, commands = b"", "".join(f"{line}\n" for line in COMMANDS[cell.endian])
     while chunk := os.read(process.stdout.fileno(), 65536):
         said += chunk
-        if COMMANDS and PROMPT.encode() in said and not process.stdin.closed:
-            process.stdin.write(COMMANDS.encode())
+        if PROMPT.encode() in said and not process.stdin.closed:
+            process.stdin.write(commands.encode())
             process.stdin.flush()
             process.stdin.close()
     status = process.wait()
@@ -130,6 +143,7 @@ def page(results: dict[Cell, dict], reasons: dict[Cell, str], total: int, what: 
     """docs/machines.md."""
     done = sorted(results, key=list(results).index)
     good = [cell for cell in done if not results[cell]["wrong"]]
+    load = os.getloadavg()[0]
     day = dt.datetime.now(dt.UTC).date().isoformat()
     lines = [
         "# Machines that were booted",
@@ -139,7 +153,8 @@ def page(results: dict[Cell, dict], reasons: dict[Cell, str], total: int, what: 
         "Each row booted a kernel to a shell, in which the machine (`uname -m`), the processor,",
         "the MMU, the interrupt controller and the number of processors were compared with it,",
         "and switched off. Rows are chosen so that every pair of values of two columns occurs",
-        f"({total} machines exist; `MACHINES_FLAGS=--all` boots all of them).",
+        f"({total} machines exist; `MACHINES_FLAGS=--all` boots all of them). Seconds are of",
+        f"the clock, from command to end, on {os.cpu_count()} CPUs, with a load of {load:.0f}.",
         f"{len(good)} of {len(done)} that were booted are right.",
         "",
         "| processor | MMU | interrupts | endian | image | firmware | vCPUs | |",

@@ -4,8 +4,10 @@ import random
 
 import pytest
 from spapr_fakes import FakeMemory, FakeRuntime, elf
+from test_spapr_open_firmware import cas_vector
 
 from jitppc.errors import OptionError
+from jitppc.spapr.cas import Offer, negotiate
 from jitppc.spapr.cpu_models import cpu_model
 from jitppc.spapr.fdt_values import cells, cells64, get, text
 from jitppc.spapr.hcall.codes import H
@@ -250,6 +252,33 @@ def test_modes_follow_the_processor(name, cpu, newest, expected):
 def test_xive_alone_needs_a_processor_that_has_it():
     with pytest.raises(OptionError, match="needs POWER9"):
         ic_mode("xive", cpu_model("power8"), None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "byte23", "cpu", "status", "is_xive"),
+    [
+        (IcMode.DUAL, 0x40, "power9", H.SUCCESS, True),
+        (IcMode.DUAL, 0x00, "power9", H.SUCCESS, False),
+        (IcMode.XIVE, 0x40, "power10", H.SUCCESS, True),
+        (IcMode.XIVE, 0x00, "power10", H.UNSUPPORTED, False),
+        (IcMode.XICS, 0x40, "power9", H.UNSUPPORTED, False),
+        (IcMode.DUAL, 0x80, "power9", H.UNSUPPORTED, False),
+    ],
+)
+def test_what_the_guest_asks_for_meets_what_there_is(mode, byte23, cpu, status, is_xive):
+    vector = cas_vector(pvrs=((0xFFFFFFFF, cpu_model(cpu).pvr), (0, 0xF0000000)), byte23=byte23)
+
+    class Memory:
+        def contains(self, gra, n):
+            return gra + n <= len(vector)
+
+        def read(self, gra, n):
+            return vector[gra : gra + n]
+
+    result = negotiate(Memory(), 0, Offer(cpu_model(cpu), interrupts=mode))
+    assert (result.status, result.is_xive) == (status, is_xive)
+    if status == H.SUCCESS:
+        assert result.architecture_vec_5[23] == byte23
 
 
 # Hypercalls, on a machine.
