@@ -34,9 +34,9 @@ from .lower.effects import (
     READ,
     UNLIKELY,
     WRITE,
-    load_bits,
+    load_whole,
     probe,
-    store_bits,
+    store_whole,
 )
 from .objects import SHORT_LIST, Emit, compile_function, compile_text, to_object
 from .region_graph import WORDS, Graph, RegionBlock, branch_target
@@ -349,9 +349,9 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
             group.host = probe(self, low, group.high - group.low, kind)
         pointer = self.tmp(f"getelementptr i8, ptr {group.host}, i64 {distance - group.low}")
         if value.op.name == "load":
-            self.names[value] = load_bits(self, value.attr, pointer, 1)
+            self.names[value] = load_whole(self, value.attr, pointer)
         else:
-            store_bits(self, value.attr, self.of(value.args[1]), pointer)
+            store_whole(self, value.attr, self.of(value.args[1]), pointer)
 
     # --- where control goes
     def _terminate(self, terminator: Value | None, left: str) -> None:

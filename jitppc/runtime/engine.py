@@ -16,7 +16,7 @@ ARENA_BYTES = 64 << 20
 
 def unit_bytes(count: int) -> int:
     """Of one vCPU's buffer for units, where there are so many."""
-    return max(UNIT_BUFFER // max(1, count // 2), 1 << 20)
+    return max(UNIT_BUFFER // count, 4 << 20)
 
 
 class Engine:
@@ -33,7 +33,7 @@ class Engine:
         progress: Progress | None = None,
         vcpus: int = 1,
     ) -> None:
-        self.arena = Arena(ARENA_BYTES + (vcpus - 1) * unit_bytes(vcpus))
+        self.arena = Arena(ARENA_BYTES - UNIT_BUFFER + vcpus * unit_bytes(vcpus))
         self._units = 0
         self.arena.load(tier0_objects(exact, use_cache, progress), export=True)
         self.handlers = self.arena.symbols["handlers"]

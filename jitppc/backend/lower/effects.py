@@ -99,11 +99,22 @@ def load_bits(e: Emitter, bits: int, pointer: str, align: int) -> str:
     return e.tmp(f"bitcast <2 x i64> {vector} to i128")
 
 
-def store_bits(e: Emitter, bits: int, value: str, pointer: str) -> None:
-    """Store an integer at any address; a quadword in one access, which is atomic where aligned."""
+def load_whole(e: Emitter, bits: int, pointer: str) -> str:
+    """Load an integer of guest memory in one access, which is atomic where it is aligned.
+
+    LLVM would make two of a quadword that is not volatile.
+    """
+    if bits < 128:
+        return load_bits(e, bits, pointer, 1)
+    vector = e.tmp(f"load volatile <2 x i64>, ptr {pointer}, align 1")
+    return e.tmp(f"bitcast <2 x i64> {vector} to i128")
+
+
+def store_whole(e: Emitter, bits: int, value: str, pointer: str) -> None:
+    """Store an integer to guest memory, likewise."""
     if bits == 128:
         value = e.tmp(f"bitcast i128 {value} to <2 x i64>")
-        e.line(f"store <2 x i64> {value}, ptr {pointer}, align 1")
+        e.line(f"store volatile <2 x i64> {value}, ptr {pointer}, align 1")
     else:
         e.line(f"store i{bits} {value}, ptr {pointer}, align 1")
 
@@ -154,13 +165,13 @@ READ, WRITE = 0, 1
 @effect("load")
 def _load(e: EffectEmitter, v: Value) -> str:
     pointer = probe(e, e.of(v.args[0]), v.attr // 8, READ)
-    return load_bits(e, v.attr, pointer, 1)
+    return load_whole(e, v.attr, pointer)
 
 
 @effect("store")
 def _store(e: EffectEmitter, v: Value) -> None:
     pointer = probe(e, e.of(v.args[0]), v.attr // 8, WRITE)
-    store_bits(e, v.attr, e.of(v.args[1]), pointer)
+    store_whole(e, v.attr, e.of(v.args[1]), pointer)
 
 
 @effect("touch")

@@ -279,7 +279,11 @@ def _store_pair(cpu: Any, ea: Any, low: Any, high: Any) -> None:
         cpu.scratch[DEVICE_GRA] += U(8)
         _ask_device(cpu, U(8) | DEVICE_STORE, high)
     elif host != U(0):
-        store128(host, low, high)
+        if host & U(15) == U(0):
+            store128(host, low, high)
+        else:
+            store64(host, low)
+            store64(host + U(8), high)
         stored(cpu, host)
 
 

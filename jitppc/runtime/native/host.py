@@ -130,33 +130,30 @@ def _swapper(bits: int) -> Any:
 swap8, swap16, swap32, swap64, swap128 = (_swapper(n) for n in (8, 16, 32, 64, 128))
 
 
-def _quadword(builder: Any, address: Any) -> Any:
-    kind = lir.VectorType(lir.IntType(64), 2)
-    return builder.inttoptr(address, kind.as_pointer())
+_QUADWORD = lir.IntType(128)
 
 
 @intrinsic
 def load128(_context: Any, _address: Any) -> Any:
-    """Both doublewords in one access of the host."""
+    """Both doublewords of an aligned quadword in one access of the host."""
     def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
-        value = builder.load(_quadword(builder, args[0]))
-        value.align = 1
-        index = lir.IntType(32)
-        halves = [builder.extract_element(value, lir.Constant(index, n)) for n in (0, 1)]
-        pair = lir.Constant(lir.LiteralStructType([lir.IntType(64)] * 2), lir.Undefined)
-        return builder.insert_value(builder.insert_value(pair, halves[0], 0), halves[1], 1)
-    return types.Tuple((types.uint64, types.uint64))(types.uint64), generate
+        pointer = builder.inttoptr(args[0], _QUADWORD.as_pointer())
+        value, word = builder.load_atomic(pointer, "acquire", 16), lir.IntType(64)
+        high = builder.lshr(value, lir.Constant(_QUADWORD, 64))
+        pair = lir.Constant(lir.LiteralStructType([word] * 2), lir.Undefined)
+        pair = builder.insert_value(pair, builder.trunc(value, word), 0)
+        return builder.insert_value(pair, builder.trunc(high, word), 1)
+    return types.UniTuple(types.uint64, 2)(types.uint64), generate
 
 
 @intrinsic
 def store128(_context: Any, _address: Any, _low: Any, _high: Any) -> Any:
-    """Both doublewords in one access of the host."""
+    """Both doublewords of an aligned quadword in one access of the host."""
     def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
-        value = lir.Constant(lir.VectorType(lir.IntType(64), 2), lir.Undefined)
-        for n in (0, 1):
-            value = builder.insert_element(
-                value, args[1 + n], lir.Constant(lir.IntType(32), n))
-        builder.store(value, _quadword(builder, args[0])).align = 1
+        low, high = (builder.zext(arg, _QUADWORD) for arg in args[1:])
+        value = builder.or_(builder.shl(high, lir.Constant(_QUADWORD, 64)), low)
+        pointer = builder.inttoptr(args[0], _QUADWORD.as_pointer())
+        builder.store_atomic(value, pointer, "release", 16)
         return args[1]
     return types.uint64(*[types.uint64] * 3), generate
 
