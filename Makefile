@@ -16,7 +16,7 @@ PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   qemu-nbd passt nbdkit mke2fs genisoimage
 
 .NOTPARALLEL:
-.PHONY: help boot test test-debian test-power-loss test-network test-disks machines test-firmware test-big-endian \
+.PHONY: help boot test test-debian test-power-loss test-smp test-network test-disks machines test-firmware test-big-endian \
         be-kernel lint tools clean
 help:
 	@echo 'make boot   set up, fetch the Debian installer for ppc64el and boot it (Ctrl-A X quits)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make test-debian   make a Debian system and use it; takes long'
 	@echo 'make test-power-loss   kill jitppc 51 times while guests write to their disks'
 	@echo 'make test-disks   fio on every kind of disk, in the system of test-debian; takes long'
+	@echo 'make test-smp   machines of several processors: 100 boots, and litmus tests for minutes'
 	@echo 'make test-network   a gibibyte each way and thousands of connections; takes minutes'
 	@echo 'make machines   boot a kernel on every kind of machine and write docs/machines.md'
 	@echo 'make test-firmware   boot everything that firmware can boot, by SLOF too'
@@ -52,6 +53,9 @@ test-disks: tools $(VENV)/.installed-dev
 
 test-power-loss: tools $(VENV)/.installed-dev
 	$(BIN)/pytest --power-losses 17 tests/guest/test_power_loss.py $(PYTEST_FLAGS)
+
+test-smp: tools $(VENV)/.installed-dev
+	$(BIN)/pytest -s --smp-boots 100 tests/guest/test_smp_guest.py $(PYTEST_FLAGS)
 
 test-network: tools $(VENV)/.installed-dev
 	$(BIN)/pytest -s --network-mib 1024 tests/guest/test_network_proof.py $(PYTEST_FLAGS)

@@ -56,6 +56,11 @@ def pytest_addoption(parser):
         help="how many times jitppc is killed while a guest writes, for each kind of disk",
     )
     parser.addoption(
+        "--smp-boots",
+        type=int,
+        help="boot machines of several processors so often (minutes; see tests/README.md)",
+    )
+    parser.addoption(
         "--network-mib",
         type=int,
         help="prove networks with so many MiB each way (minutes; see tests/README.md)",

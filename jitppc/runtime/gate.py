@@ -16,7 +16,8 @@ class Gate:
     """One per machine."""
 
     def __init__(self) -> None:
-        self._lock, self._barrier = threading.Lock(), threading.Lock()
+        self._lock, self._barrier = threading.RLock(), threading.Lock()
+        self._depth = 0
         self._call: Callable[[str], object] | None = None
 
     def attach(self, call: Callable[[str], object]) -> None:
@@ -30,13 +31,16 @@ class Gate:
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """No vCPU is in native code. The caller is not inside; calls do not nest."""
+        """No vCPU is in native code. The caller is not inside; it may call this again meanwhile."""
         with self._lock:
-            if self._call is None:
+            call = self._call
+            if call is None or self._depth:
                 yield
                 return
-            self._call("rt_close")
+            call("rt_close")
+            self._depth = 1
             try:
                 yield
             finally:
-                self._call("rt_reopen")
+                self._depth = 0
+                call("rt_reopen")

@@ -37,7 +37,7 @@ def fetched_guest(names: list[str]) -> tuple[Path, Path, dict[str, Entry], str]:
 def compiled(require_tool, source: Path, program_path: Path) -> Entry:
     """A C program for the guest, as a member of an initramfs."""
     compiler = require_tool("powerpc64le-linux-gnu-gcc")
-    flags = ["-O2", "-mcpu=power8", "-static", "-Wall", "-Werror"]
+    flags = ["-O2", "-mcpu=power8", "-static", "-pthread", "-Wall", "-Werror"]
     subprocess.run([compiler, *flags, "-o", program_path, source], check=True)
     return program(program_path.read_bytes())
 

@@ -134,6 +134,12 @@ def test_no_increment_of_two_threads_is_lost(two, bits):
     assert 2 * times % (1 << bits) == found
 
 
+def test_whoever_stopped_the_machine_may_stop_it_again(two):
+    with two.memory.gate.closed():
+        for cpu in two.cpus:
+            cpu.set_hash_mode(False)
+
+
 def test_what_one_stores_into_code_the_other_executes(two):
     """Also when it stores past the slow path before the other makes code of the page."""
     shared = DATA + 0x1000
