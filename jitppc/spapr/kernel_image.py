@@ -91,11 +91,14 @@ def _segments(path: Path, elf: ElfHeader, data: bytes, base: int) -> tuple[Segme
     return tuple(found)
 
 
-def read_kernel(path: Path, kernel_gra: int | None = None) -> KernelImage:
+def read_kernel(
+    path: Path, kernel_gra: int | None = None, *, is_client: bool = True
+) -> KernelImage:
     """A pseries kernel, checked before a machine is made; KernelError otherwise.
 
     Args:
         kernel_gra: what is added to its linked addresses; None: where such a file can run.
+        is_client: it will be started as a client program of Open Firmware, and must be able to.
     """
     data = read_file(path, "kernel")
     _refuse_non_elf(path, data)
@@ -110,7 +113,7 @@ def read_kernel(path: Path, kernel_gra: int | None = None) -> KernelImage:
         segments = _segments(path, elf, data, kernel_gra)
     except DamagedElfError as error:
         raise KernelError(f"kernel {path} is a truncated or damaged ELF file") from error
-    if not is_wrapped and PSERIES_MARK not in data:
+    if is_client and not is_wrapped and PSERIES_MARK not in data:
         raise KernelError(f"kernel {path} is not built for pseries machines")
     entry = (elf.entry & VADDR_MASK) + kernel_gra
     return KernelImage(path, entry, segments, elf.is_little_endian)

@@ -191,7 +191,7 @@ class Machine:
                 raise OptionError("no kernel is given, and no firmware that would look for one")
             return BootImages()
         end = FIRMWARE_END if self._firmware is None else FIRMWARE_SIZE_MAX
-        read = read_kernel(Path(kernel), kernel_gra)
+        read = read_kernel(Path(kernel), kernel_gra, is_client=self._firmware is None)
         return boot.place(read, None if initrd is None else Path(initrd), ram_size, end)
 
     def _make_devices(self, is_repeatable: bool, rtc: RtcWish) -> None:

@@ -69,7 +69,7 @@ def build(variant):
     if built(variant):
         return folder
     tree = unpacked(archive)
-    work = folder.with_suffix(".build")
+    work = folder.parent / f"{variant}.build"  # kept: another configuration begins there
     work.mkdir(parents=True, exist_ok=True)
     (work / "wanted").write_text(wanted_config(variant))
     command = ["make", "-C", tree, f"O={work}", "ARCH=powerpc", f"CROSS_COMPILE={CROSS}"]
@@ -79,7 +79,6 @@ def build(variant):
     folder.mkdir(exist_ok=True)
     for name, where in zip(IMAGES, (work, work / "arch/powerpc/boot"), strict=True):
         shutil.copy(where / name, folder / name)
-    shutil.rmtree(work)
     return folder
 
 

@@ -96,6 +96,13 @@ def test_a_kernel_goes_where_the_user_says_but_not_over_firmware(tmp_path):
         boot.place(read_kernel(path, 0), None, RAM, firmware_end=4 * MIB)
 
 
+def test_firmware_of_the_guest_may_start_kernels_that_are_no_clients(tmp_path):
+    path = tmp_path / "kernel"
+    path.write_bytes(elf(data=2, body=bytes(64)))
+    refused(path, "not built for pseries")
+    assert read_kernel(path, is_client=False).start == KERNEL_GRA
+
+
 def test_what_does_not_fit_is_refused_with_the_sizes(tmp_path):
     big = tmp_path / "kernel"
     big.write_bytes(elf(memsz=100 * MIB))
