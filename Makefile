@@ -23,7 +23,7 @@ help:
 	@echo 'make test   set up, then lint, types, import contract and all tests'
 	@echo 'make test-debian   make a Debian system and use it; takes long'
 	@echo 'make test-power-loss   kill jitppc 51 times while guests write to their disks'
-	@echo 'make test-disks   fio on every kind of disk, in the system of test-debian; takes long'
+	@echo 'make test-disks   fio on every kind of disk; takes minutes'
 	@echo 'make test-smp   machines of several processors: 100 boots, and litmus tests for minutes'
 	@echo 'make test-network   a gibibyte each way and thousands of connections; takes minutes'
 	@echo 'make machines   boot a kernel on every kind of machine and write docs/machines.md'
@@ -49,7 +49,7 @@ test-debian: tools $(VENV)/.installed-dev
 	$(BIN)/pytest --debian $(DEBIAN_DIR) tests/guest/test_debian_system.py $(PYTEST_FLAGS)
 
 test-disks: tools $(VENV)/.installed-dev
-	$(BIN)/pytest -s --debian $(DEBIAN_DIR) tests/guest/test_disk_integrity.py $(PYTEST_FLAGS)
+	$(BIN)/pytest -s --fio-mib 64 tests/guest/test_disk_integrity.py $(PYTEST_FLAGS)
 
 test-power-loss: tools $(VENV)/.installed-dev
 	$(BIN)/pytest --power-losses 17 tests/guest/test_power_loss.py $(PYTEST_FLAGS)

@@ -71,6 +71,11 @@ def pytest_addoption(parser):
         help="boot everything that firmware can boot, by SLOF too (many minutes)",
     )
     parser.addoption(
+        "--fio-mib",
+        type=int,
+        help="let fio verify so many MiB of each kind of disk (minutes; see tests/README.md)",
+    )
+    parser.addoption(
         "--debian",
         type=Path,
         metavar="DIRECTORY",

@@ -13,7 +13,7 @@ MAKE_SECONDS = 4 * 3600
 def directory(request, require_tool):
     given = request.config.getoption("--debian")
     if given is None:
-        pytest.skip("takes many minutes; run it by `make test-debian` or `make test-disks`")
+        pytest.skip("takes many minutes; run it by `make test-debian`")
     for program in ("mke2fs", "e2fsck", "passt", "ssh", "ssh-keygen"):
         require_tool(program)
     given.mkdir(parents=True, exist_ok=True)
