@@ -41,7 +41,8 @@ class WorkerPool:
                 [sys.executable, "-m", "jitppc.runtime.worker", str(self._niceness)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=child_environment(PYTHONPATH=os.pathsep.join(p for p in sys.path if p)),
+                # the sources that we run: an empty entry is the directory we were started in
+                env=child_environment(PYTHONPATH=os.pathsep.join(map(os.path.abspath, sys.path))),
                 start_new_session=True,
             )
             self._local.process = process
