@@ -136,10 +136,13 @@ class RegionStore:
         try:
             with PrivateDirectory(self._root, PART, self._key, create=True) as directory:
                 directory.write(name, *encode(rows))
-                self._index(Segment(directory.open(name)))
+                ours = _open(directory, name)
+                if ours is not None:
+                    self._index(ours)
                 merge(directory, self._limit)
                 drop_stale(self._root, self._key, self._limit)
-            if self._segments > 2 * MANY_SEGMENTS:       # merged by now: let go of the old files
+            # merged by now, here or by somebody else: let go of the old files
+            if ours is None or self._segments > 2 * MANY_SEGMENTS:
                 self._pages.clear()
                 self._segments = 0
                 self._read_all()
@@ -223,9 +226,10 @@ def merge(directory: PrivateDirectory, limit: int, many: int = MANY_SEGMENTS) ->
         for name in names:
             directory.remove(name)
         for name in directory.names():
-            age = time.time() - directory.status(name).st_mtime
-            if name.endswith(UNFINISHED) and age > 3600:
-                directory.remove(name)
+            with contextlib.suppress(FileNotFoundError):     # finished by who writes it
+                age = time.time() - directory.status(name).st_mtime
+                if name.endswith(UNFINISHED) and age > 3600:
+                    directory.remove(name)
 
 
 def _sizes(directory: PrivateDirectory, names: list[str]) -> Iterator[int]:

@@ -114,19 +114,26 @@ def test_gnu_as_makes_the_same_word_of_our_text(model, require_tool, tmp_path):
     known = {**NOT_ROUND, **NOT_ROUND_ON.get(model, {})}
     assert set(known) <= set(rows()), "an exception that is not needed"
     source, built, raw = (tmp_path / name for name in ("x.s", "x.o", "x.bin"))
-    source.write_text("".join(_line(*item, model) + "\n" for item in chosen), encoding="ascii")
+    lines, places, position = [], [], 0
+    for row, word in chosen:
+        size = len(words_of(word))
+        if size == 2 and position % 16 == 15:        # a prefixed one crosses no 64 bytes
+            lines.append("nop")
+            position += 1
+        places.append(position)
+        lines.append(_line(row, word, model))
+        position += size
+    source.write_text("\n".join(lines) + "\n", encoding="ascii")
     command = [assembler, f"-m{model}", "-mregnames", "-mbig", "-o", built, source]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stderr[:2000]
     subprocess.run([copier, "-O", "binary", "-j", ".text", built, raw], check=True)
     theirs = np.frombuffer(raw.read_bytes(), ">u4").tolist()
-    wrong, at = [], 0
-    for row, word in chosen:
-        size = len(words_of(word))
-        found = theirs[at : at + size]
-        at += size
+    wrong = []
+    for at, (row, word) in zip(places, chosen, strict=True):
+        found = theirs[at : at + len(words_of(word))]
         if list(words_of(word)) != found:
             shown = " ".join(f"{w:08x}" for w in found)
             wrong.append(f"{row.key}: {word:08x} {_line(row, word, model)} -> {shown}")
-    assert len(theirs) == at
+    assert len(theirs) == position
     assert [] == wrong
