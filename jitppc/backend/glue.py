@@ -140,7 +140,11 @@ def _side_exit() -> str:
 
 
 def _watched_exit(name: str) -> str:
-    """How regions that watch the host's flags leave (lower/host_flags.py)."""
+    """How regions that watch the host's flags leave (lower/host_flags.py); none do where the host
+    has other flags.
+    """
+    if not vector_host.features():
+        return ""
     e = EffectEmitter()
     host_flags.tell(e, e.tmp("alloca i32"), "on")
     e.line("on:")
@@ -466,8 +470,7 @@ def _float_mode() -> str:
     """
     if not vector_host.features():
         return "define i64 @jit_float_mode(i64 %mode) nounwind {\n ret i64 0\n}\n"
-    watched = "".join(_watched_exit(name) for name in WAYS_OUT)
-    return f"{host_flags.DECLARATIONS}{watched}" """define i64 @jit_float_mode(i64 %mode) nounwind {
+    return host_flags.DECLARATIONS + """define i64 @jit_float_mode(i64 %mode) nounwind {
  %word = alloca i32
  call void @llvm.x86.sse.stmxcsr(ptr %word)
  %old = load i32, ptr %word
@@ -503,5 +506,6 @@ def glue_module(
     text.append(_decode_me(UNDECODED, "le64", keeps_region=True))
     text += [_predecode(mode) for mode in matches]
     text += [_step(), _float_mode()]
+    text += [_watched_exit(name) for name in WAYS_OUT]
     text.append(METADATA)
     return "\n".join(text)

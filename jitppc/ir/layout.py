@@ -305,6 +305,10 @@ UNIT_LIMIT = 200                # instructions of a unit at most
 UNIT_BUFFER = 16 << 20          # bytes for units; used up, all of them are forgotten
 UNIT_ROOM = 64 << 10            # more than one unit can need
 
+#: How the host computes while native code runs, as MXCSR has it: nearest even, denormals kept, all
+#: exceptions masked and none noted.
+FLOAT_MODE = 0x1F80
+
 #: Jumps to a cell before it becomes the head of a unit of stencils,
 UNIT_THRESHOLD = 30
 #: and until it asks to be translated.

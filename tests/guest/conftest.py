@@ -1,4 +1,6 @@
-"""A Debian system for those who need a whole one: made once, where `--debian` says."""
+"""Proofs that take long, and a Debian system for those who need a whole one: made once, where
+`--debian` says.
+"""
 
 import re
 import subprocess
@@ -10,10 +12,19 @@ MAKE_SECONDS = 4 * 3600
 
 
 @pytest.fixture(scope="session")
-def directory(request, require_tool):
-    given = request.config.getoption("--debian")
-    if given is None:
-        pytest.skip("takes many minutes; run it by `make test-debian`")
+def long_proof(request):
+    """proof(option, target): the option's value; without, the proof waits for its make target."""
+    def proof(option, target):
+        given = request.config.getoption(option)
+        if not given:
+            pytest.skip(f"takes many minutes; run it by `make {target}`")
+        return given
+    return proof
+
+
+@pytest.fixture(scope="session")
+def directory(long_proof, require_tool):
+    given = long_proof("--debian", "test-debian")
     for program in ("mke2fs", "e2fsck", "passt", "ssh", "ssh-keygen"):
         require_tool(program)
     given.mkdir(parents=True, exist_ok=True)

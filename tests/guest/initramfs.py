@@ -17,11 +17,16 @@ APPLETS = (
 
 PROMPT = "jitppc# "
 
-INIT = f"""\
-#!/bin/sh
+#: how every /init begins, behind its first line
+MOUNTS = """\
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
+"""
+
+INIT = f"""\
+#!/bin/sh
+{MOUNTS}\
 export PATH=/bin HOME=/ PS1='{PROMPT}'
 echo "init is ready"
 exec setsid cttyhack sh -i

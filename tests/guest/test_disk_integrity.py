@@ -12,7 +12,7 @@ import sys
 import pytest
 from guest_modules import fetched_guest
 from guest_programs import program_entries
-from initramfs import busybox_initramfs
+from initramfs import MOUNTS, busybox_initramfs
 
 pytestmark = pytest.mark.slow
 
@@ -39,11 +39,7 @@ JOBS = (
     "--rw=write --bsrange=4k-512k --iodepth=4 --fdatasync=32",
     "--rw=randrw --bs=4k --iodepth=8",
 )
-INIT = """\
-#!/bin/busybox sh
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
+INIT = "#!/bin/busybox sh\n" + MOUNTS + """\
 export PATH=/bin LD_LIBRARY_PATH=/lib
 {insert}
 for disk in {disks}; do
@@ -64,12 +60,10 @@ JOB = """\
 
 
 @pytest.fixture
-def mib(request, require_tool):
-    found = request.config.getoption("--fio-mib")
-    if found is None:
-        pytest.skip("takes minutes; run it by `make test-disks`")
+def mib(long_proof, require_tool):
+    given = long_proof("--fio-mib", "test-disks")
     require_tool("qemu-nbd")
-    return found
+    return given
 
 
 def test_fio_reads_back_what_it_wrote_on_every_kind_of_disk(mib, tmp_path, require_tool):

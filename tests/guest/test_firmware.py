@@ -4,7 +4,6 @@ Under load each boot by SLOF takes a minute, so only SLOF's start is always look
 runs when asked for: `make test-firmware` (and `make test-big-endian`, which builds kernels first).
 """
 
-import shutil
 from pathlib import Path
 
 import be_kernel
@@ -66,9 +65,8 @@ def boots(machine):
 
 
 @pytest.fixture(scope="session")
-def whole_table(request):
-    if not request.config.getoption("--firmware-table"):
-        pytest.skip("takes many minutes: pytest --firmware-table")
+def whole_table(long_proof):
+    long_proof("--firmware-table", "test-firmware")
 
 
 @pytest.mark.usefixtures("whole_table")
@@ -83,11 +81,9 @@ def test_slof_boots_the_kernel_that_it_is_given(cpu, slof, images):
 
 
 @pytest.fixture
-def medium(request, images, tmp_path):
+def medium(request, images, tmp_path, require_tool):
     """A machine's hardware with a bootable medium: disk (virtio, SCSI) or CD."""
-    mkimage = shutil.which("grub-mkimage")
-    if mkimage is None:
-        pytest.skip("needs grub-mkimage, of Debian's grub-common")
+    mkimage = require_tool("grub-mkimage")
     adapter, kind = request.param
     make = boot_media.cd if kind == "cd" else boot_media.disk
     path = make(tmp_path, boot_media.grub(mkimage, tmp_path), images)

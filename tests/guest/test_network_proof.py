@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from console_session import Session, kill_passt
 from guest_modules import compiled, fetched_guest
-from initramfs import busybox_initramfs
+from initramfs import MOUNTS, busybox_initramfs
 
 from benchmarks.io.endpoint import Endpoint, blocks, checksum
 
@@ -61,11 +61,7 @@ SCRIPT = f"""\
 ip addr add {HOST}/24 dev $1 && ip link set $1 up
 """
 
-INIT = """\
-#!/bin/busybox sh
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
+INIT = "#!/bin/busybox sh\n" + MOUNTS + """\
 export PATH=/bin
 {insert}
 busybox ip link set eth0 mtu {mtu}
@@ -99,12 +95,10 @@ poweroff -f
 
 
 @pytest.fixture
-def mib(request, require_tool):
-    found = request.config.getoption("--network-mib")
-    if found is None:
-        pytest.skip("takes minutes; run it by `make test-network`")
+def mib(long_proof, require_tool):
+    given = long_proof("--network-mib", "test-network")
     require_tool("passt")
-    return found
+    return given
 
 
 @pytest.mark.parametrize("name", ADAPTERS)

@@ -17,7 +17,7 @@ from beside_qemu import (
 )
 from devices.virtio.virtio_backends import MemoryDisk
 from guest_modules import fetched_guest
-from initramfs import busybox_initramfs
+from initramfs import MOUNTS, busybox_initramfs
 
 from jitppc.spapr.hardware import Device, Drive, Hardware
 from jitppc.spapr.machine import Machine
@@ -42,11 +42,7 @@ DEVICES = (
 MODERN = {"disable-legacy": "on"}
 
 # What the guest prints between the marks is compared, line by line.
-INIT = """\
-#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
+INIT = "#!/bin/sh\n" + MOUNTS + """\
 export PATH=/bin
 {insert}
 echo; echo BEGIN

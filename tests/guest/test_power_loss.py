@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from guest_modules import compiled, fetched_guest
-from initramfs import busybox_initramfs
+from initramfs import MOUNTS, busybox_initramfs
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +25,7 @@ WORDS = 512
 MODULES = "virtio_pci virtio_blk ibmvscsi sd_mod crc32c_generic ext4".split()
 START_SECONDS, WRITE_SECONDS = 300, 6.0
 
-INIT = """\
-#!/bin/busybox sh
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
+INIT = "#!/bin/busybox sh\n" + MOUNTS + """\
 export PATH=/bin
 {insert}
 for word in $(cat /proc/cmdline); do

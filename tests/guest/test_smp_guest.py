@@ -27,11 +27,8 @@ KINDS = [
 
 
 @pytest.fixture(scope="module")
-def boots(request):
-    count = request.config.getoption("--smp-boots")
-    if not count:
-        pytest.skip("takes minutes: make test-smp, or pytest --smp-boots N")
-    return count
+def boots(long_proof):
+    return long_proof("--smp-boots", "test-smp")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from beside_qemu import (
 )
 from devices.device_fakes import MemoryDisk
 from guest_modules import fetched_guest
-from initramfs import busybox_initramfs
+from initramfs import MOUNTS, busybox_initramfs
 
 from jitppc.host.archive import program, symlink
 from jitppc.spapr.hardware import CONSOLE, CharBackend, Device, Drive, Hardware, Netdev
@@ -39,11 +39,7 @@ DEVICES = (
 )
 
 # What the guest prints between the marks is compared, line by line.
-INIT = """\
-#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
+INIT = "#!/bin/sh\n" + MOUNTS + """\
 export PATH=/bin
 {insert}
 while [ ! -e /dev/sda ] || [ ! -e /dev/sr0 ]; do sleep 0.1; done

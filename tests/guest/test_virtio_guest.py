@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from guest_modules import fetched_guest
-from initramfs import busybox_initramfs
+from initramfs import MOUNTS, busybox_initramfs
 
 from jitppc.host.block.options import ImageOptions
 from jitppc.host.block.raw import RawImage
@@ -33,11 +33,7 @@ MODULES = """virtio_pci virtio_blk virtio_scsi sd_mod virtio_net virtio_console 
 GIB = 1 << 30
 
 # Both machines run it; what it prints as `result ...` must be the same, line by line.
-INIT = """\
-#!/bin/busybox sh
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
+INIT = "#!/bin/busybox sh\n" + MOUNTS + """\
 export PATH=/bin
 busybox mkdir -p /mnt
 {insert}

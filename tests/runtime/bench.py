@@ -50,6 +50,7 @@ BASES, INDEX = (28, 29, 30), 27
 PVR = 0x004E1202
 HCALL = 0x44000022  # sc 1
 STAY = 0x48000000  # b .: a slice ends here
+BASE_MSR = MSR.SF | MSR.LE | MSR.ME
 REAL_MASK = (1 << 60) - 1
 
 #: fields of CPU_STATE that a program can see
@@ -236,6 +237,19 @@ class Bench:
         self.cells(gra)["entry"][index] = placed.symbols["region"]
         self.regions += 1
         return True
+
+
+def execute(
+    native: Bench, words: list[int], msr: int = BASE_MSR, count: int | None = None, **gprs: int
+) -> Vcpu:
+    """Run words at CODE, to wherever they lead; r3=7 and the like are values of GPRs."""
+    vcpu = native.vcpu
+    native.place(CODE, [*words, STAY])
+    for name, value in gprs.items():
+        vcpu.gpr[int(name[1:])] = value
+    vcpu.msr, vcpu.nia = msr, CODE
+    vcpu.run_for(count or len(words))
+    return vcpu
 
 
 class RealMemory:

@@ -6,12 +6,12 @@ Ref: Book III 10, 11.
 from __future__ import annotations
 
 import pytest
-from bench import CODE, STAY, Bench, bench
+from bench import BASE_MSR as BASE
+from bench import CODE, Bench, bench, execute
 from isa.vectors import new_state
 
 from jitppc.ir.layout import LPCR, MSR
 
-BASE = MSR.SF | MSR.LE | MSR.ME
 HERE, GRANULE = 0x20000, 1 << 16
 NOP, LD, STD, STB, LQ = 0x60000000, 0xE8640000, 0xF8640000, 0x98640000, 0xE0C40000
 DCBZ, LDARX, LWZU = 0x7C0027EC, 0x7C6020A8, 0x84640004
@@ -43,16 +43,6 @@ def native(request) -> Bench:
     for number in range(2):
         found.vcpu.set_watchpoint(number, 0, 0)
     found.vcpu.state["pmu_on"] = 0
-
-
-def execute(native: Bench, words: list[int], msr: int = BASE, count: int | None = None, **gprs):
-    vcpu = native.vcpu
-    native.place(CODE, [*words, STAY])
-    for name, value in gprs.items():
-        vcpu.gpr[int(name[1:])] = value
-    vcpu.msr, vcpu.nia = msr, CODE
-    vcpu.run_for(count or len(words))
-    return vcpu
 
 
 ARMED = LOADS | STORES | PRIVILEGED | ANY_DR

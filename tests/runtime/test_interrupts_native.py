@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from bench import CODE, STAY, Bench, bench
+from bench import BASE_MSR as BASE
+from bench import CODE, STAY, Bench, bench, execute
 from isa.vectors import new_state
 from radix_model import LEAF, VALID, C, R, Trees
 
 from jitppc.ir.layout import LPCR, MSR
 
 RAM = 4 << 20
-BASE = MSR.SF | MSR.LE | MSR.ME
 NOP, RFID, RFSCV, SC, SC1 = 0x60000000, 0x4C000024, 0x4C0000A4, 0x44000002, 0x44000022
 ILLEGAL, TRAP, MFMSR_R3 = 0x00000000, 0x7FE00008, 0x7C6000A6
 MTMSRD_R6, MTMSRD_R6_L1, MTMSR_R6 = 0x7CC00164, 0x7CC10164, 0x7CC00124
@@ -37,19 +37,6 @@ def native(request) -> Bench:
     found.vcpu.state["dec_deadline"] = (1 << 63) - 1
     found.place_vectors(little=True)
     return found
-
-
-def execute(
-    native: Bench, words: list[int], msr: int = BASE, count: int | None = None, **gprs: int
-):
-    """Run words at CODE, to wherever they lead."""
-    vcpu = native.vcpu
-    native.place(CODE, [*words, STAY])
-    for name, value in gprs.items():
-        vcpu.gpr[int(name[1:])] = value
-    vcpu.msr, vcpu.nia = msr, CODE
-    vcpu.run_for(count or len(words))
-    return vcpu
 
 
 CASES = [

@@ -53,7 +53,7 @@ def doubtful(t: VectorText, near: str, fpscr: str) -> str:
     return e.tmp(f"icmp ne i{lanes.count} {number}, 0")
 
 
-def watched(e: EffectEmitter, operation: Operation, _fpscr: str) -> None:
+def watched(e: EffectEmitter, operation: Operation) -> None:
     """Leave unless all lanes are normal or zeros (host_flags.py)."""
     t, near = operation.t, operation.near
     limits = t.lanes.splat_bits(t.lanes.range_turned)
@@ -83,7 +83,10 @@ def ordinary(e: EffectEmitter, v: Value) -> str:
     name, attr = v.op.name, v.attr
     t = VectorText(e, attr if isinstance(attr, int) else attr[1])
     operation = operation_of(t, name, attr, [t.operand(e.of(a)) for a in v.args[:-1]])
-    (watched if e.watches else unwatched)(e, operation, e.of(v.args[-1]))
+    if e.watches:
+        watched(e, operation)
+    else:
+        unwatched(e, operation, e.of(v.args[-1]))
     near = operation.near
     if name == "fv_fma" and attr[0].startswith("n"):
         near = t.negative(near)

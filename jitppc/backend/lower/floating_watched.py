@@ -16,7 +16,7 @@ B = OpsMixin
 
 def not_normal(b: B, bits: Value, least: int, count: int) -> Value:
     """i1: a number whose exponent field is not one of `count` from `least` on, and no zero."""
-    outside = b.ule(b.const(count), b.sub(fast.exponent(b, bits), least))
+    outside = fast.outside(b, fast.exponent(b, bits), least, least + count - 1)
     return b.and_(outside, b.ne(b.shl(bits, 1), 0))
 
 

@@ -18,13 +18,12 @@ from collections.abc import Iterable
 
 from jitppc.ir.block import Block
 from jitppc.ir.fpscr import FPSCR
+from jitppc.ir.layout import FLOAT_MODE
 
 from . import vector_host
 from .effects import LIKELY, EffectEmitter
 from .emitter import Emitter
 
-#: MXCSR: nearest even, denormals kept, all exceptions masked and none noted
-CLEAR_MODE = 0x1F80
 #: flags of MXCSR, and what is set in the FPSCR for them
 UE, PE = 1 << 4, 1 << 5
 TOLD = {UE: FPSCR.UX, PE: FPSCR.XX}
@@ -118,7 +117,7 @@ def is_forbidden(e: EffectEmitter) -> str:
 def clear(e: EffectEmitter, mode: str) -> None:
     """No flag is set; `mode` points to 32 bits of the function's own."""
     e.need("mxcsr", DECLARATIONS)
-    e.line(f"store i32 {CLEAR_MODE}, ptr {mode}")
+    e.line(f"store i32 {FLOAT_MODE}, ptr {mode}")
     e.line(f"call void @llvm.x86.sse.ldmxcsr(ptr {mode})")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numba import njit, types
 
-from jitppc.ir.layout import COUNTER, HOT_THRESHOLD, INSTALL_RING, MSR, ExitReason
+from jitppc.ir.layout import COUNTER, FLOAT_MODE, HOT_THRESHOLD, INSTALL_RING, MSR, ExitReason
 
 from . import pmu
 from .clock import timebase
@@ -22,8 +22,6 @@ from .trace import CIABR, TRACING, WHEREVER, step
 _enter = types.ExternalFunction("jit_enter", types.void(types.voidptr))
 _settle = types.ExternalFunction("jit_settle", types.void(types.voidptr))
 _float_mode = types.ExternalFunction("jit_float_mode", types.uint64(types.uint64))
-#: MXCSR: nearest even, denormals kept, all exceptions masked. What the process had comes back.
-ROUND_NEAREST = 0x1F80
 EE = U(MSR.EE)
 SLICE = I(20_000)
 SLICES = COUNTER["slices"]
@@ -86,7 +84,7 @@ def run(cpu: Any, pointer: Any) -> None:
 
     The FPSCR is settled then.
     """
-    before = _float_mode(U(ROUND_NEAREST))
+    before = _float_mode(U(FLOAT_MODE))
     enter(cpu)
     if cpu.pmu_on != U(0):
         pmu.resume(cpu)
