@@ -16,7 +16,7 @@ import pytest
 from jitppc.devices.ports import NetOffloads
 from jitppc.errors import OptionError
 from jitppc.host.net.frames import Endpoint, FrameNet
-from jitppc.host.net.passt import Forward, UserNet, open_user_net
+from jitppc.host.net.passt import BUFFER_BYTES, Forward, UserNet, open_user_net
 from jitppc.host.net.tap import Tap
 
 SECONDS = 20
@@ -141,6 +141,26 @@ def test_passt_answers_and_comes_again_when_it_is_killed(require_tool):
     second = guest.net._source._process
     guest.net.close()
     assert None not in {first.poll(), second.poll()}
+
+
+def test_there_is_room_for_all_that_a_window_of_tcp_holds(require_tool, monkeypatch):
+    """passt drops what does not fit, and such a loss costs seconds."""
+    require_tool("passt")
+    made, pair = [], socket.socketpair
+
+    def noting():
+        ends = pair()
+        made.extend(end.dup() for end in ends)
+        return ends
+
+    monkeypatch.setattr(socket, "socketpair", noting)
+    guest = Guest(open_user_net(UserNet()))
+    guest.link(True)
+    limit = int(Path("/proc/sys/net/core/wmem_max").read_text())
+    for end in made:
+        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) >= min(BUFFER_BYTES, limit)
+        end.close()
+    guest.net.close()
 
 
 def test_a_port_in_use_is_one_line_of_passts(require_tool):

@@ -24,6 +24,10 @@ from jitppc.host.net.frames import FrameNet
 
 PROGRAM = "passt"
 START_SECONDS = 10.0
+BUFFER_BYTES = 4 << 20
+"""Of the pair of sockets. passt drops frames that do not fit, and waits two seconds for an
+acknowledgement before it sends them again. Only for sockets that it has opened does it make room.
+"""
 UNPRIVILEGED = "nobody"
 """Whom it becomes when it is started by root."""
 
@@ -114,6 +118,8 @@ class _Passt:
         """A new passt serves the other end. OSError tells what it said when it cannot."""
         self._end()
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         with tempfile.TemporaryDirectory(prefix="jitppc-") as directory, theirs:
             pid_file = Path(directory) / "pid"
             if os.geteuid() == 0:
