@@ -94,6 +94,11 @@ class Region:
         return sum(b.count for b in self.blocks)
 
     @property
+    def words(self) -> Iterator[int]:
+        """Every word that is in it."""
+        return (w for b in self.blocks for w in range(b.index, b.index + b.words))
+
+    @property
     def pages(self) -> tuple[int, ...]:
         """The pages it has words of, relative to the entry's, without that one."""
         return tuple(sorted({b.index // WORDS for b in self.blocks} - {0}))

@@ -73,9 +73,19 @@ def make_vcpu(
         raise ValueError(f"unknown clock {clock!r}; there are {', '.join(CLOCKS)}")
     if isinstance(strategy, str):
         strategy = strategies.find(strategy)
+    options, pool = strategy.regions, None
     if beside is None:
-        engine = Engine(
-            exact=strategy.exact, use_cache=use_cache, progress=progress, vcpus=count)
+        if options is not None:
+            pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
+            if not paced:
+                pool.prepare()      # while we load the interpreter
+        try:
+            engine = Engine(
+                exact=strategy.exact, use_cache=use_cache, progress=progress, vcpus=count)
+        except BaseException:
+            if pool is not None:
+                pool.close()
+            raise
     else:
         engine = beside.engine
     vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
@@ -86,12 +96,10 @@ def make_vcpu(
         if perf is not None:
             start, end = (int(vcpu.space.state[field]) for field in ("units", "units_end"))
             perf.room(start, end - start, "tier0:units" + (f":{vcpu_id}" if beside else ""))
-    options = strategy.regions
     if beside is not None:
         if beside.translator is not None:
             beside.translator.serve(vcpu)
-    elif options is not None:
-        pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
+    elif options is not None and pool is not None:
         is_kept = use_cache and strategy.keeps_regions and not paced
         root = cache_directory() if is_kept else None
         vcpu.translator = Translator(

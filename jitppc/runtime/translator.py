@@ -15,9 +15,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,6 +48,7 @@ from .page_profile import Profile
 from .region_file import page_contents, page_hash
 from .region_store import RegionStore
 from .vcpu import Vcpu
+from .wanted import Key, Place, Wanted
 from .workers import WorkerError, WorkerPool
 
 log = logging.getLogger(__name__)
@@ -69,23 +69,6 @@ WAITING = 1000
 REFUSED = 100_000
 #: told of every region that is placed: its address, its bytes, the guest's effective address
 Watcher = Callable[[int, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A word of a page of guest code, at a time: what a region is wanted for."""
-
-    page: int          # host address of the PAGE_INFO
-    generation: int
-    name: bytes        # hash of the contents
-    index: int
-    cia: int           # where it was executed
-    vcpu: int = 0      # whose cells these are
-
-    @property
-    def key(self) -> tuple[bytes, int]:
-        """What a region for this place is called."""
-        return self.name, self.index
 
 
 class Rings:
@@ -140,15 +123,14 @@ class Translator:
         self._store = RegionStore(None, "")
         self._cache = CodeCache(Segments(engine.arena, limit=room))
         self._rings: list[Rings] = []
-        #: (page, index) -> times asked, last request
-        self._wanted: dict[tuple[int, int], tuple[int, Place]] = {}
+        self._wanted = Wanted()
         self._refused: set[tuple[bytes, int]] = set()     # cannot be translated: asked once
         self._under_way: set[tuple[bytes, int]] = set()
         self._done: deque[tuple[Place, Future[Any]]] = deque()
         self._waiting: deque[tuple[Place, int, Image]] = deque()
         self._profiles: dict[int, tuple[int, bytes]] = {}     # page -> generation, name
         self._names: dict[int, tuple[int, int, bytes]] = {}   # page -> generation, models, name
-        self._stop = threading.Event()
+        self._stop, self._wake = threading.Event(), threading.Event()
         self.compiled = self.kept = self.failed = self.instructions = 0
         self.serve(vcpu)
         self._ticks = 0
@@ -168,6 +150,7 @@ class Translator:
     def close(self) -> None:
         """Stop taking requests, remember what was learnt, and end the workers."""
         self._stop.set()
+        self._wake.set()
         for rings in self._rings:
             rings.close()
         if self._thread.ident is not None:
@@ -191,36 +174,41 @@ class Translator:
             self._store = self._open_store()
         saved = time.monotonic()
         pause, retired = POLL_SECONDS, 0
-        while not self._stop.wait(pause):
+        while True:
+            is_woken = self._wake.wait(pause)
+            self._wake.clear()
+            if self._stop.is_set():
+                break
             self._take_seen()
             for place in self._requests():
-                key = place.page, place.index
-                self._wanted[key] = self._wanted.get(key, (0, place))[0] + 1, place
+                self._wanted.add(place)
             while self._done:
                 self._finished(*self._done.popleft())
+            if pause < SLEEP_SECONDS:       # a guest that sleeps costs nothing
+                self._ask()                 # first of all: workers are what is scarce
             self._cache.pump()
             self._retry()
-            if pause < SLEEP_SECONDS:       # a guest that sleeps costs nothing
-                self._ask()
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._store.save()
                 saved = time.monotonic()
             before, retired = retired, sum(int(r.state["retired"]) for r in self._rings)
-            pause = next_pause(pause, retired - before)
+            pause = POLL_SECONDS if is_woken else next_pause(pause, retired - before)
         self._remember()
         self._store.save()
 
     def _ask(self) -> None:
         """Workers are busy with what is wanted most."""
-        while self._wanted and len(self._under_way) < 2 * self._pool.count:
-            key = max(self._wanted, key=lambda k: self._wanted[k][0])
-            place = self._wanted.pop(key)[1]
+        while len(self._under_way) < self._pool.count:
+            place = self._wanted.take()
+            if place is None:
+                return
             future = self._submit(place)
             if future is not None:
                 future.add_done_callback(functools.partial(self._note_done, place))
 
     def _note_done(self, place: Place, done: Future[Any]) -> None:
         self._done.append((place, done))
+        self._wake.set()
 
     def tick(self) -> None:
         """For runs that repeat exactly: what is hot by now is asked for, and what was asked for
@@ -274,7 +262,7 @@ class Translator:
             for index, times in profile.wanted:
                 place = Place(page, generation, name, index, (ea & ~4095) + 4 * index, vcpu)
                 if place.key not in self._refused:
-                    self._wanted.setdefault((page, index), (times, place))
+                    self._wanted.remind(place, times)
 
     def _name_of(self, page: int, generation: int) -> bytes | None:
         """The name of a page's contents, if it is still of this generation and translatable."""
@@ -397,16 +385,28 @@ class Translator:
             if answer is None:
                 self._note_refused(place)
                 return
-            data, instructions = answer
+            data, instructions, words = answer
             image = Image.from_bytes(data)
         except (WorkerError, LoadError) as error:
             self._refuse(place, error)
             return
+        self._wanted.drop(self._cells(place, words))
         self._store.add(place.name, place.index, instructions, data)
         self._profiles[place.page] = place.generation, place.name
         if len(self._waiting) < WAITING:
             self._waiting.append((place, instructions, image))
-            self._retry()
+
+    def _cells(self, place: Place, words: Iterable[int]) -> Iterator[Key]:
+        """The words of a region, which count from the first one of its entry's page."""
+        code_pages = self._rings[place.vcpu].space.code_pages
+        info = np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+        first = int(info["gra"]) >> 12
+        for word in words:
+            distance, index = divmod(word, CELLS_PER_PAGE)
+            if not distance:
+                yield place.page, index
+            elif cells := int(code_pages[first + distance]):
+                yield cells + PAGE_INFO_OFFSET, index
 
     def _note_refused(self, place: Place) -> None:
         if len(self._refused) >= REFUSED:
@@ -454,7 +454,7 @@ class Translator:
     def _remember(self) -> None:
         """What is known of pages with regions: words that have run, and regions still wanted."""
         wanted: dict[int, list[tuple[int, int]]] = {}
-        for times, place in self._wanted.values():
+        for times, place in self._wanted:
             wanted.setdefault(place.page, []).append((place.index, times))
             self._profiles[place.page] = place.generation, place.name
         for page, (generation, name) in self._profiles.items():

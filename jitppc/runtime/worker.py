@@ -53,12 +53,13 @@ def compile_region(
     entry: int,
     options: RegionOptions,
     models: int = DEFAULT_MODEL.bit,
-) -> tuple[bytes, int] | None:
-    """One region to (image, guest instructions), or None when there is nothing to translate.
+) -> tuple[bytes, int, list[int]] | None:
+    """One region to (image, guest instructions, their words), or None when there is nothing to
+    translate.
 
     `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run. The
     image depends on the arguments and on nothing else. `models` is the bit of the processor whose
-    instructions they are, or of several: then every row is one.
+    instructions they are, or of several: then every row is one. Words count from the page's first.
     """
     from jitppc.backend.image import image_of
     from jitppc.backend.region import compile_region_text
@@ -69,11 +70,20 @@ def compile_region(
     if found is None:
         return None
     image = image_of(compile_region_text(found.text, options.level))
-    return image.to_bytes(), found.region.instructions
+    return image.to_bytes(), found.region.instructions, list(found.region.words)
+
+
+def prepare() -> None:
+    """Load what the first region would have to wait for."""
+    from jitppc.backend.region import compile_region_text
+
+    from . import region_translation  # noqa: F401
+
+    compile_region_text("", RegionOptions().level)
 
 
 TASKS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (compile_module, compile_region, native_object)
+    f.__name__: f for f in (compile_module, compile_region, native_object, prepare)
 }
 
 

@@ -20,7 +20,7 @@ class WorkerError(JitppcError):
 
 
 class WorkerPool:
-    """`count` worker processes, started on first use, niced below the machine itself."""
+    """`count` worker processes, started by `prepare` or on first use, niced below the machine."""
 
     def __init__(self, count: int, niceness: int = 10) -> None:
         self.count = count
@@ -29,6 +29,11 @@ class WorkerPool:
         self._niceness = niceness
         self._processes: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Start the processes, and have them load what compiling a region takes: half a second."""
+        for _ in range(self.count):
+            self.submit("prepare")
 
     def submit(self, task: str, *arguments: Any) -> Future[Any]:
         """Do a task of worker.TASKS in some worker."""

@@ -65,9 +65,7 @@ def test_what_was_wanted_is_compiled_by_the_next_machine(tmp_path):
     """The first ends before any region arrives; the second asks at once, without heat."""
     first = Churn(ROOM, RegionStore(tmp_path, KEY))
     translator = first.translator
-    translator.tick = lambda: [
-        translator._wanted.__setitem__((p.page, p.index), (3, p)) for p in translator._requests()
-    ]
+    translator.tick = lambda: [translator._wanted.add(p, 3) for p in translator._requests()]
     assert expected(7, 1) == first.churn(7, 1)
     assert translator._wanted
     translator._remember()
@@ -75,7 +73,7 @@ def test_what_was_wanted_is_compiled_by_the_next_machine(tmp_path):
     second = Churn(ROOM, RegionStore(tmp_path, KEY))
     second.translator._take_seen()
     second.churn(7, 1)
-    names = {place.name for _times, place in translator._wanted.values()}
+    names = {place.name for _times, place in translator._wanted}
     profiles = [Profile.from_bytes(second.translator._store.profile(name)) for name in names]
     assert any(profile.wanted for profile in profiles)
     assert all(profile.has_run.any() for profile in profiles)

@@ -1,0 +1,94 @@
+"""What regions are wanted for, and which of them most: what is hot now, before what was hot once.
+
+Each request of a vCPU counts one, and counts half after a while, so that a program that has just
+begun comes before all that the kernel did once when it booted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+#: a word of code: host address of its PAGE_INFO, index of the word
+Key = tuple[int, int]
+#: seconds after which a request counts half
+HALF_LIFE = 0.5
+#: what was just translated as a part of something may ask until that is in its place
+ARRIVAL = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A word of a page of guest code, at a time: what a region is wanted for."""
+
+    page: int          # host address of the PAGE_INFO
+    generation: int
+    name: bytes        # hash of the contents
+    index: int
+    cia: int           # where it was executed
+    vcpu: int = 0      # whose cells these are
+
+    @property
+    def key(self) -> tuple[bytes, int]:
+        """What a region for this place is called."""
+        return self.name, self.index
+
+
+@dataclass(slots=True)
+class _Wish:
+    place: Place
+    heat: float
+    since: float      # when it was so hot
+    times: int
+
+    def heat_at(self, now: float) -> float:
+        return self.heat * 2.0 ** ((self.since - now) / HALF_LIFE)
+
+
+class Wanted:
+    """Places for which regions are wanted."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._wishes: dict[Key, _Wish] = {}
+        self._arriving: dict[Key, float] = {}      # until when they are not heard
+
+    def __len__(self) -> int:
+        return len(self._wishes)
+
+    def __iter__(self) -> Iterator[tuple[int, Place]]:
+        """How often each was asked for in all, and the last that asked."""
+        return ((wish.times, wish.place) for wish in self._wishes.values())
+
+    def add(self, place: Place, times: int = 1) -> None:
+        """It is asked for, so many times."""
+        now, key = self._clock(), (place.page, place.index)
+        wish = self._wishes.get(key)
+        if now < self._arriving.get(key, now):
+            return
+        if wish is None:
+            self._wishes[key] = _Wish(place, times, now, times)
+        else:
+            wish.place, wish.heat, wish.since = place, wish.heat_at(now) + times, now
+            wish.times += times
+
+    def remind(self, place: Place, times: int) -> None:
+        """An earlier run still wanted it: it comes behind all that this one asks for."""
+        self._wishes.setdefault((place.page, place.index), _Wish(place, 0.0, 0.0, times))
+
+    def take(self) -> Place | None:
+        """The hottest one, which is not wanted any more; of cold ones, the one asked for most."""
+        if not self._wishes:
+            return None
+        now = self._clock()
+        key = max(self._wishes, key=lambda k: (self._wishes[k].heat_at(now), self._wishes[k].times))
+        return self._wishes.pop(key).place
+
+    def drop(self, keys: Iterable[Key]) -> None:
+        """They were translated, as parts of others. One that is entered still gets hot again."""
+        now = self._clock()
+        self._arriving = {key: end for key, end in self._arriving.items() if end > now}
+        for key in keys:
+            self._wishes.pop(key, None)
+            self._arriving[key] = now + ARRIVAL
