@@ -13,7 +13,7 @@ with the contents that the translation was made for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jitppc.ir.block import Value
 from jitppc.ir.layout import (
@@ -41,7 +41,7 @@ from .lower.effects import (
 from .objects import SHORT_LIST, Emit, compile_function, compile_text, to_object
 from .region_graph import WORDS, Graph, RegionBlock, branch_target
 from .region_memory import Group, group_accesses
-from .region_registers import VSR_AT, VSR_END, RegisterEmitter
+from .region_registers import VSR_AT, VSR_END, Held, RegisterEmitter
 
 EXITS = (*WAYS_OUT, "hot")
 NAME = "region"
@@ -54,6 +54,22 @@ ARRIVALS = "phi i64 of block "
 #: where a region looks at the host's flags
 FLAGS = "%flags"
 CONTENTS_AT = PAGE_INFO_OFFSET + offset("contents", PAGE_INFO)
+
+
+class Exit(NamedTuple):
+    """A way out: the routine, whose cell it is told of, which variables the state wants first."""
+
+    routine: str
+    page: int | None
+    dirty: int
+
+
+class Leaver(NamedTuple):
+    """Who takes it: how far the cell (or the address) is, what is left of the slice, the label."""
+
+    distance: int
+    left: str
+    label: str
 
 
 def _cells(page: int) -> str:
@@ -94,8 +110,7 @@ class RegionEmitter(RegisterEmitter):
         self._done = 0             # instructions of the current block before it
         self._groups: dict[Value, tuple[Group, int]] = {}
         self._exit_label = ""
-        #: (page) -> [(cell offset, what is left of the slice, label of the block it comes from)]
-        self._side_exits: dict[int, list[tuple[int, str, str]]] = {}
+        self._exits: dict[Exit, list[Leaver]] = {}
         self._late: list[Callable[[], None]] = []
         self._keeps_fpscr = not any(
             v.op.name == "set" and v.attr == "fpscr" for b in blocks for v in b.block.values)
@@ -125,16 +140,6 @@ class RegionEmitter(RegisterEmitter):
         if page == 0:
             return self.tmp(f"getelementptr i8, ptr %cell, i64 {-self._entry * CELL_BYTES}")
         return self.tmp(f"load ptr, ptr {_cells(page)}")
-
-    def _cell(self, index: int, page: int) -> str:
-        """The cell of a word; `page` tells page-end cells from first cells."""
-        if page == 0 and index == self._entry:
-            return "%cell"
-        if page == 0:
-            return self.tmp(
-                f"getelementptr i8, ptr %cell, i64 {(index - self._entry) * CELL_BYTES}")
-        at = (index - page * WORDS) * CELL_BYTES
-        return self.tmp(f"getelementptr i8, ptr {self._page_base(page)}, i64 {at}")
 
     def _delta(self, page: int) -> str:
         if page == 0:
@@ -174,28 +179,51 @@ class RegionEmitter(RegisterEmitter):
     def _side_exit(self, label: str) -> None:
         """The way out for this instruction: emitted behind the blocks, with what holds now."""
         dirty, held, index, done = self._dirty, dict(self._held), self._index, self._done
-        page = index // WORDS
-
-        first = self._entry if page == 0 else page * WORDS
-        cell, start = (index - first) * CELL_BYTES, _left(self._block.index)
+        start = _left(self._block.index)
 
         def emit() -> None:
             self.line(f"{label}:")
-            self._flush(dirty, held)
             left = self.tmp(f"sub i64 {start}, {done}") if done else start
-            self._side_exits.setdefault(page, []).append((cell, left, label))
-            self.line(f"br label %side{page & 0xFFF}")
+            self._out("side_exit", index, index // WORDS, left, dirty, held)
 
         self._late.append(emit)
 
-    def _emit_side_exits(self) -> None:
-        for page, exits in self._side_exits.items():
-            self.line(f"side{page & 0xFFF}:")
-            at = self.tmp("phi i64 " + ", ".join(f"[{a}, %{label}]" for a, _, label in exits))
-            left = self.tmp("phi i64 " + ", ".join(f"[{n}, %{label}]" for _, n, label in exits))
-            base = "%cell" if page == 0 else self._page_base(page)
+    def _out(
+        self,
+        routine: str,
+        index: int,
+        page: int | None,
+        left: str,
+        dirty: int | None = None,
+        held: Mapping[int, Held] | None = None,
+    ) -> None:
+        """Leave for a word by the way out that all share who leave the same variables dirty.
+
+        Args:
+            page: whose cell the routine is told of; None if that is an address.
+        """
+        dirty = self._dirty if dirty is None else dirty
+        for number, value in (self._held if held is None else held).items():
+            if dirty >> number & 1:
+                self._keep(number, value)
+        first = self._entry if not page else page * WORDS
+        distance = (index - first) * (4 if page is None else CELL_BYTES)
+        leavers = self._exits.setdefault(Exit(routine, page, dirty), [])
+        leavers.append(Leaver(distance, left, self._here))
+        self.line(f"br label %out{list(self._exits).index(Exit(routine, page, dirty))}")
+
+    def _emit_exits(self) -> None:
+        for number, (way, leavers) in enumerate(self._exits.items()):
+            self.line(f"out{number}:")
+            at = self.tmp("phi i64 " + ", ".join(f"[{n.distance}, %{n.label}]" for n in leavers))
+            left = self.tmp("phi i64 " + ", ".join(f"[{n.left}, %{n.label}]" for n in leavers))
+            self._flush(way.dirty, {})
+            if way.page is None:
+                self._leave(way.routine, "%cell", left, self.tmp(f"add i64 %head, {at}"))
+                continue
+            base = self._page_base(way.page) if way.page else "%cell"
             cell = self.tmp(f"getelementptr i8, ptr {base}, i64 {at}")
-            self._leave("side_exit", cell, left, self._delta(page))
+            self._leave(way.routine, cell, left, self._delta(way.page))
 
     def _account(self, left: str) -> None:
         """Add what ran in here to the statistics."""
@@ -228,7 +256,7 @@ class RegionEmitter(RegisterEmitter):
             self._emit_block(block)
         for emit in self._late:
             emit()
-        self._emit_side_exits()
+        self._emit_exits()
         needs = "\n".join(self.declarations.values())
         exits = [*EXITS, *(name + WATCHED for name in WAYS_OUT if self.watches)]
         declares = "\n".join(f"declare preserve_nonecc void @{name}({TYPES})" for name in exits)
@@ -394,23 +422,21 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
         here, there = self._index // WORDS, index // WORDS
         after = self._graph.blocks.get(index)
         if after is None:
-            self._flush(self._dirty, self._held)
-            if self._chaining and (here == there or index == (here + 1) * WORDS):
-                self._leave("near_arrive", self._cell(index, here), left, self._delta(here))
+            is_near = self._chaining and (here == there or index == (here + 1) * WORDS)
+            if is_near:
+                self._out("near_arrive", index, here, left)
             else:
-                self._leave("far_jump", "%cell", left, self._ea(index))
+                self._out("far_jump", index, None, left)
             return
         if index <= self._index:
             stop, on = self.fresh("stop"), self.fresh("on")
             done = self.tmp(f"icmp sle i64 {left}, 0")
             self.line(f"br i1 {done}, label %{stop}, label %{on}, {UNLIKELY}")
             self.line(f"{stop}:")
-            self._flush(self._dirty, self._held)
             if there in (here, 0):
-                cell = self._cell(index, there)
-                self._leave("slice_end", cell, left, self._delta(there))
+                self._out("slice_end", index, there, left)
             else:
-                self._leave("far_jump", "%cell", left, self._ea(index))
+                self._out("far_jump", index, None, left)
             self.line(f"{on}:")
         if there not in (here, 0):
             self._check_page(there, index, left)
@@ -443,8 +469,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
         same = self.tmp(f"icmp eq i64 {contents}, {self._contents[page]}")
         self.line(f"br i1 {same}, label %{right}, label %{wrong}, {LIKELY}")
         self.line(f"{wrong}:")
-        self._flush(self._dirty, self._held)
-        self._leave("far_jump", "%cell", left, address)
+        self._out("far_jump", index, None, left)
         self.line(f"{right}:")
         self.line(f"store ptr {cells}, ptr {_cells(page)}")
         self.line(f"br label %{known}")
