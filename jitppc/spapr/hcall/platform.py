@@ -95,26 +95,26 @@ def h_watchdog(cpu: PaprCpu, flags: int, number: int, timeout_ms: int) -> HcallR
     Ref: LoPAR 14.16.   Differs: number 0 is P2, 1 ms is accepted, stopping all says what it did.
     """
     operation, action = flags >> 8 & 0xFF, flags & 0xFF
-    timers = cpu.platform.watchdogs
+    timers, is_one = cpu.platform.watchdogs, 1 <= number <= watchdog.COUNT
     if flags >> RESERVED_SHIFT:
         return H.PARAMETER
     if operation == OPERATION_QUERY:
         return H.SUCCESS, watchdog.MIN_TIMEOUT_MS << 48 | watchdog.COUNT << 32
     if operation == OPERATION_QUERY_LPM:
-        return H.SUCCESS, LPM_NEED_NOT_STOP
+        return (H.SUCCESS, LPM_NEED_NOT_STOP) if is_one else H.P2
     if operation == OPERATION_START:
-        if action not in ACTIONS:
-            return H.PARAMETER
-        if not 1 <= number <= watchdog.COUNT:
+        if not is_one:
             return H.P2
         if timeout_ms < watchdog.MIN_TIMEOUT_MS:
             return H.P3
+        if action not in ACTIONS:
+            return H.PARAMETER
         timers.start(number, timeout_ms, action, leaves_others=bool(flags & LEAVE_OTHERS))
         return H.SUCCESS
     if operation == OPERATION_STOP:
         if number == M64:
             return H.SUCCESS if timers.stop_all() else H.NOOP
-        if not 1 <= number <= watchdog.COUNT:
+        if not is_one:
             return H.P2
         return H.SUCCESS if timers.stop(number) else H.NOOP
     return H.PARAMETER
