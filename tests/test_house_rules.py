@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 LINES_WARN = 400
 LINES_STOP = 600
 # A table of instructions or operations is read row by row, and may be longer and wider.
-TABLES = ("jitppc/frontend/isa/", "jitppc/ir/ops/", "jitppc/ir/layout.py")
+LAYOUTS = ("jitppc/ir/layout.py", "jitppc/ir/lan_layout.py")
+TABLES = ("jitppc/frontend/isa/", "jitppc/ir/ops/", *LAYOUTS)
 TABLE_LINES_STOP = 900
 WIDTH = 100
 TABLE_WIDTH = 120

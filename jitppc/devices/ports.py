@@ -132,6 +132,24 @@ class OffloadingNetBackend(Protocol):
         """
 
 
+class FrameCarrier(Protocol):
+    """Moves frames between a guest and a stream of the host's."""
+
+    def carry(self, fd: int) -> None:
+        """Frames go both ways until the stream ends, each behind its length: 4 bytes, big-endian.
+
+        Called on a thread of the back end, which does not touch the stream meanwhile.
+        """
+
+
+@runtime_checkable
+class StreamingNetBackend(NetBackend, Protocol):
+    """A NetBackend that can leave its streams to a device."""
+
+    def start_carried(self, carrier: FrameCarrier, link: Callable[[bool], None]) -> None:
+        """As `start`, for a device that carries the frames itself; nobody calls `send`."""
+
+
 class Chardev(Protocol):
     """One end of a serial line on the host's side. Ref: reference §7.1."""
 

@@ -67,6 +67,10 @@ class GuestMemory:
         self.tb_offset = 0
         #: called, the gate closed, with the real address of a page of code that was changed
         self.on_code_write: Callable[[int], None] | None = None
+        #: adapters whose records `shared` leads to
+        self.lans: list[object] = []
+        #: calls a native routine by name, once there is a vCPU
+        self.call_native: Callable[..., int] | None = None
         self._mmio_callback: object = None
         self._hash_table: np.ndarray | None = None
 

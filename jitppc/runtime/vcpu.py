@@ -96,6 +96,7 @@ class Vcpu:
         self.is_silent = False          # the second of two that do the same
         memory.on_code_write = self._note_store
         memory.gate.attach(self._call)
+        memory.call_native = engine.call
         self.reset()
 
     def _make_tables(self) -> None:

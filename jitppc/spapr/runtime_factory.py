@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from jitppc.spapr.cpu_models import CpuModel
 from jitppc.spapr.ports import GuestMemory, Vcpu
+from jitppc.spapr.tce import TceTable
 from jitppc.strategies import Strategy
 from jitppc.topology import Topology
 
@@ -33,3 +34,12 @@ class NativeRuntime:
         from jitppc.runtime.factory import make_vcpus
 
         return [*make_vcpus(memory, model.pvr, topology, self._strategy, **self._options)]
+
+
+def native_lan(memory: Any, window: TceTable) -> Any:
+    """The native side of a logical LAN adapter; None with memory that no native code knows."""
+    if getattr(memory, "call_native", None) is None:
+        return None
+    from jitppc.runtime.lan import NativeLan
+
+    return NativeLan(memory, window.liobn, window.address, window.page_count)

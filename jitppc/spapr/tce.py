@@ -22,6 +22,9 @@ TCE_WRITE = 2
 MAX_ENTRIES = 1 << 22
 """Of one window: 32 MiB of the host, and room for 256 GiB of a guest in pages of 64 KiB."""
 
+MAX_STANDING = 1 << 16
+"""Entries of a table that is emptied in place: native code may know where it is."""
+
 
 class TceTable:
     """One window. `entries`: (page_count,) u64, native; never-touched parts take no host memory.
@@ -35,6 +38,8 @@ class TceTable:
         self.liobn, self.bus_offset = liobn, bus_offset
         self.page_shift, self.page_count = page_shift, page_count
         self._page_mask = GRA_MASK & -(1 << page_shift)
+        self._entries = np.zeros(page_count, np.uint64)
+        self._is_touched = False
         self.reset()
 
     @property
@@ -52,16 +57,27 @@ class TceTable:
 
     def put(self, index: int, tces: Sequence[int] | np.ndarray) -> None:
         """Entries from `index` on; the caller has asked `index` whether they are there."""
+        self._is_touched = True
         self._entries[index : index + len(tces)] = tces
 
     def fill(self, index: int, count: int, tce: int) -> None:
+        self._is_touched = True
         self._entries[index : index + count] = tce
 
     def reset(self) -> None:
         """No page is mapped and the table is not bypassed."""
-        self._entries = np.zeros(self.page_count, np.uint64)
+        if self.page_count <= MAX_STANDING and self._is_touched:
+            self._entries[:] = 0
+        elif self._is_touched:
+            self._entries = np.zeros(self.page_count, np.uint64)
         self._words = self._entries.data
-        self.is_bypassed = False
+        self._is_touched = self.is_bypassed = False
+
+    @property
+    def address(self) -> int:
+        """The host address of the entries, which stays with tables of up to `MAX_STANDING`."""
+        assert self.page_count <= MAX_STANDING
+        return int(self._entries.ctypes.data)
 
     def page_at(self, address: int, count: int, is_write: bool) -> int | None:
         """The guest real address of `count` bytes, when they are in one page that allows it.

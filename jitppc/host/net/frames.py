@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from jitppc.devices.ports import FrameCarrier
+
 log = logging.getLogger(__name__)
 
 MAX_FRAME = 65536 + 64
@@ -47,8 +49,21 @@ class FrameNet:
         self._thread: threading.Thread | None = None
 
     def start(self, receive: Callable[[bytes], None], link: Callable[[bool], None]) -> None:
+        def serve(stream: socket.socket) -> None:
+            for frame in frames_of(stream):
+                receive(frame)
+
+        self._start(serve, link)
+
+    def start_carried(self, carrier: FrameCarrier, link: Callable[[bool], None]) -> None:
+        self._start(lambda stream: carrier.carry(stream.fileno()), link)
+
+    def _start(
+        self, serve: Callable[[socket.socket], None], link: Callable[[bool], None]
+    ) -> None:
+        """`serve` returns when its stream has ended."""
         self._thread = threading.Thread(
-            target=self._run, args=(receive, link), name=f"net {self._source.name}", daemon=True
+            target=self._run, args=(serve, link), name=f"net {self._source.name}", daemon=True
         )
         self._thread.start()
 
@@ -79,15 +94,14 @@ class FrameNet:
             self._first.close()
         self._source.close()
 
-    def _run(self, receive: Callable[[bytes], None], link: Callable[[bool], None]) -> None:
+    def _run(
+        self, serve: Callable[[socket.socket], None], link: Callable[[bool], None]
+    ) -> None:
         for stream in self._streams():
             self._stream = stream
             link(True)
-            try:
-                for frame in frames_of(stream):
-                    receive(frame)
-            except OSError:
-                pass
+            with contextlib.suppress(OSError):
+                serve(stream)
             self._stream = None
             stream.close()
             if not self._stopped.is_set():

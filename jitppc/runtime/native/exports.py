@@ -21,6 +21,7 @@ from . import (
     exclusive,
     hash_resize,
     interrupts,
+    lan,
     loop,
     others,
     reserve,
@@ -123,6 +124,32 @@ def rt_resize_hash(pointer: Any) -> Any:
     return hash_resize.resize(cpu_at(pointer))
 
 
+def rt_lan_receive(pointer: Any) -> Any:
+    return lan.receive(lan.lan_at(address_of(pointer)))
+
+
+def rt_lan_shut(pointer: Any) -> Any:
+    lan.shut(lan.lan_at(address_of(pointer)))
+    return U(0)
+
+
+def rt_lan_use(pointer: Any, fd: Any) -> Any:
+    lan.use(lan.lan_at(address_of(pointer)), fd)
+    return U(0)
+
+
+def rt_lan_add(pointer: Any, descriptor: Any) -> Any:
+    return lan.add(lan.lan_at(address_of(pointer)), descriptor)
+
+
+def rt_lan_take(pointer: Any, count: Any) -> Any:
+    return lan.take(lan.lan_at(address_of(pointer)), count)
+
+
+def rt_lan_send(pointer: Any, descriptors: Any) -> Any:
+    return lan.send(lan.lan_at(address_of(pointer)), descriptors)
+
+
 def routines() -> dict[str, tuple[Any, Any]]:
     """Every routine: symbol -> (signature, Python function)."""
     table = {
@@ -143,6 +170,9 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_forget_code": (U64(P), _plain(code.forget_code)),
         "rt_note_store": (U64(P, U64), rt_note_store),
         "rt_resize_hash": (U64(P), rt_resize_hash),
+        "rt_lan_receive": (U64(P), rt_lan_receive), "rt_lan_shut": (U64(P), rt_lan_shut),
+        "rt_lan_use": (U64(P, I64), rt_lan_use), "rt_lan_add": (U64(P, U64), rt_lan_add),
+        "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
     }
     for name in ROUTINES:
         wrap = _with_pointer if name == "mtdec" else _plain

@@ -19,6 +19,7 @@ from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import _PRIVILEGED as PRIVILEGED
 from .interrupts import _SC as SC
 from .interrupts import CTR, FSCR, LR, SRR0, SRR1, raise_kind
+from .lan import lan_call
 from .radix import AMR, IAMR, PIDR
 
 PR, EE, IR, DR, ME, RI = (U(b) for b in (MSR.PR, MSR.EE, MSR.IR, MSR.DR, MSR.ME, MSR.RI))
@@ -155,13 +156,16 @@ def mtmsr(cpu: Any) -> None:
 def sc(cpu: Any) -> None:
     """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall.
 
-    A hypercall of problem state gets H_PRIVILEGE; those on a hashed page table are answered here.
+    A hypercall of problem state gets H_PRIVILEGE; those on a hashed page table, and with frames of
+    a logical LAN, are answered here.
     """
     if cpu.scratch[0] & U(1) == U(0):
         raise_kind(cpu, U(SC), U(0))
     elif cpu.msr & PR != U(0):
         cpu.gpr[3] = U(0xFFFF_FFFF_FFFF_FFFD)
-    elif cpu.hash_mode == U(0) or hash_call(cpu) == U(0):
+    elif cpu.hash_mode != U(0) and hash_call(cpu) != U(0):
+        return
+    elif lan_call(cpu) == U(0):
         cpu.exit_reason = HCALL
 
 

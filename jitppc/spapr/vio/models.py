@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jitppc.devices.ports import StreamingNetBackend
 from jitppc.errors import OptionError
 from jitppc.spapr.device_model import DeviceModel, Property, mac_address, switch
 from jitppc.spapr.dma import RamDma
+from jitppc.spapr.runtime_factory import native_lan
 from jitppc.spapr.vio.bus import Slot
+from jitppc.spapr.vio.native_vlan import NativeVlan
 from jitppc.spapr.vio.nvram import Nvram
 from jitppc.spapr.vio.vlan import Vlan
 from jitppc.spapr.vio.vscsi import Vscsi
@@ -65,7 +68,16 @@ def _plug_vscsi(board: "Board", values: Mapping[str, Any]) -> Vscsi:
 def _plug_vlan(board: "Board", values: Mapping[str, Any]) -> Vlan:
     backend = board.netdev(values["netdev"])
     mac = board.mac(values["mac"])
-    vlan = board.vio.plug(lambda slot: Vlan(slot, _window(board, slot), backend, mac))
+
+    def make(slot: Slot) -> Vlan:
+        window = _window(board, slot)
+        if isinstance(backend, StreamingNetBackend):
+            native = native_lan(board.memory, window.table)
+            if native is not None:
+                return NativeVlan(slot, window, backend, mac, native)
+        return Vlan(slot, window, backend, mac)
+
+    vlan = board.vio.plug(make)
     vlan.start()
     return vlan
 

@@ -125,10 +125,13 @@ class Vlan:
             listed = VALID | PAGE_SIZE << 32 | filters
             page[FILTERS_OFFSET : FILTERS_OFFSET + 8] = (listed & (1 << 64) - 1).to_bytes(8, "big")
             self._dma.write(buffer_list, bytes(page))
-            self._list, self._dropped = buffer_list, 0
-            self._queue = ReceiveQueue(queue)
+            self._opened(ReceiveQueue(queue), buffer_list)
             self.mac = (mac & (1 << 48) - 1).to_bytes(6, "big")
         return H.SUCCESS
+
+    def _opened(self, queue: ReceiveQueue, buffer_list: int) -> None:
+        self._list, self._dropped = buffer_list, 0
+        self._queue = queue
 
     def free(self) -> H:
         """The adapter is shut, and nothing of the guest's memory is written any more."""

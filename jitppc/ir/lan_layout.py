@@ -1,0 +1,57 @@
+"""The layout of a logical LAN adapter as native code and Python share it.
+
+`runtime/native/lan.py` says what is done with it. Fields are in host byte order, as in `layout.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+U64 = np.uint64
+
+#: Buffers that an adapter holds at most, and so nodes and sizes.
+MAX_BUFFERS = 5 * 4096
+#: in place of the number of a node: none
+NO_NODE = (1 << 64) - 1
+#: Pieces of memory that one frame may lie in: six buffers, and the pages of 64 KiB.
+MAX_PIECES = 64
+INPUT_BYTES, REST_BYTES = 512 << 10, 128 << 10
+
+#: A buffer of the guest's: its descriptor, and the next of the same size, or of those that are free
+LAN_NODE = np.dtype([("descriptor", U64), ("next", U64)], align=True)
+#: the buffers of one size, oldest first; sizes are sorted
+LAN_SIZE = np.dtype([("bytes", U64), ("head", U64), ("tail", U64)], align=True)
+
+#: One adapter. What is below `lock` is touched under it only, if no thread is named.
+LAN = np.dtype([
+    ("here", U64),              # host address of this record
+    ("next", U64),              # that of the next adapter of the machine, or 0
+    ("unit", U64),              # unit address
+    ("shared", U64),            # host address of SHARED_STATE
+    ("ram", U64), ("ram_size", U64),
+    ("tces", U64), ("tce_count", U64),      # its window: host address of u64[tce_count], pages of 4 KiB
+    ("lock", U64),
+    ("open", U64),
+    ("signals", U64),           # the guest wants interrupts
+    ("busy", U64),              # the receiving thread writes to guest memory
+    ("starved", U64),           # it waits for a buffer of so many bytes: whoever adds one rings the bell
+    ("queue", U64), ("queue_size", U64),    # device address and bytes of the receive queue
+    ("queue_at", U64), ("queue_toggle", U64),   # of the receiving thread
+    ("list", U64), ("dropped", U64),
+    ("held", U64), ("fresh_nodes", U64), ("free", U64), ("sizes_used", U64),
+    ("nodes", U64), ("sizes", U64),         # host addresses of LAN_NODE[], LAN_SIZE[]
+    # --- the host's side
+    ("fd", np.int64),           # a stream of frames, each behind its length; negative: no cable
+    ("bell", U64),              # eventfd that wakes the receiving thread
+    ("stop", U64),              # it is to return
+    ("rest", U64), ("rest_at", U64), ("rest_end", U64),     # of a frame, not taken by the stream yet
+    ("pieces", U64, (MAX_PIECES + 1, 2)),   # struct iovec[]
+    ("message", U64, 7),        # struct msghdr
+    ("length", U64),            # of the frame, big-endian
+    # --- of the receiving thread
+    ("input", U64), ("input_at", U64), ("input_end", U64),  # what has arrived and is not delivered
+    ("untold", U64),            # frames delivered after the last interrupt
+    ("is_urgent", U64),         # the frame has waited for a buffer of its size and takes a larger one
+    ("polls", U64, 2),          # struct pollfd[]
+    ("scratch", U64),
+], align=True)
