@@ -30,7 +30,8 @@ from jitppc.backend.region_graph import RegionBlock
 from jitppc.backend.tier0 import Handler, make_handler
 from jitppc.frontend.decode import decode
 from jitppc.frontend.disasm import disassemble
-from jitppc.frontend.regions import Page, Region, form_region
+from jitppc.frontend.page import Page
+from jitppc.frontend.regions import Region, form_region
 from jitppc.frontend.routines import ROUTINES
 from jitppc.frontend.translate import translate_row, translate_word
 from jitppc.ir.layout import CELL, CELL_BYTES

@@ -136,14 +136,15 @@ class Arena:
         self, images: Sequence[Image], starts: Sequence[int], known: dict[str, int] | None = None
     ) -> None:
         """Images lie at these addresses, every reference filled in."""
-        known = known or {}
+        places_of = self.symbols | (known or {})
         tables, targets, origins = [], [], []
         for image, start in zip(images, starts, strict=True):
             at = start - self.base
             self.bytes[at:at + len(image.content)] = np.frombuffer(image.content, np.uint8)
             fixups = image.fixups
             if len(fixups):
-                addresses = [start, *(self._address(name, known) for name in image.needs)]
+                others = (places_of.get(name) or self.stub(name) for name in image.needs)
+                addresses = [start, *others]
                 tables.append(fixups)
                 targets.append(np.array(addresses, np.int64)[fixups["target"]])
                 origins.append(np.full(len(fixups), start, np.int64))
@@ -155,12 +156,10 @@ class Arena:
         values = np.where(table["kind"] >= DISTANCE32, values - places, values)
         write(self.bytes, places - self.base, table["kind"], values)
 
-    def _address(self, name: str, known: dict[str, int]) -> int:
-        found = known.get(name) or self.symbols.get(name)
-        return found if found is not None else self.stub(name)
-
     def stub(self, name: str) -> int:
         """A jump to a function of the C library, which may lie anywhere."""
+        if name in self.symbols:
+            return self.symbols[name]
         try:
             target = ctypes.cast(getattr(_libc, name), ctypes.c_void_p).value
         except AttributeError as error:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from jitppc.errors import UserError
+from jitppc.frontend.page import RUN
 
 PAGE = 4096
-RUN = 1             # frontend/regions.py: the word was executed
 #: where bare words lie
 WORDS_AT = 0x10000
 

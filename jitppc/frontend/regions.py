@@ -16,7 +16,7 @@ import functools
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import LE64, Mode
@@ -25,29 +25,16 @@ from jitppc.ir.types import signed
 
 from .decode import is_prefix
 from .levels import DEFAULT_MODEL, Model
+from .page import OFTEN, RARELY, WORDS, Page
 from .translate import translate_word
 
-WORDS = 1024
 #: instructions of a region at most, unless the caller says otherwise
 LIMIT = 240
 #: words that one return or indirect jump may be known to go to
 WAYS = 16
 #: how far from an indirect jump its targets are looked for, in words
 NEAR = 400
-#: what is known of a word
-RUN, OFTEN, RARELY = 1, 2, 4
 _LEAVING = ("helper", "timebase", "random")     # ops that only tier 0 has
-
-
-class Page(NamedTuple):
-    """A page of code: its 4096 bytes, and one byte for each word.
-
-    The byte has RUN if the word was executed. With OFTEN, many jumps have arrived there; with
-    RARELY, next to none have.
-    """
-
-    code: bytes
-    has_run: bytes
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from jitppc.backend.region import region_text
 from jitppc.backend.region_graph import RegionBlock
 from jitppc.frontend.levels import DEFAULT_MODEL, MODELS
-from jitppc.frontend.regions import Page, Region, form_region
+from jitppc.frontend.page import Page
+from jitppc.frontend.regions import Region, form_region
 from jitppc.ir.passes import one_view_each, run_passes_of_regions
 from jitppc.strategies import RegionOptions
 

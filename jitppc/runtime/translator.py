@@ -24,7 +24,7 @@ import numpy as np
 from jitppc.backend.arena import ArenaFullError
 from jitppc.backend.image import Image, LoadError
 from jitppc.backend.segments import Segments
-from jitppc.frontend.regions import OFTEN, RARELY, RUN
+from jitppc.frontend.page import OFTEN, RARELY, RUN
 from jitppc.ir.layout import (
     CELL,
     CELL_BYTES,
@@ -364,7 +364,7 @@ class Translator:
         return pages
 
     def _has_run(self, page: int) -> np.ndarray:
-        """One byte for each word, as of frontend.regions.Page."""
+        """One byte for each word, as of frontend.page.Page."""
         # A copy: the vCPU decodes on while we look.
         live = _at(page - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES)
         cells = np.frombuffer(live, CELL).copy()

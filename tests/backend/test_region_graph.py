@@ -7,7 +7,8 @@ import pytest
 from jitppc.backend.region import HAS_VARIABLES, region_text
 from jitppc.backend.region_graph import Graph, RegionBlock
 from jitppc.backend.region_memory import group_accesses
-from jitppc.frontend.regions import Page, form_region
+from jitppc.frontend.page import Page
+from jitppc.frontend.regions import form_region
 from jitppc.ir.layout import REGISTERS
 from jitppc.ir.passes import run_passes
 

@@ -49,7 +49,7 @@ def test_a_matrix_with_a_workload_that_hangs_and_one_that_stops_the_guest(tmp_pa
         (tmp_path / f"{name}.c").write_text(HEAD + text)
     command = [sys.executable, "-m", "jitppc", "bench", ",".join(SOURCES)]
     command += ["-workload-file", ",".join(f"{name}.c" for name in SOURCES)]
-    command += ["-strategies", "interp,cold", "-peers", "qemu,native", "-runs", "3"]
+    command += ["-strategies", "units,cold", "-peers", "qemu,native", "-runs", "3"]
     command += ["-limit", str(LIMIT), "-out", "x"]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=500
@@ -59,7 +59,7 @@ def test_a_matrix_with_a_workload_that_hangs_and_one_that_stops_the_guest(tmp_pa
 
     found = {(r["engine"], r["workload"]): r["text"] for r in records if r["what"] == "problem"}
     slow = f"not done after {LIMIT} s (-limit)"
-    guests = ("interp", "cold", "qemu")
+    guests = ("units", "cold", "qemu")
     expected = {(engine, "hangs") for engine in (*guests, "native")}
     assert expected | {(engine, "stops") for engine in guests} == set(found)
     assert all(slow == text for (_, name), text in found.items() if name == "hangs")
@@ -73,7 +73,7 @@ def test_a_matrix_with_a_workload_that_hangs_and_one_that_stops_the_guest(tmp_pa
     assert (tmp_path / "x.html").stat().st_size > 500_000
 
     told = {r["engine"]: r for r in records if r["what"] == "guest" and "first" in r["workloads"]}
-    assert {"interp", "cold"} == set(told)
+    assert {"units", "cold"} == set(told)
     for engine, guest in told.items():
         cost = guest["workload_costs"]["first"]
         assert set(cost["profile"]["kinds"]) <= set(CATEGORIES)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jitppc.frontend.regions import OFTEN, RARELY, RUN, WORDS, Page, Region, form_region
+from jitppc.frontend.page import OFTEN, RARELY, RUN, WORDS, Page
+from jitppc.frontend.regions import Region, form_region
 
 NOP, BLR, BCTR, BCTRL, SC = 0x60000000, 0x4E800020, 0x4E800420, 0x4E800421, 0x44000002
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from strategies import U32
 
 from jitppc.frontend.levels import DEFAULT_MODEL
-from jitppc.frontend.regions import OFTEN
+from jitppc.frontend.page import OFTEN
 from jitppc.ir.layout import CODE_MASK, CODE_SHIFT
 from jitppc.runtime.region_file import page_contents, page_hash
 from jitppc.runtime.worker import compile_region
