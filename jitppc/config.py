@@ -31,9 +31,13 @@ def cache_directory() -> Path:
     return root / "jitppc"
 
 
+#: NumPy's library of linear algebra starts a thread for each processor; nothing here needs it
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+
+
 def child_environment(**changes: str) -> dict[str, str]:
     """The environment for a helper program: ours, with `changes`."""
-    return os.environ | changes
+    return os.environ | ONE_THREAD | changes
 
 
 RUN_OPTIONS = (

@@ -90,6 +90,7 @@ TASKS: dict[str, Callable[..., Any]] = {
 def main() -> None:
     """Serve until stdin closes. The argument is the niceness of the process."""
     os.nice(int(sys.argv[1]))
+    gc.disable()                     # while all is loaded that stays
     tasks = 0
     inbox, outbox = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing printed by accident may reach the pipe
@@ -110,7 +111,6 @@ def main() -> None:
         tasks += 1
         if tasks == 1:               # what was imported stays: no need to look at it again
             gc.freeze()
-            gc.disable()
         elif tasks % TASKS_PER_COLLECTION == 0:
             gc.collect()
 
