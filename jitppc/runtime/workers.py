@@ -48,7 +48,10 @@ class WorkerPool:
                 stdout=subprocess.PIPE,
                 # the sources that we run: an empty entry is the directory we were started in
                 env=child_environment(PYTHONPATH=os.pathsep.join(map(os.path.abspath, sys.path))),
-                start_new_session=True,
+                # ^C is not theirs. In sessions of their own they would be as dear as the machine:
+                # Linux shares CPUs among sessions first, and niceness counts inside of one
+                # (sched(7), autogroup)
+                process_group=0,
             )
             self._local.process = process
             with self._lock:

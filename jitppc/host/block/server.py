@@ -95,6 +95,6 @@ def _start(command: list[str], log: IO[bytes]) -> tuple[socket.socket, subproces
                 stdin=listening.fileno(),
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                process_group=0,  # not a session: see `runtime/workers.py`
             )
     return connection, process

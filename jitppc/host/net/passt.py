@@ -132,7 +132,7 @@ class _Passt:
                     stdout=log,
                     stderr=log,
                     pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
+                    process_group=0,  # not a session: see `runtime/workers.py`
                 )
                 if not _is_ready(self._process, pid_file):
                     ours.close()
