@@ -366,6 +366,8 @@ class RunConfig:
     numa: Numa | None = None
     resize_hpt: str = "default"
     hpt_max_page_size: str = "64k"
+    storage_keys: bool = False
+    large_decrementer: bool = True
     memory: int = 2 * values.GIB
     smp: Topology = ONE_PROCESSOR
     hardware: HardwareWords = HardwareWords()
@@ -408,6 +410,8 @@ def run_config(settings: Mapping[str, Any]) -> RunConfig:
     settings["ic_mode"] = properties.get("ic-mode", "dual")
     settings["resize_hpt"] = properties.get("resize-hpt", "default")
     settings["hpt_max_page_size"] = properties.get("cap-hpt-max-page-size", "64k")
+    settings["large_decrementer"] = properties.get("cap-large-decr") != "off"
+    settings["storage_keys"] = properties.get("storage-keys") == "on"
     if settings.pop("accel", None):
         notes.append("-accel tcg changes nothing: jitppc translates by itself")
     words, objects = settings.pop("numa", ()), settings.pop("objects", ())

@@ -21,8 +21,8 @@ STRATEGIES = strategies.OURS
 STAGES = ("guest", "ir", "optimised", "llvm", "host")
 CLOCKS = ("host", "insns")
 CPUS = (
-    "power7", "power7_v2.3", "power7+", "power7p_v2.1",
-    "power8", "power8_v2.0", "power8e", "power8nvl",
+    "power5+", "power5p_v2.1", "power7", "power7_v2.3", "power7+", "power7p_v2.1",
+    "power8", "power8_v2.0", "power8e", "power8e_v2.1", "power8nvl", "power8nvl_v1.0",
     "power9", "power9_v2.0", "power9_v2.2", "power10", "power10_v2.0", "power11", "power11_v2.0",
 )  # fmt: skip
 
@@ -124,7 +124,7 @@ def cpu_model(text: str) -> str:
         raise ValueError(f"the feature {features[0]!r} cannot be switched")
     if name.lower() in {"host", "max"}:
         return "power9"
-    if re.fullmatch(r"power(5p?\+?|pc)?(_v\d\.\d)?|970.*", name.lower()):
+    if re.fullmatch(r"power(5|pc)?(_v\d\.\d)?|970.*", name.lower()):
         raise ValueError(f"jitppc does not have this processor yet; it has {', '.join(CPUS)}")
     return one_of(*CPUS)(name)
 
@@ -249,9 +249,9 @@ class MachineProperty:
 
 _SWITCH = ("on", "off")
 SLOF = "slof.bin"
-NO_MODE = ("power6",)
 _MITIGATION = ("broken", "workaround", "fixed")
 
+COMPAT_MODES = ("power6", "power7", "power7+", "power8", "power9", "power10", "power11")
 HASH_PAGE_SIZES = ("4k", "64k", "16M", "16G")
 
 MACHINE_PROPERTIES = {
@@ -277,7 +277,7 @@ MACHINE_PROPERTIES = {
     "cap-nested-hv": MachineProperty(
         "nested KVM", _SWITCH, ("off",), {"on": "jitppc has no nested hypervisor"}
     ),
-    "cap-large-decr": MachineProperty("56-bit Decrementer", _SWITCH, ("on",)),
+    "cap-large-decr": MachineProperty("56-bit Decrementer", _SWITCH, _SWITCH),
     "cap-ccf-assist": MachineProperty("count cache flush by hardware", _SWITCH, ("off",)),
     "cap-fwnmi": MachineProperty("machine checks through firmware", _SWITCH, ("off",)),
     "cap-rpt-invalidate": MachineProperty("H_RPT_INVALIDATE", _SWITCH, ("off",)),
@@ -294,11 +294,13 @@ MACHINE_PROPERTIES = {
         HASH_PAGE_SIZES,
         HASH_PAGE_SIZES,
     ),
+    "storage-keys": MachineProperty(
+        "the guest is told of the keys that pages of a hashed page table have", _SWITCH, _SWITCH
+    ),
     "max-cpu-compat": MachineProperty(
         "newest processor that the guest may take ours for",
-        (*NO_MODE, "power7", "power8", "power9", "power10", "power11"),
-        ("power7", "power8", "power9", "power10", "power11"),
-        dict.fromkeys(NO_MODE, "jitppc does not have this mode yet"),
+        COMPAT_MODES,
+        COMPAT_MODES,
     ),
     "resize-hpt": MachineProperty(
         "resizing of the hashed page table",

@@ -171,6 +171,8 @@ def make_one(
         numa=config.numa,
         resize_hpt=config.resize_hpt,
         hpt_max_page_size=config.hpt_max_page_size,
+        storage_keys=config.storage_keys,
+        large_decrementer=config.large_decrementer,
         smp=config.smp,
         strategy=strategy,
         console=console,

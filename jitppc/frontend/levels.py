@@ -40,12 +40,12 @@ class Model:
 MODELS: dict[str, Model] = {
     name: Model(name, level, 1 << number)
     for number, (name, level) in enumerate(
-        zip(MODEL_NAMES, ("2.06", "2.07", "3.0C", "3.1B", "3.1B"), strict=True)
+        zip(MODEL_NAMES, ("2.02", "2.05", "2.06", "2.07", "3.0C", "3.1B", "3.1B"), strict=True)
     )
 }
 #: the version half of PVR
 _VERSIONS = {
-    0x3F: "power7", 0x4A: "power7", 0x4B: "power8", 0x4C: "power8", 0x4D: "power8",
+    0x3B: "power5+", 0x3F: "power7", 0x4A: "power7", 0x4B: "power8", 0x4C: "power8", 0x4D: "power8",
     0x4E: "power9", 0x80: "power10", 0x82: "power11",
 }  # fmt: skip
 ALL_MODELS = sum(model.bit for model in MODELS.values())

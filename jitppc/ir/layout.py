@@ -39,7 +39,7 @@ CPU_STATE = np.dtype([
     ("dtlb_mask", U64),         # (entries - 1) * 32: byte offset mask
     ("itlb", U64),              # host address of the current context's code TLB (CODE_ENTRY)
     ("lpcr", U64),
-    ("slb", U64, (32, 2)),      # segment look-aside buffer: [RB with V, RS] as slbmte wrote them
+    ("slb", U64, (64, 2)),      # segment look-aside buffer: [RB with V, RS] as slbmte wrote them
     ("process_table", U64),     # partition-table entry, doubleword 1
     ("context_key", U64),       # what dtlb was chosen for; all ones: choose again
     ("code_key", U64),          # what itlb was chosen for
@@ -190,9 +190,11 @@ def _registers() -> dict[str, Register]:
 REGISTERS = _registers()
 
 #: Processor models, by bit number in sets of models. Prefixes are instructions of their own before these.
-MODEL_NAMES = ("power7", "power8", "power9", "power10", "power11")
+MODEL_NAMES = ("power5+", "power6", "power7", "power8", "power9", "power10", "power11")
 #: those with transactional memory, which have MSR[TM]
 TRANSACTIONAL = 1 << MODEL_NAMES.index("power8") | 1 << MODEL_NAMES.index("power9")
+#: those whose segment look-aside buffer has 64 entries; the others have 32
+LARGE_SLB = 1 << MODEL_NAMES.index("power5+")
 PREFIXING = 1 << MODEL_NAMES.index("power10") | 1 << MODEL_NAMES.index("power11")
 #: SRR1 after a prefixed instruction's interrupt, and when it crosses a 64-byte boundary. Ref: Book III 7.5
 SRR1_PREFIXED, SRR1_BOUNDARY = 1 << (63 - 34), 1 << (63 - 35)

@@ -78,6 +78,8 @@ class Vcpu:
         self._make_tables()
         self._alarm = Alarm(self._record["waited_for"])
         self._pvr = pvr
+        #: as resets have it
+        self.has_large_decrementer = model_of_pvr(pvr).has_large_decrementer
         self.space = memory.join(vcpu_id, self.address)
         self.state["here"], self.state["alarm"] = self.address, self._alarm.number
         self.state["mmu"] = self._mmu.ctypes.data
@@ -132,7 +134,7 @@ class Vcpu:
         self.set_model(model_of_pvr(self._pvr))
         self.state["reserve_ea"] = NO_TAG
         self.state["reserve_table"] = self.memory.reserve_table
-        self.state["lpcr"] = LPCR.LD if model_of_pvr(self._pvr).has_large_decrementer else 0
+        self.state["lpcr"] = LPCR.LD if self.has_large_decrementer else 0
         self.state["spr"][275] = 0
         self.spr["MMCR0"] = MMCR0_FROZEN
         if self.space.number == 0 and not keeps_time:

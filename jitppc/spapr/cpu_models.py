@@ -6,8 +6,8 @@ which problem state executes no instruction that came later.
 Ref: Power ISA 3.1 Book III 2.5 (PCR); LoPAR appendix B.6.2.3; reference §1.4, §4.3.2.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from jitppc.errors import OptionError
 
@@ -37,7 +37,9 @@ def _pa_features(size: int) -> bytes:
 class CpuModel:
     """Identity of a processor: what its registers and the device tree say about it.
 
-    `family` is its name in `frontend.levels.MODELS`, which says what it executes.
+    `family` is its name in `frontend.levels.MODELS`, which says what it executes. `vector` is 2
+    for the vector and VSX facilities, 1 for the vector facility alone, 0 for none. `is_basic`:
+    pages of 4 KiB and 16 MiB, each in segments of their own, of 256 MiB; neither PURR nor keys.
     """
 
     name: str
@@ -48,6 +50,8 @@ class CpuModel:
     decrementer_bits: int
     pa_features: bytes
     radix_ap_encodings: tuple[int, ...]
+    vector: int = 2
+    is_basic: bool = False
     timebase_hz: int = 512_000_000
     clock_hz: int = 1_000_000_000
 
@@ -61,15 +65,36 @@ class CpuModel:
         """It can take interrupts from XIVE; all can from XICS."""
         return self.has_radix
 
+    @property
+    def has_large_decrementer(self) -> bool:
+        return self.decrementer_bits > SMALL_DECREMENTER
 
+    @property
+    def slb_size(self) -> int:
+        """Entries of the segment look-aside buffer."""
+        return 64 if self.is_basic else 32
+
+    @property
+    def instruction_cache_bytes(self) -> int:
+        return 0x10000 if self.is_basic else 0x8000
+
+    @property
+    def has_decimal(self) -> bool:
+        """The tree tells of decimal floating point: as the reference, from ISA 2.06 on."""
+        return self.vector == 2
+
+
+SMALL_DECREMENTER = 32
 RADIX_AP_ENCODINGS = (0x0000000C, 0xA0000010, 0x20000015, 0x4000001E)
 
 
-# Of a family: logical PVR, name in the tree, bits of the decrementer, features, page sizes.
+# Of a family: logical PVR, name in the tree, bits of the decrementer, features, page sizes, vector.
 _ISA_2_06 = bytes.fromhex("06 00 f6 3f c7 00 00 c0")
 _ISA_2_07, _ISA_3_00, _ISA_3_1 = (_pa_features(size) for size in (24, 66, 74))
-_FAMILIES = {
-    "power7": (0x0F100003, "PowerPC,POWER7", 32, _ISA_2_06, ()),
+_FAMILIES: dict[str, tuple] = {
+    "power5+": (0, "PowerPC,POWER5", 32, b"", (), 0, True),
+    "power6": (0x0F000002, "PowerPC,POWER6", 32, b"", (), 1),
+    "power7": (0x0F000003, "PowerPC,POWER7", 32, _ISA_2_06, ()),
     "power8": (0x0F000004, "PowerPC,POWER8", 32, _ISA_2_07, ()),
     "power9": (0x0F000005, "PowerPC,POWER9", 56, _ISA_3_00, RADIX_AP_ENCODINGS),
     "power10": (0x0F000006, "PowerPC,POWER10", 56, _ISA_3_1, RADIX_AP_ENCODINGS),
@@ -77,11 +102,12 @@ _FAMILIES = {
 }
 # What `-cpu` may say, and the model's name, family and PVR.
 _ROWS = (
+    (("power5+", "power5p_v2.1"), "power5p_v2.1", "power5+", 0x003B0201),
     (("power7", "power7_v2.3"), "power7_v2.3", "power7", 0x003F0203),
     (("power7+", "power7p_v2.1"), "power7p_v2.1", "power7", 0x004A0201),
     (("power8", "power8_v2.0"), "power8_v2.0", "power8", 0x004D0200),
-    (("power8e",), "power8e_v2.1", "power8", 0x004B0201),
-    (("power8nvl",), "power8nvl_v1.0", "power8", 0x004C0100),
+    (("power8e", "power8e_v2.1"), "power8e_v2.1", "power8", 0x004B0201),
+    (("power8nvl", "power8nvl_v1.0"), "power8nvl_v1.0", "power8", 0x004C0100),
     (("power9", "power9_v2.2"), "power9_v2.2", "power9", 0x004E1202),
     (("power9_v2.0",), "power9_v2.0", "power9", 0x004E1200),
     (("power10", "power10_v2.0"), "power10_v2.0", "power10", 0x00801200),
@@ -92,19 +118,28 @@ CPU_MODELS = {
     for spellings, name, family, pvr in _ROWS
     for spelling in spellings
 }
-COMPAT_MODES = {name: CPU_MODELS[name] for name in _FAMILIES}
-"""What `max-cpu-compat` may say, oldest first."""
+_LEVEL_2_06_PLUS = 0x0F100003
 
 
-def _age(model: CpuModel) -> int:
-    """Place of its family among all, oldest first; logical PVRs are not in this order."""
-    return list(COMPAT_MODES).index(model.family)
+def _modes() -> Iterator[CpuModel]:
+    for family in list(_FAMILIES)[1:]:
+        mode = CpuModel(family, family, 0, *_FAMILIES[family])
+        yield mode
+        if family == "power7":
+            yield replace(mode, name="power7+", logical_pvr=_LEVEL_2_06_PLUS)
+
+
+COMPAT_MODES = {mode.name: mode for mode in _modes()}
+"""What `max-cpu-compat` may say, oldest first. POWER5+ has none of them."""
 
 
 def compat_modes(model: CpuModel, newest: CpuModel | None = None) -> list[CpuModel]:
     """The modes in which `model` can run, none newer than `newest`; the newest one first."""
-    last = min(_age(model), _age(newest or model))
-    return list(COMPAT_MODES.values())[last::-1]
+    modes = list(COMPAT_MODES.values())
+    last = max((n for n, mode in enumerate(modes) if mode.family == model.family), default=-1)
+    if newest is not None:
+        last = min(last, modes.index(newest))
+    return modes[: last + 1][::-1]
 
 
 def best_mode(modes: Iterable[CpuModel], pairs: Iterable[tuple[int, int]]) -> CpuModel | None:
@@ -129,6 +164,12 @@ def newest_mode(model: CpuModel, name: str | None) -> CpuModel | None:
         return None
     mode = COMPAT_MODES.get(name.strip().lower())
     if mode is None or mode not in compat_modes(model):
-        known = ", ".join(m.family for m in compat_modes(model))
-        raise OptionError(f"max-cpu-compat {name!r}: {model.name} has the modes {known}")
+        known = ", ".join(m.name for m in compat_modes(model))
+        has = f"the modes {known}" if known else "no compatibility mode"
+        raise OptionError(f"max-cpu-compat {name!r}: {model.name} has {has}")
     return mode
+
+
+def with_small_decrementer(model: CpuModel) -> CpuModel:
+    """The model, with a decrementer of 32 bits. Ref: reference §1.3 (cap-large-decr)."""
+    return replace(model, decrementer_bits=SMALL_DECREMENTER)

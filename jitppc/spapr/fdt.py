@@ -28,9 +28,8 @@ from jitppc.spapr.fdt_values import (
     put,
     text,
     value_of,
-    walk,
 )
-from jitppc.spapr.hash_pages import DEFAULT_LIMIT_LOG2, ResizeHpt, segment_page_sizes
+from jitppc.spapr.hash_pages import DEFAULT_LIMIT_LOG2, HashTable, ResizeHpt
 from jitppc.spapr.interrupts import IcMode
 from jitppc.spapr.kernel_image import KernelImage
 from jitppc.spapr.memory_map import (
@@ -83,6 +82,7 @@ class TreeSpec:
     max_vcpus: int = 0
     numa: Numa | None = None
     hash_page_limit_log2: int = DEFAULT_LIMIT_LOG2
+    has_storage_keys: bool = False
     resize_hpt: ResizeHpt = ResizeHpt.ENABLED
     mode: CpuModel | None = None
     interrupts: IcMode = IcMode.XICS
@@ -253,7 +253,11 @@ def build_root(spec: TreeSpec) -> Node:
                 spec.model,
                 spec.mode,
                 spec.vcpu_count,
-                hash_table_size_log2(spec.ram_size),
+                HashTable(
+                    hash_table_size_log2(spec.ram_size),
+                    spec.hash_page_limit_log2,
+                    spec.has_storage_keys,
+                ),
                 spec.threads,
             ),
             event_sources_node(),
@@ -261,8 +265,6 @@ def build_root(spec: TreeSpec) -> Node:
             chosen_node(spec),
         ],
     )
-    for cpu in (n for n in walk(root) if n.get_property("ibm,segment-page-sizes") is not None):
-        put(cpu, "ibm,segment-page-sizes", segment_page_sizes(spec.hash_page_limit_log2))
     if spec.nodes.count > 1:
         show_associativity(root, spec.nodes, Form.FORM1)
     if spec.interrupts is IcMode.XIVE:

@@ -12,7 +12,7 @@ from jitppc.spapr.fdt_values import put, walk
 
 def cpu_nodes(root: Node) -> list[Node]:
     """The cores."""
-    return [n for n in walk(root) if n.get_property("ibm,pa-features") is not None]
+    return [n for n in walk(root) if n.get_property("ibm,slb-size") is not None]
 
 
 def show_agreement(root: Node, offer: Offer, result: CasResult) -> None:

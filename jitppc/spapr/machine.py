@@ -27,7 +27,7 @@ from jitppc.spapr.board import Board
 from jitppc.spapr.boot import BootImages
 from jitppc.spapr.cas import CasResult, Offer
 from jitppc.spapr.console import ConsoleTap, UserConsole
-from jitppc.spapr.cpu_models import CpuModel, cpu_model, newest_mode
+from jitppc.spapr.cpu_models import CpuModel, cpu_model, newest_mode, with_small_decrementer
 from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
 from jitppc.spapr.firmware_image import SIZE_MAX as FIRMWARE_SIZE_MAX
 from jitppc.spapr.firmware_image import BootWish, read_firmware
@@ -104,6 +104,8 @@ class Machine:
         numa: Numa | None = None,
         resize_hpt: str = "default",
         hpt_max_page_size: str = "64k",
+        storage_keys: bool = False,
+        large_decrementer: bool = True,
         nvram: str | os.PathLike[str] | None = None,
         no_reboot: bool = False,
         clock: str = "host",
@@ -126,6 +128,8 @@ class Machine:
             ic_mode: interrupt controllers that the guest may choose from: "xics", "xive", "dual".
             resize_hpt, hpt_max_page_size: whether the guest may resize a hashed page table, and the
                 largest pages in it ("4k", "64k", "16M", "16G").
+            large_decrementer: from POWER9 on, and in its modes, it has 56 bits.
+            storage_keys: the guest is told of the keys that pages of a hashed page table have.
             numa: nodes of memory and processors; without it there is one.
             nvram: backing file of the NVRAM, made when it does not exist.
             clock: "host", or "insns": time and the date follow the instructions executed, random
@@ -135,11 +139,14 @@ class Machine:
         """
         self._model = cpu_model(cpu)
         self._newest_mode = newest_mode(self._model, max_cpu_compat)
+        if not large_decrementer or not (self._newest_mode or self._model).has_large_decrementer:
+            self._model = with_small_decrementer(self._model)
         self._ic_mode = interrupts.ic_mode(ic_mode, self._model, self._newest_mode)
         ram_size = memory_size(memory)
         self._numa = numa
         self._resize_hpt = hash_pages.resize_hpt(resize_hpt)
         self._hash_page_limit_log2 = hash_pages.page_limit_log2(hpt_max_page_size)
+        self._has_storage_keys = storage_keys
         if numa is not None and sum(numa.memory) != ram_size:
             raise OptionError("the NUMA nodes have not as much memory as the machine")
         self._first_node_size = ram_size if numa is None else numa.memory[0]
@@ -350,6 +357,7 @@ class Machine:
             interrupts=self._ic_mode,
             numa=self._numa,
             hash_page_limit_log2=self._hash_page_limit_log2,
+            has_storage_keys=self._has_storage_keys,
             resize_hpt=self._resize_hpt,
             ram_size=self.memory.size,
             vcpu_count=len(self.cpus),

@@ -33,7 +33,10 @@ class NativeRuntime:
         """The vCPUs of a machine, over memory that this factory has made."""
         from jitppc.runtime.factory import make_vcpus
 
-        return [*make_vcpus(memory, model.pvr, topology, self._strategy, **self._options)]
+        made = make_vcpus(memory, model.pvr, topology, self._strategy, **self._options)
+        for vcpu in made:
+            vcpu.has_large_decrementer = model.has_large_decrementer
+        return [*made]
 
 
 def native_lan(memory: Any, window: TceTable) -> Any:

@@ -32,7 +32,9 @@ class Cell:
 
 AXES: Mapping[str, tuple] = {
     "cpu": (
+        "power5+",
         "power7",
+        "power7+",
         "power8",
         "power8e",
         "power8nvl",
@@ -40,6 +42,8 @@ AXES: Mapping[str, tuple] = {
         "power9",
         "power10",
         "power11",
+        "power8,max-cpu-compat=power6",
+        "power8,max-cpu-compat=power7",
         "power10,max-cpu-compat=power8",
         "power10,max-cpu-compat=power9",
     ),
@@ -51,11 +55,29 @@ AXES: Mapping[str, tuple] = {
     "vcpus": (1, 2, 8),
 }
 assert tuple(AXES) == tuple(field.name for field in fields(Cell))
-BEFORE_POWER9 = ("power7", "power8", "power8e", "power8nvl", "power10,max-cpu-compat=power8")
+BEFORE_POWER8 = (
+    "power5+",
+    "power7",
+    "power7+",
+    "power8,max-cpu-compat=power6",
+    "power8,max-cpu-compat=power7",
+)
+BEFORE_POWER9 = (
+    *BEFORE_POWER8,
+    "power8",
+    "power8e",
+    "power8nvl",
+    "power10,max-cpu-compat=power8",
+)
 
 
 def is_machine(cell: Cell) -> bool:
-    """Such a machine exists: radix trees and XIVE came with POWER9."""
+    """Such a machine exists.
+
+    Radix trees and XIVE came with POWER9, and Linux in little endian is for POWER8 and later.
+    """
+    if cell.cpu in BEFORE_POWER8 and cell.endian == "little":
+        return False
     is_old = cell.cpu in BEFORE_POWER9
     return not is_old or (cell.mmu, cell.controller) == ("hash", "xics")
 

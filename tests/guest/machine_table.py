@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import be_kernel
+import wrapped_kernel
 from initramfs import PROMPT, busybox_initramfs, fetch_busybox
 from machine_cells import Cell, all_cells, covering
 
@@ -46,7 +47,11 @@ class Images:
         initrd = folder / "little.gz"
         initrd.write_bytes(busybox_initramfs(fetch_busybox()))
         self.found["little", "vmlinux"] = (installer.fetch().kernel, initrd)
-        self.missing["little", "zImage"] = "Debian's kernel is no zImage, and we build none yet"
+        if missing := wrapped_kernel.missing_tools():
+            self.missing["little", "zImage"] = f"Debian's kernel is no zImage; missing: {missing}"
+        else:
+            zimage = wrapped_kernel.zimage(self.found["little", "vmlinux"][0])
+            self.found["little", "zImage"] = zimage, initrd
         self._add_big_endian(folder)
 
     def _add_big_endian(self, folder: Path) -> None:
@@ -61,8 +66,6 @@ class Images:
 
 def unavailable(cell: Cell, images: Images) -> str:
     """Why this cell cannot be booted, or nothing."""
-    if cell.cpu == "power7":
-        return "no kernel at hand runs on POWER7: Debian's needs POWER8"
     return images.missing.get((cell.endian, cell.image), "")
 
 
@@ -91,18 +94,20 @@ def doubts(cell: Cell, said: str) -> list[str]:
         "MMU": rf"^MMU\s*: {cell.mmu.capitalize()}$",
         "controller": rf"^\s*\d+:.* {cell.controller.upper()}\b",
         "processors": rf"^\s+{' +'.join(f'CPU{n}' for n in range(cell.vcpus))}\s*$",
-        "processor": rf"^cpu\s*: {processor(cell)}(?!\w)",
+        "processor": rf"^cpu\s*: {processor(cell)}(?![\w+])",
     }
     return [name for name, pattern in wanted.items() if not re.search(pattern, text, re.M)]
 
 
 def processor(cell: Cell) -> str:
     """What Linux calls it: 6.1 takes POWER11 for POWER10 by its logical number."""
+    if cell.cpu == "power5+":
+        return r"POWER5\+? \(gs\)"
     _, _, compat = cell.cpu.partition(",max-cpu-compat=")
     if compat:
         return rf"{compat.upper()} \(architected\)"
-    name = re.match(r"power\d+[a-z]*", cell.cpu)[0]
-    names = {"power8nvl": "POWER8NVL", "power8e": "POWER8E", "power11": r"POWER1[01]"}
+    name = re.match(r"power\d+[a-z+]*", cell.cpu)[0]
+    names = {"power7+": r"POWER7\+", "power11": r"POWER1[01]"}
     return names.get(name, name.upper())
 
 

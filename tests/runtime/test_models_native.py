@@ -17,7 +17,9 @@ SETB, BRH, TBEGIN = 0x7C600100, 0x7C8301B6, 0x7C00051D
 LQ, MFXER = 0xE0850000, 0x7C6102A6
 PADDI = 0x06000001_38600002          # paddi r3,0,0x10002
 PLD_HERE = 0x04100000_E4600010       # pld r3,16,1: relative to CIA
-USER = MSR.SF | MSR.LE | MSR.PR | MSR.ME
+VADDUBM, CMPB, POPCNTB = 0x10010800, 0x7C6413F8, 0x7C6300F4
+ISEL, POPCNTD = 0x7C64281E, 0x7C6303F4
+USER = MSR.SF | MSR.LE | MSR.PR | MSR.ME | MSR.VEC
 KERNEL = MSR.SF | MSR.LE | MSR.ME
 
 
@@ -44,7 +46,13 @@ def is_illegal(result) -> bool:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("word", "key"), [(SETB, "setb"), (BRH, "brh"), (TBEGIN, "tbegin.")])
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        (SETB, "setb"), (BRH, "brh"), (TBEGIN, "tbegin."), (VADDUBM, "vaddubm"), (CMPB, "cmpb"),
+        (POPCNTB, "popcntb"), (ISEL, "isel"), (POPCNTD, "popcntd"),
+    ],
+)  # fmt: skip
 def test_a_word_is_executed_by_the_models_that_have_the_row(native, model, word, key):
     native.vcpu.set_model(MODELS[model])
     result = run(native, [word])
@@ -161,3 +169,17 @@ def test_enabling_an_event_that_is_due_branches(native):
     words = [li, 0x7863F80E, MTBESCRS]                    # sldi r3,r3,63
     result = run(native, words, count=3, s153=1 << 7, s804=0x5000, s806=PME | PMEO)
     assert (0x5000, CODE + 12) == (result.nia, int(result.state[0]["spr"][805]))
+
+
+@pytest.mark.parametrize(("model", "size"), [("power5+", 64), ("power7", 32)])
+def test_the_segment_buffer_has_as_many_entries_as_the_processor(native, model, size):
+    """Number 40 is number 8 where there are 32."""
+    native.vcpu.set_model(MODELS[model])
+    esid = 0x5000_0000 | 1 << 27
+    state = new_state()
+    state[0]["msr"] = KERNEL
+    state[0]["gpr"][4], state[0]["gpr"][5] = 0x1234_0000, esid | 40
+    native.load_state(state)
+    native.place(CODE, [0x7C802B24, STAY])                # slbmte r4,r5
+    native.run(CODE, 1)
+    assert esid == int(native.vcpu.state["slb"][40 % size][0])

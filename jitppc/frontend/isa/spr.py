@@ -163,7 +163,7 @@ spr(269, "TBU", _tbu, None, privileged=False)
 for _n in range(4):
     plain(272 + _n, f"SPRG{_n}")
 spr(287, "PVR", lambda b: b.get("pvr"), None)
-spr(308, "SPURR", lambda b: b.timebase(), None)
+spr(308, "SPURR", lambda b: b.timebase(), None, span=Span("2.05"))
 spr(309, "PURR", lambda b: b.timebase(), None)
 spr(446, "TIR", lambda b: b.get("thread"), None, span=ISA_207)
 

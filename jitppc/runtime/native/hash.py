@@ -11,6 +11,8 @@ from typing import Any
 
 from numba import njit
 
+from jitppc.ir import layout
+
 from .host import I, U, load64, machine_of, store64
 from .radix import (
     AMR,
@@ -25,6 +27,8 @@ from .radix import (
     WRITE,
     Walked,
 )
+
+LARGE_SLB = U(layout.LARGE_SLB)
 
 # of a segment: RB and RS of slbmte
 ESID, ESID_1T, SLB_VALID = U(0xFFFF_FFFF_F000_0000), U(0xFFFF_FF00_0000_0000), U(1 << 27)
@@ -54,9 +58,15 @@ def covers(cpu: Any, number: Any, ea: Any) -> Any:
 
 
 @njit
+def slb_size(cpu: Any) -> Any:
+    """How many entries the processor's segment look-aside buffer has, a power of two."""
+    return U(64) if cpu.models & LARGE_SLB != U(0) else U(32)
+
+
+@njit
 def segment_of(cpu: Any, ea: Any) -> Any:
     """Number of the SLB entry that translates ea, or -1."""
-    for n in range(32):
+    for n in range(I(slb_size(cpu))):
         if covers(cpu, n, ea):
             return I(n)
     return I(-1)

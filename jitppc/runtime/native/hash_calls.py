@@ -31,6 +31,7 @@ from .hash import (
     R,
     base_of,
     page_shift,
+    slb_size,
 )
 from .host import I, U, compare_and_swap, load64, machine_of, shared_of, store64, store_release
 
@@ -118,7 +119,7 @@ def _drop(cpu: Any, high: Any) -> None:
 def _drop_on(cpu: Any, high: Any) -> None:
     """The translations through an entry are gone: those of user segments if it is in one."""
     vsid_mask = (VSID_1T if high & IS_1T != U(0) else VSID_256M) | B
-    for n in range(32):
+    for n in range(I(slb_size(cpu))):
         segment, attributes = cpu.slb[n, 0], cpu.slb[n, 1]
         is_user = segment & SLB_VALID != U(0) and segment >> U(62) != U(3)
         if is_user and (high ^ attributes) & vsid_mask == U(0):

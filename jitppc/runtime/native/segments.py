@@ -14,7 +14,7 @@ from typing import Any
 from numba import njit
 
 from .contexts import forget_all, forget_user
-from .hash import ESID, SLB_VALID, covers
+from .hash import ESID, SLB_VALID, covers, slb_size
 from .host import I, U
 
 CLASS = U(0x80)
@@ -24,7 +24,7 @@ CLASS = U(0x80)
 def slbmte(cpu: Any) -> None:
     """scratch = RS, RB: write the entry RB names."""
     rs, rb = cpu.scratch[0], cpu.scratch[1]
-    index = I(rb & U(31))
+    index = I(rb & (slb_size(cpu) - U(1)))
     cpu.slb[index, 0] = rb & (ESID | SLB_VALID)
     cpu.slb[index, 1] = rs
 
@@ -40,7 +40,7 @@ def slbia(cpu: Any) -> None:
     by_class = hint == U(3) or hint == U(6)
     are_users = by_class
     if hint != U(7):
-        for n in range(0 if hint == U(3) or hint == U(4) else 1, 32):
+        for n in range(0 if hint == U(3) or hint == U(4) else 1, I(slb_size(cpu))):
             if not by_class or cpu.slb[n, 1] & CLASS != U(0):
                 if cpu.slb[n, 0] & SLB_VALID != U(0) and cpu.slb[n, 0] >> U(62) == U(3):
                     are_users = False
@@ -62,7 +62,7 @@ def _forget(cpu: Any, are_users: Any) -> None:
 def slbie(cpu: Any) -> None:
     """scratch[0] = RB: drop the entry for that segment."""
     rb = cpu.scratch[0]
-    for n in range(32):
+    for n in range(I(slb_size(cpu))):
         if covers(cpu, n, rb):
             cpu.slb[n, 0] &= ~SLB_VALID
     _forget(cpu, rb >> U(62) != U(3))
@@ -73,7 +73,7 @@ def slbfee(cpu: Any) -> None:
     """scratch = RT, RB: RT <- VSID and attributes of the entry for RB; CR0 says if there is one."""
     rb, found = cpu.scratch[1], U(0)
     cpu.gpr[I(cpu.scratch[0])] = U(0)
-    for n in range(32):
+    for n in range(I(slb_size(cpu))):
         if covers(cpu, n, rb):
             found = U(2)
             cpu.gpr[I(cpu.scratch[0])] = cpu.slb[n, 1]
@@ -83,10 +83,10 @@ def slbfee(cpu: Any) -> None:
 @njit
 def slbmfee(cpu: Any) -> None:
     """scratch = RT, RB: RT <- ESID and V of the entry."""
-    cpu.gpr[I(cpu.scratch[0])] = cpu.slb[I(cpu.scratch[1] & U(31)), 0]
+    cpu.gpr[I(cpu.scratch[0])] = cpu.slb[I(cpu.scratch[1] & (slb_size(cpu) - U(1))), 0]
 
 
 @njit
 def slbmfev(cpu: Any) -> None:
     """scratch = RT, RB: RT <- VSID and attributes of the entry."""
-    cpu.gpr[I(cpu.scratch[0])] = cpu.slb[I(cpu.scratch[1] & U(31)), 1]
+    cpu.gpr[I(cpu.scratch[0])] = cpu.slb[I(cpu.scratch[1] & (slb_size(cpu) - U(1))), 1]
