@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +26,44 @@ QEMU_MACHINE = "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-a
 GUEST = ("-m", "2G", "-nographic", "-append", "console=hvc0")
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One machine, of both programs."""
+
+    cpu: str
+    smp: int = 1
+    has_slof: bool = False
+
+
+ROWS = {
+    "POWER8 hash": Row("power8"),
+    "POWER9 radix": Row("power9"),
+    "POWER10 XIVE": Row("power10"),
+    "POWER9 -smp 2": Row("power9", smp=2),
+    "POWER9 SLOF": Row("power9", has_slof=True),
+}
+"""The machines of `--machines`; XIVE is what both choose from POWER9 on."""
+
+
 def main(words: Sequence[str] | None = None) -> int:
     options = _options(words)
     files = installer.fetch(lambda what, fraction: None)
     kinds = _kinds(options)
+    rows = ROWS if options.machines else {options.cpu: _row(options)}
     records = []
     with tempfile.TemporaryDirectory(prefix="jitppc-benchmark-") as scratch:
         warm = Path(scratch) / "warm"
         if "jitppc warm" in kinds:
             print("filling the warm cache ...", file=sys.stderr, flush=True)
-            _boot("jitppc warm", files, warm, options)
+            for row in rows.values():
+                _boot("jitppc warm", row, files, warm, options)
         for repeat in range(options.n):
-            for kind in kinds:
+            for name, kind in _each(rows, kinds):
                 cache = warm
                 if kind == "jitppc cold":
                     cache = Path(scratch) / f"cold-{repeat}"
-                record = {"repeat": repeat, **_boot(kind, files, cache, options), **_stamp()}
+                found = _boot(kind, rows[name], files, cache, options)
+                record = {"repeat": repeat, "machine": name, **found, **_stamp()}
                 if kind == "jitppc cold":
                     shutil.rmtree(cache, ignore_errors=True)
                 records.append(record)
@@ -60,9 +83,22 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--timeout", type=float, default=600, help="seconds for one boot (600)")
     parser.add_argument("--strategy", default="regions", help="of jitppc (regions)")
     parser.add_argument("--cpu", default="power9", help="processor of both (power9)")
+    parser.add_argument("--smp", type=int, default=1, help="processors of both (1)")
     parser.add_argument("--slof", action="store_true", help="both start by SLOF")
+    parser.add_argument(
+        "--machines", action="store_true", help=f"each of these: {', '.join(ROWS)}"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON lines are added here")
     return parser.parse_args(words)
+
+
+def _row(options: argparse.Namespace) -> Row:
+    return Row(options.cpu, options.smp, options.slof)
+
+
+def _each(rows: dict[str, Row], kinds: list[str]) -> Iterator[tuple[str, str]]:
+    """Each machine by its name with all kinds in turn: the host's drift meets them alike."""
+    return ((name, kind) for name in rows for kind in kinds)
 
 
 def _kinds(options: argparse.Namespace) -> list[str]:
@@ -79,27 +115,28 @@ def _kinds(options: argparse.Namespace) -> list[str]:
 
 
 def _boot(
-    kind: str, files: installer.Installer, cache: Path, options: argparse.Namespace
+    kind: str, row: Row, files: installer.Installer, cache: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
     """One boot: what was measured from outside, and what the program says of itself."""
     guest = ["-kernel", str(files.kernel), "-initrd", str(files.initrd), *GUEST]
-    guest += ["-cpu", options.cpu]
+    guest += ["-cpu", row.cpu, "-smp", str(row.smp)]
     with tempfile.TemporaryDirectory(prefix="jitppc-stats-") as scratch:
         path = Path(scratch) / "stats.json"
         if kind == "qemu":
-            machine = f"{QEMU_MACHINE},x-vof={'off' if options.slof else 'on'}"
+            machine = f"{QEMU_MACHINE},x-vof={'off' if row.has_slof else 'on'}"
             command = ["qemu-system-ppc64", "-M", machine, *guest]
         else:
             command = [sys.executable, "-m", "jitppc", "run", *guest, "-stats", str(path)]
-            command += ["-bios", "slof.bin"] if options.slof else []
+            command += ["-bios", "slof.bin"] if row.has_slof else []
             command += ["-strategy", options.strategy]
         environment = os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
         boot = watch(command, environment, options.timeout, options.last)
         stats = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     record: dict[str, Any] = {
         "kind": kind,
-        "cpu": options.cpu,
-        "firmware": "slof" if options.slof else "own",
+        "cpu": row.cpu,
+        "processors": row.smp,
+        "firmware": "slof" if row.has_slof else "own",
         "seconds": {name: round(value, 3) for name, value in boot.seconds.items()},
         "peak_mib": round(boot.peak_bytes / (1 << 20)),
         "statistics": stats,
@@ -137,16 +174,18 @@ def _append(record: dict[str, Any], path: Path) -> None:
 
 def _line(record: dict[str, Any]) -> str:
     times = ", ".join(f"{name} {value:.1f} s" for name, value in record["seconds"].items())
-    return f"{record['kind']}: {times or 'nothing reached'}, {record['peak_mib']} MiB"
+    who = f"{record['machine']}, {record['kind']}"
+    return f"{who}: {times or 'nothing reached'}, {record['peak_mib']} MiB"
 
 
 def table(records: Sequence[dict[str, Any]]) -> str:
-    """Medians by kind, as a Markdown table."""
-    heads = ["", *(f"`{text.decode()}` (s)" for text in MILESTONES.values()), "peak (MiB)"]
+    """Medians by machine and kind, as a Markdown table."""
+    milestones = (f"`{text.decode()}` (s)" for text in MILESTONES.values())
+    heads = ["machine", "", *milestones, "peak (MiB)"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for kind in dict.fromkeys(record["kind"] for record in records):
-        mine = [record for record in records if record["kind"] == kind]
-        cells = [kind]
+    for machine, kind in dict.fromkeys((r["machine"], r["kind"]) for r in records):
+        mine = [r for r in records if (r["machine"], r["kind"]) == (machine, kind)]
+        cells = [machine, kind]
         for name in MILESTONES:
             reached = [r["seconds"][name] for r in mine if name in r["seconds"]]
             cells.append(f"{statistics.median(reached):.1f}" if reached else "–")
@@ -159,11 +198,11 @@ def table(records: Sequence[dict[str, Any]]) -> str:
 def _statistics(records: Sequence[dict[str, Any]]) -> list[str]:
     """What jitppc says of itself, from the last run of each kind."""
     lines = []
-    for kind in dict.fromkeys(record["kind"] for record in records):
-        last = [record for record in records if record["kind"] == kind][-1]
+    for machine, kind in dict.fromkeys((r["machine"], r["kind"]) for r in records):
+        last = [r for r in records if (r["machine"], r["kind"]) == (machine, kind)][-1]
         if last["statistics"]:
             shown = derived(last["statistics"]) | last["statistics"]
-            lines += ["", f"{kind}, last run:"]
+            lines += ["", f"{machine}, {kind}, last run:"]
             lines += [f"  {name}: {value}" for name, value in shown.items()]
     return lines
 

@@ -41,9 +41,11 @@ def test_speed_and_shares_are_derived_from_the_counts():
     assert {} == run.derived({})
 
 
-def test_the_table_shows_medians_by_kind():
+def test_the_table_shows_medians_by_machine_and_kind():
+    same = {"kind": "qemu", "peak_mib": 900, "statistics": {}}
     records = [
-        {"kind": "qemu", "seconds": {"init": seconds}, "peak_mib": 900, "statistics": {}}
-        for seconds in (1.0, 9.0, 2.0)
+        {"machine": machine, "seconds": {"init": seconds}, **same}
+        for machine, seconds in (("old", 1.0), ("old", 9.0), ("old", 2.0), ("new", 3.0))
     ]
-    assert "| qemu | 2.0 | – | 900 |" in run.table(records)
+    assert "| old | qemu | 2.0 | – | 900 |" in run.table(records)
+    assert "| new | qemu | 3.0 | – | 900 |" in run.table(records)
