@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from jitppc.devices.ports import BlockBackend, Chardev, FolderServer, NetBackend
 from jitppc.errors import OptionError
 from jitppc.option_values import suggestion
+from jitppc.spapr.boot_devices import BootDevices
 from jitppc.spapr.console import ConsoleTap, UserConsole
 from jitppc.spapr.device_model import Part
 from jitppc.spapr.device_models import device_model
@@ -61,6 +62,7 @@ class Board:
         self._parts: list[Part] = []
         self._ids: dict[str, Part] = {}
         self._macs = 0
+        self.boot_devices = BootDevices()
         self._taken: set[tuple[str, str]] = set()
         self._backends = contextlib.ExitStack()
         try:
@@ -189,6 +191,10 @@ class Board:
     @property
     def consoles(self) -> list[Vty]:
         return [part for part in self._parts if isinstance(part, Vty)]
+
+    @property
+    def parts(self) -> list[Part]:
+        return self._parts
 
     @property
     def has_nvram(self) -> bool:

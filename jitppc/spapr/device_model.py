@@ -93,6 +93,9 @@ class Part(Protocol):
     def close(self) -> None: ...
 
 
+BOOT_INDEX = Property("bootindex", "what firmware tries first: lower numbers before", number)
+"""Of disks, CDs and networks."""
+
 COMMON = (
     Property("id", "name of the device"),
     Property("bus", "id of the bus it sits on (the first of its kind)"),

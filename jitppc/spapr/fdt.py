@@ -90,6 +90,7 @@ class TreeSpec:
     initrd: tuple[int, int] | None = None
     kernel: KernelImage | None = None
     boot_order: str = ""
+    boot_list: str = ""
     has_boot_menu: bool = False
     vio_nodes: tuple[Node, ...] = ()
     pci_nodes: tuple[Node, ...] = ()
@@ -155,6 +156,8 @@ def chosen_node(spec: TreeSpec) -> Node:
         put(chosen, "qemu,boot-kernel", cells64(start, spec.kernel.end - start))
         if spec.kernel.is_little_endian:
             put(chosen, "qemu,boot-kernel-le", EMPTY)
+    if spec.boot_list:
+        put(chosen, "qemu,boot-list", text(spec.boot_list))
     if spec.boot_order:
         put(chosen, "qemu,boot-device", text(spec.boot_order))
     if spec.has_boot_menu:

@@ -367,6 +367,7 @@ class Machine:
             initrd=self._images.initrd_range,
             kernel=self._images.kernel if self._firmware else None,
             boot_order=self._boot_wish.at(self.reboots),
+            boot_list=self.board.boot_devices.listed if self._firmware else "",
             has_boot_menu=self._boot_wish.has_menu,
             vio_nodes=self.board.vio.tree_nodes(),
             pci_nodes=tuple(bridge_node(bridge) for bridge in self.board.bridges),

@@ -9,7 +9,8 @@ from jitppc.devices.scsi.cdrom import CDROM_IDENTITY, Cdrom
 from jitppc.devices.scsi.disk import BLOCK_SIZES, Disk
 from jitppc.devices.scsi.unit import Identity, LogicalUnit
 from jitppc.errors import OptionError
-from jitppc.spapr.device_model import DeviceModel, Property, number
+from jitppc.spapr.boot_devices import unit_path
+from jitppc.spapr.device_model import BOOT_INDEX, DeviceModel, Property, number
 
 if TYPE_CHECKING:
     from jitppc.spapr.board import Board
@@ -47,9 +48,10 @@ def _identity(
 def _attach(board: "Board", values: Mapping[str, Any], unit: LogicalUnit) -> ScsiPart:
     bus: ScsiBus = board.scsi_bus(values["bus"])
     try:
-        bus.attach(unit, values["channel"], values["scsi-id"], values["lun"])
+        address = bus.attach(unit, values["channel"], values["scsi-id"], values["lun"])
     except ValueError as error:
         raise OptionError(f"scsi: {error}") from None
+    board.boot_devices.add(values["bootindex"], lambda: unit_path(board, bus, address))
     return ScsiPart(unit)
 
 
@@ -90,6 +92,7 @@ UNIT_PROPERTIES = (
     Property("vendor", "vendor, 8 letters"),
     Property("product", "product, 16 letters"),
     Property("ver", "version, 4 letters"),
+    BOOT_INDEX,
 )
 
 SCSI_MODELS = (

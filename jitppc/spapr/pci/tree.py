@@ -97,10 +97,11 @@ def function_node(bridge: HostBridge, devfn: int, function: PciFunction) -> Node
     assigned = _assigned(bridge, devfn, function)
     if assigned:
         properties["assigned-addresses"] = assigned
-    return node(_node_name(devfn, who.class_code), properties)
+    return node(node_name(devfn, who.class_code), properties)
 
 
-def _node_name(devfn: int, class_code: int) -> str:
+def node_name(devfn: int, class_code: int) -> str:
+    """Of a function, by its class and place."""
     name = CLASS_NAMES.get(class_code >> 8, "unknown-device")
     slot, number = devfn >> 3, devfn & 7
     return f"{name}@{slot:x},{number:x}" if number else f"{name}@{slot:x}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, VirtioDevice
 from jitppc.devices.virtio.pci import MAX_QUEUES, VirtioPci
 from jitppc.errors import OptionError
+from jitppc.spapr.boot_devices import function_path
 from jitppc.spapr.device_model import DeviceModel, Property, auto_switch, number, switch
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def virtio_model(name: str, says: str, make: Make, *properties: Property) -> Dev
         part = VirtioPci(
             device, f"{name}-pci", vectors, has_iommu=values["iommu_platform"], hidden=hidden
         )
-        bridge.plug(part.function, values["addr"])
+        devfn = bridge.plug(part.function, values["addr"])
+        board.boot_devices.add(values.get("bootindex"), lambda: function_path(bridge, devfn))
         return part
 
     also = (name, f"{name}-pci-non-transitional")

@@ -12,6 +12,7 @@ from jitppc.devices.virtio.rng import VirtioRng
 from jitppc.devices.virtio.scsi import AdapterShape, VirtioScsi
 from jitppc.errors import OptionError
 from jitppc.spapr.device_model import (
+    BOOT_INDEX,
     DeviceModel,
     Property,
     mac_address,
@@ -151,8 +152,6 @@ def _port_model(name: str, says: str, *, is_console: bool) -> DeviceModel:
     )
 
 
-_BOOT_INDEX = Property("bootindex", "accepted; the kernel is given by -kernel", number)
-
 VIRTIO_MODELS = (
     virtio_model(
         "virtio-blk",
@@ -166,7 +165,7 @@ VIRTIO_MODELS = (
         Property("physical_block_size", "unit that is best written whole", _block_size, 512),
         Property("min_io_size", "smallest good size of a transfer", size_bytes, 0),
         Property("opt_io_size", "best size of a transfer", size_bytes, 0),
-        _BOOT_INDEX,
+        BOOT_INDEX,
     ),
     virtio_model(
         "virtio-net",
@@ -177,7 +176,7 @@ VIRTIO_MODELS = (
         Property("host_mtu", "greatest packet, told to the guest", _mtu),
         Property("queue-pairs", "pairs of queues, each with a thread", _pairs, 1),
         Property("rx_queue_size", "frames in a queue, a power of two", queue_size, 256),
-        _BOOT_INDEX,
+        BOOT_INDEX,
     ),
     virtio_model(
         "virtio-scsi",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jitppc.devices.ports import StreamingNetBackend
 from jitppc.errors import OptionError
-from jitppc.spapr.device_model import DeviceModel, Property, mac_address, switch
+from jitppc.spapr.device_model import BOOT_INDEX, DeviceModel, Property, mac_address, switch
 from jitppc.spapr.dma import RamDma
 from jitppc.spapr.runtime_factory import native_lan
 from jitppc.spapr.vio.bus import Slot
@@ -79,6 +79,8 @@ def _plug_vlan(board: "Board", values: Mapping[str, Any]) -> Vlan:
 
     vlan = board.vio.plug(make)
     vlan.start()
+    path = f"/vdevice/l-lan@{vlan.slot.unit_address:x}"
+    board.boot_devices.add(values["bootindex"], lambda: path)
     return vlan
 
 
@@ -105,6 +107,7 @@ VIO_MODELS = (
         (
             Property("netdev", "id of the host's end of the network"),
             Property("mac", "address (default 52:54:00:12:34:56 and following)", mac_address),
+            BOOT_INDEX,
         ),
     ),
     DeviceModel(
