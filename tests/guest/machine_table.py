@@ -93,21 +93,21 @@ def doubts(cell: Cell, said: str) -> list[str]:
         "machine": MACHINES[cell.endian],
         "MMU": rf"^MMU\s*: {cell.mmu.capitalize()}$",
         "controller": rf"^\s*\d+:.* {cell.controller.upper()}\b",
-        "processors": rf"^\s+{' +'.join(f'CPU{n}' for n in range(cell.vcpus))}\s*$",
+        "processors": rf"^(?:{PROMPT}|\s) +{' +'.join(f'CPU{n}' for n in range(cell.vcpus))}\s*$",
         "processor": rf"^cpu\s*: {processor(cell)}(?![\w+])",
     }
     return [name for name, pattern in wanted.items() if not re.search(pattern, text, re.M)]
 
 
 def processor(cell: Cell) -> str:
-    """What Linux calls it: 6.1 takes POWER11 for POWER10 by its logical number."""
+    """What Linux calls it: 6.1 knows POWER7+ and POWER11 by their logical numbers only."""
     if cell.cpu == "power5+":
         return r"POWER5\+? \(gs\)"
     _, _, compat = cell.cpu.partition(",max-cpu-compat=")
     if compat:
         return rf"{compat.upper()} \(architected\)"
     name = re.match(r"power\d+[a-z+]*", cell.cpu)[0]
-    names = {"power7+": r"POWER7\+", "power11": r"POWER1[01]"}
+    names = {"power7+": r"POWER7 \(architected\)", "power11": r"POWER1[01]"}
     return names.get(name, name.upper())
 
 

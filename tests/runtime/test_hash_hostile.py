@@ -9,6 +9,7 @@ import random
 
 import pytest
 from bench import CODE, STAY, bench
+from hash_model import high_word
 from isa.vectors import new_state
 from test_hash_native import BASE, LD, MTAMR, MTIAMR, RAM, SLBMTE, STD, Mmu
 
@@ -91,28 +92,31 @@ class Nonsense:
         vsid = choice((0x1000, 0x2000, 1 << 62 | 1 << 24))
         return self.wild(vsid | choice((0, 0x110, 0x100, 0x120, 0x130)))
 
-    def entry(self, ea: int) -> tuple[int, int]:
-        """The doublewords of an entry."""
+    def entry(self, rs: int, ea: int) -> tuple[int, int]:
+        """The doublewords of an entry for a page of the segment."""
         source = self.source
-        high = source.choice((1, 2)) << 12 | ea >> 16 & 0xF80 | source.choice((1, 3, 5, 7))
-        low = source.randrange(RAM >> 12) << 12 | 0x10 | source.getrandbits(9)
-        return self.wild(high), self.wild(low)
+        high = high_word(rs, ea, V | source.choice((0, 2, 0x10, 0x70)))
+        low = source.randrange(RAM >> 16) << 16 | (0x1000 if high & L else 0) | 0x10
+        return self.wild(high), self.wild(low | source.getrandbits(9))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_nonsense_ends_in_an_interrupt_or_in_RAM(mmu, seed):
     """Random entries of the SLB, several for one address, random entries of the table and keys."""
     made, ends = Nonsense(seed), dict.fromkeys(("ok", *VECTORS), 0)
-    source = made.source
+    source, known = made.source, {}
     for _ in range(ROUNDS):
         ea = made.address()
         step = source.randrange(8)
         if step == 0:
-            index = source.getrandbits(1) << 27 | source.randrange(64)
-            mmu.execute(SLBMTE, r7=made.segment(), r6=ea & ~0xFFF_FFFF | index)
+            index = (source.random() < 0.9) << 27 | source.randrange(64)
+            known[ea >> 28] = made.segment()
+            mmu.execute(SLBMTE, r7=known[ea >> 28], r6=ea & ~0xFFF_FFFF | index)
         elif step in (1, 2):
-            flags, index = source.choice((0, EXACT)), source.randrange(1 << 14)
-            mmu.call(ENTER, flags, index, *made.entry(ea))
+            rs = known.get(ea >> 28, 0)
+            index = 8 * mmu.model.group(rs, ea, source.random() < 0.2) + source.randrange(8)
+            flags = source.choice((0, EXACT))
+            mmu.call(ENTER, flags, made.wild(index), *made.entry(rs, ea))
         elif step == 3:
             mmu.call(PROTECT, source.getrandbits(32), source.randrange(1 << 14), made.wild(0))
         elif step == 4:
