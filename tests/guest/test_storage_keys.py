@@ -22,8 +22,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(("cpu", "append"), [("power8", ""), ("power9", "disable_radix")])
-def test_a_programs_accesses_meet_the_keys_of_its_pages(cpu, append, tmp_path, require_tool):
+def test_a_programs_accesses_meet_the_keys_of_its_pages(tmp_path, require_tool):
     from jitppc.spapr.machine import Machine
 
     entries = {"dev": directory(), "dev/console": console()}
@@ -31,7 +30,7 @@ def test_a_programs_accesses_meet_the_keys_of_its_pages(cpu, append, tmp_path, r
     initrd = tmp_path / "initramfs.gz"
     initrd.write_bytes(compressed(entries))
     machine = Machine(
-        fetched_kernel(), initrd, append=f"quiet {append}", memory="1G", cpu=cpu, storage_keys=True
+        fetched_kernel(), initrd, append="quiet", memory="1G", cpu="power8", storage_keys=True
     )
     with machine:
         stop = machine.run(timeout=SECONDS)
