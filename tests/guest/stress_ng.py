@@ -1,0 +1,64 @@
+"""stress-ng from the guest's Debian packages, for an initramfs, and what it is to do there."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from initramfs import MOUNTS, busybox_initramfs, fetch_busybox
+
+from jitppc.host.archive import Entry, program
+from jitppc.host.package_sets import fetch_set
+
+#: run together, each by as many workers as there are processors, or as said
+GROUPS = (
+    "--futex 0 --mutex 0 --sem 0 --membarrier 0 --atomic 0",
+    "--fork 0 --clone 1 --pthread 0 --mmap 0 --tlb-shootdown 1",
+    "--peterson 1 --dekker 1 --cacheline 0 --mcontend 1 --lockbus 1",
+    "--pipe 0 --switch 0 --sem-sysv 0 --msg 0 --shm 1 --flock 0",
+    "--vm 0 --vm-bytes 32M --mprotect 1 --mremap 1 --mremap-bytes 16M --sigq 1 --sigsegv 1",
+    "--cpu 0 --cpu-method all --qsort 1 --matrix 1 --vecmath 1",
+)
+SAYS = re.compile(r"^STRESS (\d+) (\d+)\r?$", re.MULTILINE)
+
+
+def _needed(path: Path) -> list[str]:
+    """Names of the shared libraries that a program or library asks for, its loader among them."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        dynamic = elf.get_section_by_name(".dynamic")
+        return [tag.needed for tag in dynamic.iter_tags("DT_NEEDED")]
+
+
+def entries(folder: Path) -> dict[str, Entry]:
+    """Members of an initramfs: the program and its libraries; packages are unpacked in `folder`."""
+    tree = folder / "stress-ng"
+    if not tree.is_dir():
+        partial = folder / "stress-ng.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        for package in fetch_set(["stress-ng"], lambda _what, _fraction: None):
+            subprocess.run(["dpkg-deb", "-x", str(package), str(partial)], check=True)
+        partial.rename(tree)
+    libraries = {path.name: path for path in tree.glob("**/*.so*") if path.is_file()}
+    main = tree / "usr/bin/stress-ng"
+    found = {"bin/stress-ng": program(main.read_bytes())}
+    waiting = _needed(main) + ["ld64.so.2"]
+    while waiting:
+        name = waiting.pop()
+        place = f"lib64/{name}" if name == "ld64.so.2" else f"lib/{name}"
+        if place not in found:
+            found[place] = program(libraries[name].read_bytes())
+            waiting += _needed(libraries[name])
+    return found
+
+
+def initramfs(folder: Path, seconds: int) -> bytes:
+    """The archive: /init does all groups for `seconds` each, says how each ended, and is done."""
+    lines = "".join(
+        f"stress-ng --verify --temp-path /tmp --timeout {seconds} --metrics-brief {group}\n"
+        f'echo "STRESS {number} $?"\n'
+        for number, group in enumerate(GROUPS)
+    )
+    init = f"#!/bin/sh\n{MOUNTS}export PATH=/bin\n{lines}poweroff -f\n"
+    return busybox_initramfs(fetch_busybox(), init, entries(folder))
