@@ -24,7 +24,7 @@ help:
 	@echo 'make test-debian   make a Debian system and use it; takes long'
 	@echo 'make test-power-loss   kill jitppc 51 times while guests write to their disks'
 	@echo 'make test-disks   fio on every kind of disk; takes minutes'
-	@echo 'make test-smp   machines of several processors: 100 boots, and litmus tests for minutes'
+	@echo 'make test-smp   machines of several processors: 2 times 100 boots, an hour of litmus tests and stress-ng'
 	@echo 'make test-network   a gibibyte each way and thousands of connections; takes minutes'
 	@echo 'make machines   boot a kernel on every kind of machine and write docs/machines.md'
 	@echo 'make test-firmware   boot everything that firmware can boot, by SLOF too'
@@ -54,8 +54,10 @@ test-disks: tools $(VENV)/.installed-dev
 test-power-loss: tools $(VENV)/.installed-dev
 	$(BIN)/pytest --power-losses 17 tests/guest/test_power_loss.py $(PYTEST_FLAGS)
 
+SMP_BOOTS ?= 100
+SMP_SECONDS ?= 3600
 test-smp: tools $(VENV)/.installed-dev
-	$(BIN)/pytest -s --smp-boots 100 tests/guest/test_smp_guest.py $(PYTEST_FLAGS)
+	$(BIN)/pytest -s --smp-boots $(SMP_BOOTS) --smp-seconds $(SMP_SECONDS) tests/guest/test_smp_guest.py $(PYTEST_FLAGS)
 
 test-network: tools $(VENV)/.installed-dev
 	$(BIN)/pytest -s --network-mib 1024 tests/guest/test_network_proof.py $(PYTEST_FLAGS)

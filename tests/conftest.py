@@ -61,6 +61,11 @@ def pytest_addoption(parser):
         help="boot machines of several processors so often (minutes; see tests/README.md)",
     )
     parser.addoption(
+        "--smp-seconds",
+        type=int,
+        help="litmus tests and stress-ng on several processors for so long (see tests/README.md)",
+    )
+    parser.addoption(
         "--network-mib",
         type=int,
         help="prove networks with so many MiB each way (minutes; see tests/README.md)",

@@ -43,7 +43,7 @@ def entries(folder: Path) -> dict[str, Entry]:
     libraries = {path.name: path for path in tree.glob("**/*.so*") if path.is_file()}
     main = tree / "usr/bin/stress-ng"
     found = {"bin/stress-ng": program(main.read_bytes())}
-    waiting = _needed(main) + ["ld64.so.2"]
+    waiting = [*_needed(main), "ld64.so.2"]
     while waiting:
         name = waiting.pop()
         place = f"lib64/{name}" if name == "ld64.so.2" else f"lib/{name}"
@@ -62,3 +62,14 @@ def initramfs(folder: Path, seconds: int) -> bytes:
     )
     init = f"#!/bin/sh\n{MOUNTS}export PATH=/bin\n{lines}poweroff -f\n"
     return busybox_initramfs(fetch_busybox(), init, entries(folder))
+
+
+def complaints(console: str) -> list[str]:
+    """What was wrong in the words of a guest with this archive."""
+    statuses = dict(SAYS.findall(console))
+    wrong = [f"group {n}: status {status}" for n, status in statuses.items() if status != "0"]
+    missing = [f"group {n}: no status" for n in range(len(GROUPS)) if str(n) not in statuses]
+    failures = re.findall(r"stress-ng: (?:fail|error): .*", console)
+    done = re.findall(r"metrc: \[\d+\] (\S+) +(\d+) +[\d.]+ +[\d.]+ ", console)
+    print(", ".join(f"{name} {count}" for name, count in done))
+    return wrong + missing + failures

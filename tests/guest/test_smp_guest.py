@@ -1,20 +1,22 @@
-"""Debian's kernel on several processors: it boots every time, and sees storage in order.
+"""Debian's kernel on several processors: it boots every time, and nothing goes wrong under stress.
 
-`make test-smp`, or `pytest --smp-boots 100`, boots so many machines of two and so many of eight
-processors, and lets each litmus test run for a minute.
+`make test-smp`, or `pytest --smp-boots 100 --smp-seconds 3600`: so many boots with two and so many
+with eight processors; litmus tests and stress-ng for so long.
 """
 
 import faulthandler
 import hashlib
+import itertools
 import os
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import stress_ng
 from delays import Delays
 from guest_modules import compiled, fetched_kernel
-from initramfs import MOUNTS, PROMPT, busybox_initramfs, fetch_busybox
+from initramfs import MOUNTS, busybox_initramfs, fetch_busybox
 
 from jitppc.spapr.machine import Machine
 from jitppc.topology import parse
@@ -22,7 +24,9 @@ from jitppc.topology import parse
 pytestmark = pytest.mark.slow
 
 SOURCE = Path(__file__).with_name("smp_litmus.c")
-BOOT_SECONDS = 300
+BOOT_SECONDS, WORK_SECONDS = 300, 1200
+#: of each litmus test and of each group of stressors, on one machine
+LITMUS_SECONDS, STRESS_SECONDS = 6, 15
 TESTS = 15
 #: -smp, -cpu, strategy, ic_mode; the boots take them in turn
 KINDS = {
@@ -53,27 +57,6 @@ poweroff -f
 @pytest.fixture(scope="module")
 def boots(long_proof):
     return long_proof("--smp-boots", "test-smp")
-
-
-@pytest.fixture(scope="module")
-def images(boots, require_tool, tmp_path_factory):
-    """Kernel, and an initramfs with the litmus tests."""
-    folder = tmp_path_factory.mktemp("smp")
-    litmus = compiled(require_tool, SOURCE, folder / "litmus")
-    initrd = folder / "initramfs.gz"
-    initrd.write_bytes(busybox_initramfs(fetch_busybox(), more={"smp_litmus": litmus}))
-    return fetched_kernel(), initrd
-
-
-def shell(images, smp, cpu, strategy, ic_mode="dual"):
-    """A machine at its prompt."""
-    machine = Machine(
-        *images, append="quiet", smp=parse(smp), cpu=cpu, strategy=strategy, ic_mode=ic_mode
-    )
-    stop = machine.run(until=re.escape(PROMPT), timeout=BOOT_SECONDS)
-    tail = machine.console_output[-2000:].decode(errors="replace")
-    assert stop.reason == "until", f"-smp {smp} -cpu {cpu}: no prompt; the console ends:\n{tail}"
-    return machine
 
 
 def boot(images, smp, cpu, strategy, ic_mode):
@@ -125,21 +108,61 @@ def test_every_boot_ends_with_power_off_and_all_processors_have_worked(
     assert [] == failures
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [KINDS["2"][0], KINDS["8"][0], KINDS["8"][1], KINDS["2"][1]],
-    ids=lambda kind: f"-smp {kind[0]} -cpu {kind[1]}",
-)
-def test_no_litmus_test_sees_what_it_must_not(boots, images, kind):
-    seconds = 60 if boots >= 100 else 2
-    machine = shell(images, *kind)
-    machine.type(f"/smp_litmus {seconds}\n")
-    stop = machine.run(until="LITMUS-END", timeout=TESTS * seconds * 4 + 120)
-    output = machine.console_output.decode(errors="replace")
-    machine.close()
-    assert stop.reason == "until", output[-2000:]
-    results = re.findall(r"^([a-z0-9-]+) (\d+) (\d+)\r?$", output, re.MULTILINE)
-    print(*(" ".join(result) for result in results), sep="\n")
-    assert len(results) == TESTS
-    assert all(int(times) > 0 for _, times, _ in results)
-    assert [] == [name for name, _, wrong in results if int(wrong)]
+@pytest.fixture(scope="module")
+def seconds(long_proof):
+    return long_proof("--smp-seconds", "test-smp")
+
+
+@pytest.fixture(scope="module")
+def work(seconds, require_tool, tmp_path_factory):
+    """What guests do, by name: their initramfs, and what is wrong with what they said."""
+    folder = tmp_path_factory.mktemp("smp")
+    litmus = compiled(require_tool, SOURCE, folder / "smp_litmus")
+    init = f"#!/bin/sh\n{MOUNTS}export PATH=/bin\n/smp_litmus {LITMUS_SECONDS}\npoweroff -f\n"
+    archives = {
+        "litmus": busybox_initramfs(fetch_busybox(), init, {"smp_litmus": litmus}),
+        "stress-ng": stress_ng.initramfs(folder, STRESS_SECONDS),
+    }
+    judges = {"litmus": litmus_complaints, "stress-ng": stress_ng.complaints}
+    for name, archive in archives.items():
+        (folder / f"{name}.gz").write_bytes(archive)
+    return {name: (folder / f"{name}.gz", judges[name]) for name in archives}
+
+
+def litmus_complaints(console):
+    results = re.findall(r"^([a-z0-9-]+) (\d+) (\d+)\r?$", console, re.MULTILINE)
+    print(*(" ".join(result) for result in results), sep=", ")
+    wrong = [f"{name}: {n} wrong" for name, _, n in results if int(n)]
+    idle = [f"{name}: did nothing" for name, times, _ in results if not int(times)]
+    return wrong + idle + ([] if len(results) == TESTS else [f"{len(results)} results"])
+
+
+def test_nothing_goes_wrong_and_nothing_hangs_for_an_hour(seconds, work):
+    """Litmus tests and stress-ng in turn, on machines of all kinds."""
+    kinds = [kind for both in zip(KINDS["2"], KINDS["8"], strict=True) for kind in both]
+    turns = itertools.cycle([(name, kind) for kind in kinds for name in work])
+    spent, failures = 0.0, []
+    while spent < seconds:
+        name, (smp, cpu, strategy, ic_mode) = next(turns)
+        initrd, judge = work[name]
+        faulthandler.dump_traceback_later(3 * WORK_SECONDS, exit=True)     # native code hangs
+        machine = Machine(
+            fetched_kernel(), initrd, append="loglevel=5", memory="1G",
+            smp=parse(smp), cpu=cpu, strategy=strategy, ic_mode=ic_mode,
+        )  # fmt: skip
+        try:
+            with Delays() as delays:
+                stop = machine.run(timeout=WORK_SECONDS)
+            console = machine.console_output.decode(errors="replace")
+        finally:
+            machine.close()
+            faulthandler.cancel_dump_traceback_later()
+        spent += delays.seconds - delays.stopped
+        wrong = judge(console) + delays.complaints(console)
+        wrong += [] if stop.reason == "poweroff" else [stop.reason]
+        what = f"{name}: -smp {smp} -cpu {cpu} -strategy {strategy} -M ic-mode={ic_mode}"
+        print(f"{what}: {wrong or 'right'}, {delays}; {spent:.0f} s in all", flush=True)
+        if wrong:
+            print(console, flush=True)
+            failures.append(f"{what}: {wrong}")
+    assert [] == failures
