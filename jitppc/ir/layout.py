@@ -106,6 +106,12 @@ CPU_STATE = np.dtype([
     # --- performance monitor, see runtime/native/pmu.py
     ("pmu_on", U64),            # its counters may be counting
     ("pmu_insns", U64), ("pmu_cycles", U64),  # where the instructions and cycles begin that no counter has yet
+    # --- idling in H_CEDE, see runtime/native/idle.py
+    ("prodded", U64),           # SHARED: H_PROD came, and no H_CEDE, H_JOIN or H_CONFER has returned for it yet
+    ("shows_hcalls", U64),      # somebody looks at each hypercall: Python answers it
+    ("vpa", U64),               # real address of the virtual processor area, or 0
+    ("dispatches", U64),        # its dispatch counter: even while running
+    ("pollfd", U64), ("nap", np.int64, 2),  # scratch for ppoll
 ], align=True)
 
 #: Most vCPUs of a machine: one bit each in a doubleword.
@@ -117,7 +123,7 @@ RESERVE_STRIPES = 1 << 14
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
             "units", "unit_insns", "unit_flushes", "hash_calls", "exclusive", "shootdowns",
-            "lan_calls")
+            "lan_calls", "cedes", "xive_accesses")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -254,8 +260,31 @@ MACHINE_STATE = np.dtype([
     # host address of the hashed page table, its number of groups - 1, and log2 of the largest page in it
     ("hpt", U64), ("hpt_mask", U64), ("hpt_page_limit", U64),
     ("shared", U64),            # host address of SHARED_STATE
+    ("xive", U64),              # host address of XIVE_STATE, or 0
     ("bit", U64),               # this vCPU's in `owners`
 ], align=True)
+
+#: The XIVE controller, see spapr/xive. All under `lock` but for `active`. Sources, queues and contexts are one behind
+#: the other, queues those of a processor's eight priorities.
+XIVE_STATE = np.dtype([
+    ("lock", U64),
+    ("active", U64),            # SHARED: the guest uses it
+    ("one", U64),               # 1, which is written to an alarm
+    ("ram", U64), ("ram_size", U64), ("owners", U64),  # as of MACHINE_STATE and SHARED_STATE
+    ("count", np.int64),        # processors
+    ("sources", U64), ("queues", U64), ("contexts", U64),  # host addresses
+    ("hit", U64),               # real address + 1 of a queue's word that was written over decoded code, or 0;
+    ("told", U64),              # ... for who called from Python
+    ("cpus", U64, MAX_VCPUS),   # host addresses of CPU_STATE
+], align=True)
+#: `pq`: bits P and Q (native/xive.py); a `priority` of 255 leads nowhere
+XIVE_SOURCE = np.dtype([(name, np.int64) for name in (
+    "exists", "pq", "target", "priority", "data", "is_masked", "is_level", "is_asserted")])
+#: `size_log2` of the bytes at `gra`, or 0 without a queue; `generation` and `index` are those of the next word
+XIVE_QUEUE = np.dtype([(name, np.int64) for name in (
+    "gra", "size_log2", "notifies_always", "generation", "index", "pq", "spare", "spare2")])
+#: `pending`: priority n is bit 0x80 >> n
+XIVE_CONTEXT = np.dtype([(name, np.int64) for name in ("cppr", "pending", "is_presented", "spare")])
 
 #: Per-vCPU tables behind the TLBs: `*_keys` say which context owns which table.
 DATA_CONTEXTS, CODE_CONTEXTS = 128, 64

@@ -38,7 +38,7 @@ class Engine:
         self.arena.load(tier0_objects(exact, use_cache, progress), export=True)
         self.handlers = self.arena.symbols["handlers"]
         word = ctypes.c_uint64
-        self._one, self._two = (ctypes.CFUNCTYPE(word, *[word] * n) for n in (1, 2))
+        self._prototypes = [ctypes.CFUNCTYPE(word, *[word] * n) for n in range(6)]
         self._functions: dict[str, Callable[..., int]] = {}
 
     def give_units(self, memory: GuestMemory, vcpu: int = 0, count: int = 1) -> None:
@@ -58,6 +58,6 @@ class Engine:
     def call(self, name: str, *arguments: int) -> int:
         """Call a native routine by name; the GIL is free while it runs."""
         if name not in self._functions:
-            prototype = self._one if len(arguments) == 1 else self._two
+            prototype = self._prototypes[len(arguments)]
             self._functions[name] = prototype(self.arena.symbols[name])
         return int(self._functions[name](*arguments))

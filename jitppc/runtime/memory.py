@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -45,6 +46,7 @@ class GuestMemory:
         self.size = size
         try:
             self.fd = os.memfd_create("jitppc-ram", os.MFD_CLOEXEC)
+            weakref.finalize(self, os.close, self.fd)
             os.ftruncate(self.fd, size)
             self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         except OSError as error:
@@ -58,7 +60,7 @@ class GuestMemory:
         self._owners_array = np.zeros(size >> 12, np.uint64)
         self._owners = self._owners_array.data  # a few elements of it cost less
         self.shared = aligned_zeros(SHARED_STATE.itemsize).view(SHARED_STATE)
-        self.shared[0]["owners"] = self._owners_array.ctypes.data
+        self.shared[0]["owners"] = self.owners
         self.spaces = [self._space(0)]
         self._versions: np.ndarray | None = None
         #: between runs of native code only: what native code relies on changes
@@ -156,6 +158,15 @@ class GuestMemory:
         address = ctypes.cast(callback, ctypes.c_void_p).value or 0
         starts, ends = zip(*ranges, *[(0, 0)] * (2 - len(ranges)), strict=True)
         self._tell(mmio_call=address, mmio_start=starts, mmio_end=ends)
+
+    @property
+    def owners(self) -> int:
+        """Host address of the table of who has decoded which page."""
+        return self._owners_array.ctypes.data
+
+    def attach_xive(self, address: int) -> None:
+        """The XIVE controller at this host address answers for its pages while it is active."""
+        self._tell(xive=address)
 
     def make_hash_table(self, size_log2: int, page_limit_log2: int = 16) -> None:
         """A hashed page table of 1 << size_log2 bytes, empty; 0 for none.

@@ -23,6 +23,7 @@ from .registers import Gprs, Sprs
 log = logging.getLogger(__name__)
 TIMEBASE_HZ = 512_000_000
 FOREVER = (1 << 63) - 1
+IDLE = layout.COUNTER["idle_ns"]
 PROCESS_TABLE_RADIX = 1 << 63
 #: fields of CPU_STATE that are no part of the architected state
 #: MMCR0[FC]: nothing counts
@@ -32,7 +33,7 @@ KEPT_AT_RESET = (
     "hot_ring", "hot_head", "hot_tail", "seen_ring", "seen_head", "seen_tail",
     "retired", "region_insns", "counters", "interrupts",
     "unknown_count", "unknown_words", "unknown_known", "models", "problem_models",
-    "here", "thread", "threads", "alarm",
+    "here", "thread", "threads", "alarm", "prodded", "shows_hcalls", "vpa", "dispatches",
 )
 
 
@@ -42,6 +43,15 @@ def _field(name: str, doc: str) -> Any:
 
     def put(self: Vcpu, value: int) -> None:
         self.state[name] = value & NO_TAG
+    return property(get, put, doc=doc)
+
+
+def _flag(name: str, doc: str) -> Any:
+    def get(self: Vcpu) -> bool:
+        return bool(self.state[name])
+
+    def put(self: Vcpu, value: bool) -> None:
+        self.state[name] = int(value)
     return property(get, put, doc=doc)
 
 
@@ -66,6 +76,10 @@ class Vcpu:
     lr = _spr(8, "Link register.")
     ctr = _spr(9, "Count register.")
     sprg0 = _spr(272, "SPRG0.")
+    vpa = _field("vpa", "Real address of the virtual processor area; 0 without one.")
+    dispatches = _field("dispatches", "Its dispatch counter.")
+    is_prodded = _flag("prodded", "H_PROD came and nothing has returned for it yet.")
+    shows_hcalls = _flag("shows_hcalls", "Every hypercall ends `run`, also what need not.")
 
     def __init__(
         self, engine: Engine, memory: GuestMemory, vcpu_id: int, pvr: int, clock: str = "host"
@@ -257,12 +271,16 @@ class Vcpu:
         started = time.perf_counter()
         if self._last_return is not None:
             self.python_seconds += started - self._last_return
-        cpu_started = time.thread_time()
+        cpu_started, idle_ns = time.thread_time(), self._idle_ns()
         self._call("rt_run")
         self.native_cpu_seconds += time.thread_time() - cpu_started
         self._last_return = time.perf_counter()
-        self.native_seconds += self._last_return - started
+        self.native_seconds += self._last_return - started - (self._idle_ns() - idle_ns) * 1e-9
         return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
+
+    def _idle_ns(self) -> int:
+        """How long it has waited so far."""
+        return int(self.state["counters"][IDLE])
 
     def step(self) -> Exit:
         """Execute exactly one instruction, or take the interrupt of its fetch."""
@@ -343,7 +361,7 @@ class Vcpu:
         finally:
             self._alarm.disarm()
             idle = time.perf_counter() - started
-            self.state["counters"][layout.COUNTER["idle_ns"]] += np.uint64(int(idle * 1e9))
+            self.state["counters"][IDLE] += np.uint64(int(idle * 1e9))
             if self._last_return is not None:
                 self._last_return += idle
 

@@ -5,9 +5,7 @@ Ref: LoPAR appendix B.6.10 (presentation controllers); reference §4.5.
 
 from fdt import Node
 
-from jitppc.spapr.fdt_values import EMPTY, PHANDLE_INTERRUPTS, cells, cells64, node, put, text
-from jitppc.spapr.fdt_values import replace as replace_node
-from jitppc.spapr.xive.places import (
+from jitppc.ir.xive_places import (
     FIRST_RESERVED_PRIORITY,
     OS_PAGE_GRA,
     PAGE_LOG2,
@@ -15,6 +13,8 @@ from jitppc.spapr.xive.places import (
     RESERVED_PRIORITIES,
     USER_PAGE_GRA,
 )
+from jitppc.spapr.fdt_values import EMPTY, PHANDLE_INTERRUPTS, cells, cells64, node, put, text
+from jitppc.spapr.fdt_values import replace as replace_node
 
 RESERVED = "ibm,plat-res-int-priorities"
 

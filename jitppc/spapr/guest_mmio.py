@@ -1,17 +1,19 @@
-"""What answers outside RAM: the pages of the XIVE controller while it is in use, else PCI."""
+"""What answers outside RAM: the pages of the XIVE controller while it is in use, else PCI.
 
+Guest code's loads and stores of those pages do not come here (runtime/native/access.py).
+"""
+
+from jitppc.ir.xive_places import PAGES_END, PAGES_START
 from jitppc.spapr.interrupts import Interrupts
 from jitppc.spapr.pci.mmio import MmioMap
-from jitppc.spapr.xive.pages import XivePages
-from jitppc.spapr.xive.places import PAGES_END, PAGES_START
+from jitppc.spapr.ports import XiveEvents
 
 
 class GuestMmio:
     """`Mmio` of a whole machine."""
 
-    def __init__(self, pci: MmioMap, interrupts: Interrupts) -> None:
-        self._pci, self._interrupts = pci, interrupts
-        self._xive = XivePages(interrupts.xive)
+    def __init__(self, pci: MmioMap, interrupts: Interrupts, xive: XiveEvents) -> None:
+        self._pci, self._interrupts, self._xive = pci, interrupts, xive
 
     def _is_xive(self, gra: int, size: int) -> bool:
         is_inside = PAGES_START <= gra and gra + size <= PAGES_END

@@ -10,7 +10,7 @@ from enum import Enum
 
 from jitppc.errors import OptionError
 from jitppc.spapr.cpu_models import CpuModel
-from jitppc.spapr.ports import GuestMemory, InterruptLine
+from jitppc.spapr.ports import InterruptLine, XiveEvents
 from jitppc.spapr.xics import Xics
 from jitppc.spapr.xive.controller import Xive
 
@@ -38,10 +38,10 @@ class Interrupts:
     """`xics` and `xive` know all sources; the one not in use has all of them masked."""
 
     def __init__(
-        self, lines: Sequence[InterruptLine], memory: GuestMemory, mode: IcMode = IcMode.XICS
+        self, lines: Sequence[InterruptLine], events: XiveEvents, mode: IcMode = IcMode.XICS
     ) -> None:
         self.mode = mode
-        self.xics, self.xive = Xics(lines), Xive(lines, memory)
+        self.xics, self.xive = Xics(lines), Xive(events)
         self._active: Xics | Xive = self.xics
         self.reset()
 
@@ -59,6 +59,7 @@ class Interrupts:
         self.xics.reset()
         self.xive.reset()
         self._active = self.xive if is_xive else self.xics
+        self.xive.is_active = is_xive
 
     # What devices do.
 

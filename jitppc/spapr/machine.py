@@ -21,6 +21,7 @@ from typing import Any, Self
 import jitppc.spapr.hcall.rows
 import jitppc.spapr.rtas.rows  # noqa: F401  (both fill their tables)
 from jitppc.errors import OptionError
+from jitppc.ir.xive_places import PAGES_END, PAGES_START
 from jitppc.numa import Numa
 from jitppc.spapr import boot, fdt, hash_pages, interrupts
 from jitppc.spapr.board import Board
@@ -55,7 +56,6 @@ from jitppc.spapr.statistics import added
 from jitppc.spapr.stop import Stop, StopLatch
 from jitppc.spapr.tce import TceTables
 from jitppc.spapr.watchdog import Watchdogs
-from jitppc.spapr.xive.places import PAGES_END, PAGES_START
 from jitppc.strategies import Strategy
 from jitppc.topology import Topology
 
@@ -168,6 +168,7 @@ class Machine:
 
         self._partition = Partition([VcpuRecord(vcpu) for vcpu in self.cpus])
         self._latch = StopLatch(self._wake_all)
+        self._xive = factory.xive(self.memory, self.cpus)
         self._make_devices(clock != "host", rtc or RtcWish())
         self.hcalls = HcallDispatcher()
         self._is_running = threading.Lock()
@@ -186,7 +187,7 @@ class Machine:
         except BaseException:
             self._close_vcpus()
             raise
-        self._mmio = GuestMmio(self.board.mmio, self._interrupts)
+        self._mmio = GuestMmio(self.board.mmio, self._interrupts, self._xive)
         ranges = [(WINDOWS_GRA, WINDOWS_END), (PAGES_START, PAGES_END)]
         self.memory.attach_mmio(ranges, self._mmio, self._latch.fail)
         self.reset()
@@ -203,7 +204,7 @@ class Machine:
 
     def _make_devices(self, is_repeatable: bool, rtc: RtcWish) -> None:
         """What every machine has: interrupt controller, clock, watchdogs, event queue."""
-        self._interrupts = interrupts.Interrupts(self.cpus, self.memory, self._ic_mode)
+        self._interrupts = interrupts.Interrupts(self.cpus, self._xive, self._ic_mode)
         self._interrupts.claim(fdt.EPOW_IRQ)
         self._tces = TceTables()
         self._events = EventQueue(lambda: self._interrupts.pulse(fdt.EPOW_IRQ))
@@ -470,6 +471,7 @@ class Machine:
         threads = []
         for index, processor in enumerate(self._processors):
             processor.on_hcall = self.on_hcall
+            self.cpus[index].shows_hcalls = self.on_hcall is not None
             threads.append(
                 threading.Thread(target=processor.run, name=f"vcpu-{index}", daemon=True)
             )

@@ -29,13 +29,10 @@ class VcpuRecord:
 
     vcpu: Vcpu
     state: VcpuState = VcpuState.STOPPED
-    vpa: int = 0
     slb_shadow: int = 0
     dtl: int = 0
     is_joined: bool = False
-    is_prodded: bool = False
     has_fwnmi_reset: bool = False
-    dispatch_count: int = 0
     wake: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -44,14 +41,13 @@ class VcpuRecord:
 
     def reset(self) -> None:
         self.state = VcpuState.STOPPED
-        self.vpa = self.slb_shadow = self.dtl = 0
-        self.is_joined = self.is_prodded = self.has_fwnmi_reset = False
-        self.dispatch_count = 0
+        self.vcpu.vpa = self.vcpu.dispatches = self.slb_shadow = self.dtl = 0
+        self.is_joined = self.vcpu.is_prodded = self.has_fwnmi_reset = False
         self.wake.clear()
 
     def prod(self) -> None:
         """The vCPU leaves H_CEDE, H_JOIN or H_CONFER, or does not enter the next one."""
-        self.is_prodded = True
+        self.vcpu.is_prodded = True
         self.is_joined = False
         self.wake.set()
         self.vcpu.request_stop()
@@ -59,14 +55,15 @@ class VcpuRecord:
     def count_dispatch(self, memory: GuestMemory, is_running: bool) -> None:
         """The dispatch counter of the VPA is even while running and odd while not.
 
+        H_CEDE mostly waits, and counts, in native code.
         Ref: LoPAR 14.11.3.4 (VPA byte offset 0x100).
         """
-        wanted = 0 if is_running else 1
-        if self.dispatch_count & 1 != wanted:
-            self.dispatch_count = self.dispatch_count + 1 & 0xFFFFFFFF
-        if self.vpa and memory.contains(self.vpa, DISPATCH_COUNTER_OFFSET + 4):
-            data = self.dispatch_count.to_bytes(4, "big")
-            memory.write(self.vpa + DISPATCH_COUNTER_OFFSET, data)
+        vcpu, wanted = self.vcpu, 0 if is_running else 1
+        if vcpu.dispatches & 1 != wanted:
+            vcpu.dispatches = vcpu.dispatches + 1 & 0xFFFFFFFF
+        if vcpu.vpa:
+            data = vcpu.dispatches.to_bytes(4, "big")
+            memory.write(vcpu.vpa + DISPATCH_COUNTER_OFFSET, data)
 
 
 @dataclass(slots=True)

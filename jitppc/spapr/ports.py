@@ -31,6 +31,14 @@ class Vcpu(Protocol):
     cr: int
     lpcr: int
     sprg0: int
+    vpa: int
+    """Real address of the virtual processor area, all of it in RAM; or 0. Kept at reset."""
+    dispatches: int
+    """The dispatch counter in it. Kept at reset."""
+    is_prodded: bool
+    """H_PROD came, and no call that waits for it has returned. Any thread may set it."""
+    shows_hcalls: bool
+    """`run` returns for every hypercall, also for those that it could answer. Kept at reset."""
 
     @property
     def gpr(self) -> MutableSequence[int]: ...
@@ -132,6 +140,42 @@ class Mmio(Protocol):
     def load(self, gra: int, size: int, vcpu_id: int) -> int: ...
 
     def store(self, gra: int, size: int, value: int, vcpu_id: int) -> None: ...
+
+
+class XiveEvents(Protocol):
+    """The XIVE controller's sources, queues and contexts, by number.
+
+    Fields are those of XIVE_SOURCE and XIVE_QUEUE (ir/layout.py). Any thread may call.
+    """
+
+    is_active: bool
+
+    @property
+    def count(self) -> int:
+        """Processors."""
+
+    def load(self, gra: int, size: int, vcpu_id: int) -> int:
+        """A load from the pages; the bytes as a little-endian number, ones where nothing is."""
+
+    def store(self, gra: int, size: int, value: int, vcpu_id: int) -> None: ...
+
+    def pulse(self, number: int) -> None: ...
+
+    def set_level(self, number: int, level: bool) -> None: ...
+
+    def reset(self) -> None:
+        """No processor takes interrupts or has any pending."""
+
+    def sources(self) -> Sequence[int]:
+        """Those that exist."""
+
+    def source(self, number: int) -> dict[str, int]: ...
+
+    def set_source(self, number: int, /, **fields: int) -> None: ...
+
+    def queue(self, index: int) -> dict[str, int]: ...
+
+    def set_queue(self, index: int, /, **fields: int) -> None: ...
 
 
 class Chardev(Protocol):

@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from jitppc.spapr.cpu_models import CpuModel
-from jitppc.spapr.ports import GuestMemory, Vcpu
+from jitppc.spapr.ports import GuestMemory, Vcpu, XiveEvents
 from jitppc.spapr.tce import TceTable
 from jitppc.strategies import Strategy
 from jitppc.topology import Topology
@@ -15,6 +15,8 @@ class RuntimeFactory(Protocol):
     def memory(self, size: int) -> GuestMemory: ...
 
     def vcpus(self, memory: GuestMemory, model: CpuModel, topology: Topology) -> list[Vcpu]: ...
+
+    def xive(self, memory: GuestMemory, vcpus: list[Vcpu]) -> XiveEvents: ...
 
 
 class NativeRuntime:
@@ -37,6 +39,21 @@ class NativeRuntime:
         for vcpu in made:
             vcpu.has_large_decrementer = model.has_large_decrementer
         return [*made]
+
+    def xive(self, memory: Any, vcpus: Any) -> XiveEvents:
+        """The XIVE controller of a machine with these; its pages are where `xive_places` says."""
+        from jitppc.runtime.xive_events import XiveEvents as NativeXive
+
+        events = NativeXive(
+            vcpus[0].engine,
+            memory.vcpu_addresses,
+            memory.base,
+            memory.size,
+            memory.owners,
+            lambda gra: memory.written(gra, 4),
+        )
+        memory.attach_xive(events.address)
+        return events
 
 
 def native_lan(memory: Any, window: TceTable) -> Any:

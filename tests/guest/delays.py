@@ -1,7 +1,7 @@
 """How long a guest ran, and how long the host had stopped us meanwhile.
 
 A guest's watchdogs go by real time: they complain when this process stood still (SIGSTOP, a host
-that sleeps), and that is no fault of the machine.
+that sleeps) or got none of a busy host's time. That is said, and is no fault of the machine.
 """
 
 import re
@@ -10,8 +10,8 @@ import time
 from typing import Self
 
 LOOK_SECONDS, STOPPED_SECONDS = 0.2, 2.0
-BROKEN = re.compile(r"\b(BUG|Oops|Kernel panic|WARNING)\b")
-WATCHDOGS = re.compile(r"\b(stall|stalls|lockup|LOCKUP)\b")
+BROKEN = re.compile(r"\b(?:BUG|Oops|Kernel panic|WARNING)\b")
+WATCHDOGS = re.compile(r".*(?:rcu: .*stall|soft lockup|hard LOCKUP|Hard LOCKUP).*")
 
 
 class Delays:
@@ -40,11 +40,12 @@ class Delays:
                 self.stopped += now - before
             before = now
 
-    def complaints(self, console: str) -> list[str]:
-        """What the guest's kernel found wrong; its watchdogs count if we were not stopped."""
-        found = BROKEN.findall(console)
-        return found if self.stopped else found + WATCHDOGS.findall(console)
+    def broken(self, console: str) -> list[str]:
+        """What the guest's kernel found wrong with itself or its machine."""
+        return [found for found in BROKEN.findall(WATCHDOGS.sub("", console))]
 
-    def __str__(self) -> str:
+    def says(self, console: str) -> str:
+        """The times, and how often the guest's watchdogs complained."""
         paused = f" ({self.stopped:.0f} s of them stopped)" if self.stopped else ""
-        return f"{self.seconds:.1f} s{paused}"
+        barks = len(WATCHDOGS.findall(console))
+        return f"{self.seconds:.1f} s{paused}" + (f", {barks} complaints of watchdogs" if barks else "")

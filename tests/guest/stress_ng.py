@@ -16,7 +16,7 @@ GROUPS = (
     "--futex 0 --mutex 0 --sem 0 --membarrier 0 --atomic 0",
     "--fork 0 --clone 1 --pthread 0 --mmap 0 --tlb-shootdown 1",
     "--peterson 1 --dekker 1 --cacheline 0 --mcontend 1 --lockbus 1",
-    "--pipe 0 --switch 0 --sem-sysv 0 --msg 0 --shm 1 --flock 0",
+    "--pipe 0 --switch 0 --sem-sysv 0 --msg 0 --flock 0",
     "--vm 0 --vm-bytes 32M --mprotect 1 --mremap 1 --mremap-bytes 16M --sigq 1 --sigsegv 1",
     "--cpu 0 --cpu-method all --qsort 1 --matrix 1 --vecmath 1",
 )

@@ -78,9 +78,9 @@ def boot(images, smp, cpu, strategy, ic_mode):
         stop.reason == "poweroff"
         and f"processors {count}\r" in console
         and count == console.count(f"{digest}  /bin/busybox")
-        and not delays.complaints(console)
+        and not delays.broken(console)
     )
-    return str(delays), "" if is_right else f"{stop.reason}\n{console}"
+    return delays.says(console), "" if is_right else f"{stop.reason}\n{console}"
 
 
 @pytest.mark.parametrize("cpus", KINDS)
@@ -118,7 +118,7 @@ def work(seconds, require_tool, tmp_path_factory):
     """What guests do, by name: their initramfs, and what is wrong with what they said."""
     folder = tmp_path_factory.mktemp("smp")
     litmus = compiled(require_tool, SOURCE, folder / "smp_litmus")
-    init = f"#!/bin/sh\n{MOUNTS}export PATH=/bin\n/smp_litmus {LITMUS_SECONDS}\npoweroff -f\n"
+    init = f"#!/bin/sh\n{MOUNTS}export PATH=/bin\necho\n/smp_litmus {LITMUS_SECONDS}\npoweroff -f\n"
     archives = {
         "litmus": busybox_initramfs(fetch_busybox(), init, {"smp_litmus": litmus}),
         "stress-ng": stress_ng.initramfs(folder, STRESS_SECONDS),
@@ -158,10 +158,10 @@ def test_nothing_goes_wrong_and_nothing_hangs_for_an_hour(seconds, work):
             machine.close()
             faulthandler.cancel_dump_traceback_later()
         spent += delays.seconds - delays.stopped
-        wrong = judge(console) + delays.complaints(console)
+        wrong = judge(console) + delays.broken(console)
         wrong += [] if stop.reason == "poweroff" else [stop.reason]
         what = f"{name}: -smp {smp} -cpu {cpu} -strategy {strategy} -M ic-mode={ic_mode}"
-        print(f"{what}: {wrong or 'right'}, {delays}; {spent:.0f} s in all", flush=True)
+        print(f"{what}: {wrong or 'right'}, {delays.says(console)}; {spent:.0f} s in all", flush=True)
         if wrong:
             print(console, flush=True)
             failures.append(f"{what}: {wrong}")

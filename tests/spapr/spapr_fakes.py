@@ -1,10 +1,20 @@
-"""A vCPU whose guest is a Python generator, and RAM in a bytearray: no runtime room needed."""
+"""A vCPU whose guest is a Python generator, and RAM in a bytearray.
 
+Of the runtime room they take what is native on every machine: the XIVE controller's events.
+"""
+
+import ctypes
+import functools
 import struct
 import threading
+import time
 from enum import Enum
 from typing import Any, NamedTuple
 
+from jitppc.ir.layout import CPU_STATE
+from jitppc.runtime.code_space import aligned_zeros
+from jitppc.runtime.engine import Engine
+from jitppc.runtime.xive_events import XiveEvents
 from jitppc.spapr.boot import STACK_GRA
 from jitppc.spapr.memory_map import MIB
 
@@ -63,21 +73,51 @@ class FakeMemory:
         self.mmio = mmio
 
 
-class FakeVcpu:
+@functools.cache
+def engine():
+    """Tier 0, of all fakes."""
+    return Engine()
+
+
+class Line:
+    """What an interrupt controller drives: `external` of a record as native code knows it."""
+
+    def __init__(self):
+        self.record = aligned_zeros(CPU_STATE.itemsize).view(CPU_STATE)
+
+    @property
+    def external(self):
+        return bool(self.record[0]["external"])
+
+    def set_external(self, level):
+        self.record[0]["external"] = level
+
+
+def fake_xive(lines, memory):
+    """The controller's memory for these lines."""
+    ram = ctypes.addressof(ctypes.c_char.from_buffer(memory.data))
+    cpus = [line.record.ctypes.data for line in lines]
+    return XiveEvents(engine(), cpus, ram, memory.size, 0, lambda gra: None)
+
+
+class FakeVcpu(Line):
     """`program(vcpu)` is a generator that yields at each `sc 1`; when it ends the guest idles."""
 
     def __init__(self, memory=None, vcpu_id=0, program=None):
+        super().__init__()
         self.memory = memory
         self.vcpu_id = vcpu_id
         self.program = program
         self.spr = {}
         self.wakes = threading.Condition()
+        self.vpa = self.dispatches = 0
+        self.is_prodded = self.shows_hcalls = False
         self.reset()
 
     def reset(self, *, keeps_time=False):
         self.gpr = [0] * 32
         self.nia = self.msr = self.lr = self.ctr = self.cr = self.lpcr = self.sprg0 = 0
-        self.external = False
+        self.set_external(False)
         self.system_reset = False
         self.process_table = None
         self.ail = 0
@@ -106,16 +146,15 @@ class FakeVcpu:
             self.stop = True
             self.wakes.notify_all()
 
-    def set_external(self, level):
-        with self.wakes:
-            self.external = level
-            self.wakes.notify_all()
-
     def wait_for_interrupt(self, timeout_s):
+        """Native code sets `external` and tells nobody."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
         with self.wakes:
-            return self.wakes.wait_for(
-                lambda: self.stop or self.external or self.system_reset, timeout_s
-            )
+            while not (self.stop or self.external or self.system_reset):
+                if end is not None and time.monotonic() >= end:
+                    return False
+                self.wakes.wait(0.005)
+        return True
 
     def set_process_table(self, dw1):
         self.process_table = dw1
@@ -195,6 +234,9 @@ class FakeRuntime:
 
     def vcpus(self, memory, model, topology):
         return [FakeVcpu(memory, number, self.program) for number in range(topology.cpus)]
+
+    def xive(self, memory, vcpus):
+        return fake_xive(vcpus, memory)
 
 
 def elf(

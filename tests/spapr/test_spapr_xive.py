@@ -3,20 +3,11 @@
 import random
 
 import pytest
-from spapr_fakes import FakeMemory, FakeRuntime, elf
+from spapr_fakes import FakeMemory, FakeRuntime, Line, elf, fake_xive
 from test_spapr_open_firmware import cas_vector
 
 from jitppc.errors import OptionError
-from jitppc.spapr.cas import Offer, negotiate
-from jitppc.spapr.cpu_models import cpu_model
-from jitppc.spapr.fdt_values import cells, cells64, get, text
-from jitppc.spapr.hcall.codes import H
-from jitppc.spapr.hcall.table import HCALLS
-from jitppc.spapr.interrupts import IcMode, Interrupts, ic_mode
-from jitppc.spapr.machine import Machine
-from jitppc.spapr.memory_map import MIB
-from jitppc.spapr.xive.pages import XivePages
-from jitppc.spapr.xive.places import (
+from jitppc.ir.xive_places import (
     CONTEXT_PAGES_GRA,
     OS_PAGE_GRA,
     PAGES_END,
@@ -27,6 +18,14 @@ from jitppc.spapr.xive.places import (
     queue_page,
     trigger_page,
 )
+from jitppc.spapr.cas import Offer, negotiate
+from jitppc.spapr.cpu_models import cpu_model
+from jitppc.spapr.fdt_values import cells, cells64, get, text
+from jitppc.spapr.hcall.codes import H
+from jitppc.spapr.hcall.table import HCALLS
+from jitppc.spapr.interrupts import IcMode, Interrupts, ic_mode
+from jitppc.spapr.machine import Machine
+from jitppc.spapr.memory_map import MIB
 
 RAM = 128 * MIB
 M64 = (1 << 64) - 1
@@ -36,25 +35,18 @@ NAMES = {row.name: opcode for opcode, row in HCALLS.items()}
 READ, SET_READY, SET_OFF, SET_PENDING = 0x800, 0xC00, 0xD00, 0xE00
 
 
-class Line:
-    level = False
-
-    def set_external(self, level):
-        self.level = level
-
-
 class Driver:
     """What a guest's driver does, on a controller with its lines."""
 
     def __init__(self, count=1):
         self.lines = [Line() for _ in range(count)]
         self.memory = FakeMemory(RAM)
-        self.interrupts = Interrupts(self.lines, self.memory, IcMode.DUAL)
+        self.pages = fake_xive(self.lines, self.memory)
+        self.interrupts = Interrupts(self.lines, self.pages, IcMode.DUAL)
         self.interrupts.claim(EDGE)
         self.interrupts.claim(LEVEL, is_level=True)
         self.interrupts.choose(is_xive=True)
         self.xive = self.interrupts.xive
-        self.pages = XivePages(self.xive)
         self.read = [0] * count
 
     def load(self, gra, size=8, vcpu=0):
@@ -99,17 +91,17 @@ def driver():
 
 def test_an_event_is_in_the_queue_and_acknowledged_once(driver):
     driver.interrupts.pulse(EDGE)
-    assert driver.lines[0].level
+    assert driver.lines[0].external
     assert driver.entry(0) == 1 << 31 | 0x40000000 | EDGE
     assert driver.load(OS_PAGE_GRA + 0x10, 8) == 0x80FF02FFFF000006
     assert driver.acknowledge() == 0x8006
-    assert not driver.lines[0].level
+    assert not driver.lines[0].external
     assert driver.acknowledge() == 0x0006
     assert driver.manage(EDGE, READ) == 0b10
     assert driver.manage(EDGE, SET_READY) == 0b10
     assert driver.manage(EDGE, READ) == 0
     driver.set_cppr(0xFF)
-    assert not driver.lines[0].level
+    assert not driver.lines[0].external
 
 
 def test_an_edge_in_service_is_queued_and_comes_again_by_end_or_trigger(driver):
@@ -188,7 +180,7 @@ def test_priorities_nest_and_the_line_follows_the_cppr(driver):
     driver.lead(EDGE, priority=2)
     driver.interrupts.set_level(LEVEL, True)
     driver.set_cppr(6)
-    assert not driver.lines[0].level
+    assert not driver.lines[0].external
     driver.interrupts.pulse(EDGE)
     assert driver.acknowledge() == 0x8002
     driver.set_cppr(7)
@@ -203,7 +195,7 @@ def test_a_processor_interrupts_another_one():
     driver.set_queue(1)
     driver.lead(1, target=1)
     driver.store(trigger_page(1), vcpu=0)
-    assert [line.level for line in driver.lines] == [False, True]
+    assert [line.external for line in driver.lines] == [False, True]
     assert driver.acknowledge(0) == 0x00FF
     assert driver.acknowledge(1) == 0x8006
     driver.store(OS_PAGE_GRA + 0x812, 3, 1, vcpu=1)
@@ -223,7 +215,7 @@ def test_what_is_not_there_reads_as_ones(driver):
 def test_switching_keeps_levels_and_forgets_the_rest(driver):
     driver.interrupts.set_level(LEVEL, True)
     driver.interrupts.choose(is_xive=False)
-    assert not driver.lines[0].level
+    assert not driver.lines[0].external
     xics = driver.interrupts.xics
     xics.set_cppr(0, 0xFF)
     xics.set_xive(LEVEL, 0, 5)
@@ -232,7 +224,7 @@ def test_switching_keeps_levels_and_forgets_the_rest(driver):
     assert driver.manage(LEVEL, READ) == 0b01
     driver.set_queue(0)
     driver.lead(LEVEL)
-    assert driver.lines[0].level
+    assert driver.lines[0].external
 
 
 @pytest.mark.parametrize(
@@ -383,7 +375,7 @@ def test_nothing_that_a_guest_does_raises_or_leaves_memory(machine, seed):
     odd = [0, 1, 2, 6, 7, 8, 12, 16, 24, 0xFF, QUEUE, RAM - 4096, RAM, 1 << 60, M64]
     offsets = [0, 0x10, 0x11, 0x17, 0x3F, 0x400, READ, 0x810, 0x812, SET_READY, SET_PENDING, 0xF00]
     known = set(H)
-    mmio, context = machine.memory.mmio, machine._interrupts.xive._contexts[0]
+    mmio, context = machine.memory.mmio, machine._xive
     for _ in range(50_000):
         kind = rng.random()
         if kind < 0.4:
@@ -406,5 +398,5 @@ def test_nothing_that_a_guest_does_raises_or_leaves_memory(machine, seed):
                 assert 0 <= mmio.load(gra, size, 0) < 1 << 8 * size
             else:
                 mmio.store(gra, size, rng.getrandbits(8 * size), 0)
-        assert machine.cpu.external == context.is_presented
+        assert machine.cpu.external == bool(context.context(0)["is_presented"])
         assert machine.memory.violations == 0

@@ -11,6 +11,7 @@ from numba import njit
 
 from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TAG
 
+from . import xive
 from .code import has_code, note_store
 from .contexts import KERNEL, log_data_fill, log_user_fill
 from .exclusive import enter, is_alone, leave
@@ -40,7 +41,7 @@ from .watch import is_near, is_watched
 NONE = U(NO_TAG)
 DR = U(MSR.DR)
 GRANULE = U(1 << GRANULE_LOG2)
-MISSES = COUNTER["dtlb_misses"]
+MISSES, XIVE_ACCESSES = COUNTER["dtlb_misses"], COUNTER["xive_accesses"]
 ALIGNMENT = INTERRUPT_NUMBER["ALIGNMENT"]
 
 
@@ -148,8 +149,15 @@ def _still_writes(address: Any, host: Any) -> Any:
 @njit
 def _ask_device(cpu: Any, kind: Any, value: Any) -> Any:
     kind |= cpu.vcpu_id << U(32)
+    machine, real = machine_of(cpu), cpu.scratch[DEVICE_GRA]
+    if xive.answers(machine.xive, real):
+        cpu.counters[XIVE_ACCESSES] += U(1)
+        answer, hit = xive.ask(machine.xive, xive.TOUCH, real, kind, value)
+        if hit != U(0):
+            stored(cpu, machine.ram + hit - U(1))
+        return answer
     leave(cpu)
-    answer = call_device(machine_of(cpu).mmio_call, cpu.scratch[DEVICE_GRA], kind, value)
+    answer = call_device(machine.mmio_call, real, kind, value)
     enter(cpu)
     cpu.waits += U(1)
     return answer

@@ -29,6 +29,7 @@ from . import (
     strings,
     system,
     trace,
+    xive,
 )
 from .host import U, address_of, cpu_at
 
@@ -120,6 +121,23 @@ def rt_step(pointer: Any) -> Any:
     return U(0)
 
 
+def rt_xive(pointer: Any, what: Any, a: Any, b: Any, c: Any) -> Any:
+    address = address_of(pointer)
+    answer, hit = xive.ask(address, what, a, b, c)
+    xive.xive_at(address).told = hit
+    return answer
+
+
+def rt_xive_lock(pointer: Any) -> Any:
+    xive.lock(address_of(pointer))
+    return U(0)
+
+
+def rt_xive_unlock(pointer: Any) -> Any:
+    xive.unlock(address_of(pointer))
+    return U(0)
+
+
 def rt_resize_hash(pointer: Any) -> Any:
     return hash_resize.resize(cpu_at(pointer))
 
@@ -173,6 +191,8 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_lan_receive": (U64(P), rt_lan_receive), "rt_lan_shut": (U64(P), rt_lan_shut),
         "rt_lan_use": (U64(P, I64), rt_lan_use), "rt_lan_add": (U64(P, U64), rt_lan_add),
         "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
+        "rt_xive": (U64(P, U64, U64, U64, U64), rt_xive),
+        "rt_xive_lock": (U64(P), rt_xive_lock), "rt_xive_unlock": (U64(P), rt_xive_unlock),
     }
     for name in ROUTINES:
         wrap = _with_pointer if name == "mtdec" else _plain

@@ -15,6 +15,7 @@ from .clock import timebase
 from .contexts import forget_all, set_msr, switch_context
 from .hash_calls import hash_call
 from .host import I, U
+from .idle import CEDE, cede
 from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import _PRIVILEGED as PRIVILEGED
 from .interrupts import _SC as SC
@@ -156,13 +157,18 @@ def mtmsr(cpu: Any) -> None:
 def sc(cpu: Any) -> None:
     """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall.
 
-    A hypercall of problem state gets H_PRIVILEGE; those on a hashed page table, and with frames of
-    a logical LAN, are answered here.
+    A hypercall of problem state gets H_PRIVILEGE; H_CEDE, those on a hashed page table, and with
+    frames of a logical LAN, are answered here.
     """
     if cpu.scratch[0] & U(1) == U(0):
         raise_kind(cpu, U(SC), U(0))
     elif cpu.msr & PR != U(0):
         cpu.gpr[3] = U(0xFFFF_FFFF_FFFF_FFFD)
+    elif cpu.gpr[3] == CEDE:
+        if cede(cpu) == U(0):
+            cpu.exit_reason = HCALL
+        else:
+            end_slice(cpu)
     elif cpu.hash_mode != U(0) and hash_call(cpu) != U(0):
         return
     elif lan_call(cpu) == U(0):

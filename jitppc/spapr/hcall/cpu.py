@@ -38,7 +38,7 @@ def _register_vpa(cpu: PaprCpu, record: VcpuRecord, gra: int) -> H:
         return H.PARAMETER
     flags = cpu.memory.read(gra + VPA_SHARED_PROCESSOR_BYTE, 1)[0] | VPA_SHARED_PROCESSOR
     cpu.memory.write(gra + VPA_SHARED_PROCESSOR_BYTE, bytes((flags,)))
-    record.vpa = gra
+    record.vcpu.vpa = gra
     return H.SUCCESS
 
 
@@ -49,7 +49,7 @@ def _registered_area(cpu: PaprCpu, record: VcpuRecord, gra: int, min_size: int) 
     size = _area_size(cpu, gra, 4)
     if size is None or size < min_size or not cpu.memory.contains(gra, size):
         return H.PARAMETER
-    return H.SUCCESS if record.vpa else H.RESOURCE
+    return H.SUCCESS if record.vcpu.vpa else H.RESOURCE
 
 
 @hcall(0xDC, "H_REGISTER_VPA")
@@ -74,7 +74,7 @@ def h_register_vpa(cpu: PaprCpu, flags: int, vcpu_id: int, gra: int) -> HcallRes
     if function == DEREGISTER_VPA:
         if record.dtl or record.slb_shadow:
             return H.RESOURCE
-        record.vpa = 0
+        record.vcpu.vpa = 0
     elif function == REGISTER_DTL:
         status = _registered_area(cpu, record, gra, DTL_MIN_SIZE)
         record.dtl = gra if status == H.SUCCESS else record.dtl
@@ -97,15 +97,16 @@ def h_cede(cpu: PaprCpu) -> HcallResult:
     """The caller waits with interrupts enabled until one is pending or someone prods it.
 
     It may also come back for no reason (the host wanted to stop the machine): guests look again.
+    Native code answers most of these calls itself (runtime/native/idle.py).
     Ref: LoPAR 14.11.4.1 (H_CEDE).
     """
     record, vcpu = cpu.record, cpu.vcpu
     vcpu.msr |= MSR.EE
-    if not record.is_prodded and not cpu.platform.power.is_requested:
+    if not record.vcpu.is_prodded and not cpu.platform.power.is_requested:
         record.count_dispatch(cpu.memory, is_running=False)
         vcpu.wait_for_interrupt(None)
         record.count_dispatch(cpu.memory, is_running=True)
-    record.is_prodded = False
+    record.vcpu.is_prodded = False
     return H.SUCCESS
 
 
@@ -113,14 +114,14 @@ def _wait_for_prod(cpu: PaprCpu) -> HcallResult:
     """Waits with interrupts as they are. A stop of the machine makes the call execute again."""
     record = cpu.record
     record.count_dispatch(cpu.memory, is_running=False)
-    while not record.is_prodded:
+    while not record.vcpu.is_prodded:
         record.wake.clear()
         if cpu.platform.power.is_requested or record.has_fwnmi_reset:
             return Resume.RESTART
-        if not record.is_prodded:
+        if not record.vcpu.is_prodded:
             record.wake.wait()
     record.count_dispatch(cpu.memory, is_running=True)
-    record.is_prodded = record.is_joined = False
+    record.vcpu.is_prodded = record.is_joined = False
     return H.SUCCESS
 
 
@@ -139,9 +140,9 @@ def h_confer(cpu: PaprCpu, target: int, dispatch_count: int) -> HcallResult:
             return H.PARAMETER
         if record is cpu.record:
             return _wait_for_prod(cpu)
-        if not dispatch_count & 1 or not record.vpa:
+        if not dispatch_count & 1 or not record.vcpu.vpa:
             return H.SUCCESS
-        now = read_or_none(cpu.memory, record.vpa + DISPATCH_COUNTER_OFFSET, 4)
+        now = read_or_none(cpu.memory, record.vcpu.vpa + DISPATCH_COUNTER_OFFSET, 4)
         if now is None or int.from_bytes(now, "big") != dispatch_count & 0xFFFFFFFF:
             return H.SUCCESS
     cpu.vcpu.wait_for_interrupt(0.0)

@@ -4,13 +4,9 @@ All answer FUNCTION while the guest does not use XIVE.
 Ref: LoPAR 14.5.4.7 (H_INT_GET_SOURCE_INFO and its siblings); reference §2.8.
 """
 
-from jitppc.spapr.hcall.codes import H
-from jitppc.spapr.hcall.table import HcallResult, hcall
-from jitppc.spapr.in_use import while_xive_is
-from jitppc.spapr.memory_map import GRA_MASK
-from jitppc.spapr.papr_cpu import PaprCpu
-from jitppc.spapr.xive.event_queue import SIZES_LOG2, EventQueue
-from jitppc.spapr.xive.places import (
+from dataclasses import replace
+
+from jitppc.ir.xive_places import (
     FIRST_RESERVED_PRIORITY,
     PAGE_LOG2,
     PAGE_SIZE,
@@ -18,7 +14,12 @@ from jitppc.spapr.xive.places import (
     queue_page,
     trigger_page,
 )
-from jitppc.spapr.xive.thread_context import LEAST_FAVOURED
+from jitppc.spapr.hcall.codes import H
+from jitppc.spapr.hcall.table import HcallResult, hcall
+from jitppc.spapr.in_use import while_xive_is
+from jitppc.spapr.memory_map import GRA_MASK
+from jitppc.spapr.papr_cpu import PaprCpu
+from jitppc.spapr.xive.controller import LEAST_FAVOURED, SIZES_LOG2, EventQueue
 
 M64 = (1 << 64) - 1
 
@@ -126,7 +127,7 @@ def h_int_set_queue_config(
     status = _queue_status(cpu, target, priority)
     if status != H.SUCCESS:
         return status
-    queue = EventQueue(notifies_always=bool(flags & NOTIFY_ALWAYS))
+    queue = EventQueue(notifies_always=flags & NOTIFY_ALWAYS)
     if size_log2:
         if size_log2 not in SIZES_LOG2:
             return H.P5
@@ -134,7 +135,7 @@ def h_int_set_queue_config(
         size = 1 << size_log2
         if gra % size or not cpu.memory.contains(gra, size):
             return H.P4
-        queue.gra, queue.size_log2 = gra, size_log2
+        queue = replace(queue, gra=gra, size_log2=size_log2)
     cpu.interrupts.xive.set_queue(target, priority, queue)
     return H.SUCCESS
 
@@ -179,8 +180,7 @@ def h_int_esb(cpu: PaprCpu, flags: int, source: int, offset: int, _data: int) ->
     if flags & ESB_STORE:
         xive.management_store(source, offset)
         return H.SUCCESS, M64
-    value = xive.management_load(source, offset)
-    return H.P2 if value is None else (H.SUCCESS, value)
+    return H.SUCCESS, xive.management_load(source, offset)
 
 
 @hcall(0x3CC, "H_INT_SYNC")

@@ -1,20 +1,31 @@
-"""All sources, queues and thread contexts of a partition, under one lock.
+"""All sources, queues and thread contexts of a partition: what devices and hypercalls do with them.
 
-Device threads trigger sources; vCPU threads load from and store to the pages and make hypercalls.
+What happens to an event is native, and so are the guest's loads and stores of the pages
+(jitppc.runtime.native.xive); this writes what the guest has configured. Any thread may call.
 """
 
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 
-from jitppc.spapr.ports import GuestMemory, InterruptLine
-from jitppc.spapr.xive.event_queue import EventQueue
-from jitppc.spapr.xive.event_state import READ_STATE, READY, EventState
-from jitppc.spapr.xive.places import PRIORITIES, PROCESSOR_SOURCES, SOURCES
-from jitppc.spapr.xive.thread_context import LEAST_FAVOURED, ThreadContext
+from jitppc.ir.xive_places import (
+    PRIORITIES,
+    PROCESSOR_SOURCES,
+    SOURCES,
+    management_page,
+)
+from jitppc.spapr.ports import XiveEvents
+
+LEAST_FAVOURED = 0xFF
+SIZES_LOG2 = (12, 16, 21, 24)
+ALL_ONES = (1 << 64) - 1
+OFF = 0b01
+"""P and Q of a source or queue that drops events."""
 
 
-@dataclass(slots=True)
+NOWHERE = {"target": 0, "priority": LEAST_FAVOURED, "data": 0, "is_masked": 1}
+DATA_MASK = 0x7FFF_FFFF
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One source and where the guest has led its events: `target`'s queue of `priority`.
 
@@ -22,161 +33,112 @@ class Source:
     their level, which nothing but the device changes.
     """
 
-    is_level: bool = False
-    is_asserted: bool = False
-    state: EventState = field(default_factory=EventState)
+    exists: int = 1
+    pq: int = OFF
     target: int = 0
     priority: int = LEAST_FAVOURED
     data: int = 0
-    is_masked: bool = True
+    is_masked: int = 1
+    is_level: int = 0
+    is_asserted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EventQueue:
+    """`size_log2` of the bytes at `gra`; 0 without a queue, when events are dropped.
+
+    Entries are big-endian words: the generation, which changes at every lap, above 31 bits of data
+    that the guest gave for the source. Nobody tells us what has been read: the guest makes it large
+    enough. Ref: reference §6.2 (EQ).
+    """
+
+    gra: int = 0
+    size_log2: int = 0
+    notifies_always: int = 0
+    generation: int = 1
+    index: int = 0
+    pq: int = OFF
 
 
 class Xive:
     """Virtual processors are numbered as the vCPUs are. Sources of processors are always there."""
 
-    def __init__(self, lines: Sequence[InterruptLine], memory: GuestMemory) -> None:
-        self._lock = threading.RLock()
-        self._memory = memory
-        self._contexts = [ThreadContext(line) for line in lines]
-        self._queues = [EventQueue() for _ in range(len(lines) * PRIORITIES)]
-        self._sources = {number: Source() for number in range(len(lines))}
+    def __init__(self, events: XiveEvents) -> None:
+        self._events = events
+        for number in range(events.count):
+            events.set_source(number, **asdict(Source()))
+        self.forget()
+
+    @property
+    def is_active(self) -> bool:
+        """The guest uses it."""
+        return self._events.is_active
+
+    @is_active.setter
+    def is_active(self, value: bool) -> None:
+        self._events.is_active = value
 
     def reset(self) -> None:
         """As `forget`, and no processor takes interrupts or has any pending."""
-        with self._lock:
-            self.forget()
-            for context in self._contexts:
-                context.reset()
+        self.forget()
+        self._events.reset()
 
     def forget(self) -> None:
         """No source leads anywhere, all are off, and there are no queues; levels stay."""
-        with self._lock:
-            for number, old in self._sources.items():
-                self._sources[number] = Source(old.is_level, old.is_asserted)
-            self._queues = [EventQueue() for _ in self._queues]
+        for number in self._events.sources():
+            self._events.set_source(number, pq=OFF, **NOWHERE)
+        for index in range(self._events.count * PRIORITIES):
+            self._events.set_queue(index, **asdict(EventQueue()))
 
     def claim(self, number: int, is_level: bool = False) -> None:
         """Source `number` of a device exists from now on."""
-        with self._lock:
-            if not PROCESSOR_SOURCES <= number < SOURCES or number in self._sources:
-                raise ValueError(f"interrupt source {number:#x} is outside the range or taken")
-            self._sources[number] = Source(is_level)
+        if not PROCESSOR_SOURCES <= number < SOURCES or self.source(number) is not None:
+            raise ValueError(f"interrupt source {number:#x} is outside the range or taken")
+        self._events.set_source(number, **asdict(Source(is_level=int(is_level))))
 
     def release(self, number: int) -> None:
         """Source `number` does not exist any more."""
-        with self._lock:
-            del self._sources[number]
+        self._events.set_source(number, **asdict(Source(exists=0)))
 
     def has_target(self, target: int) -> bool:
-        return 0 <= target < len(self._contexts)
+        return 0 <= target < self._events.count
 
     # What devices do.
 
     def pulse(self, number: int) -> None:
         """An event of source `number`; nothing happens when it has been released."""
-        with self._lock:
-            source = self._sources.get(number)
-            if source is not None:
-                self._trigger(source)
+        self._events.pulse(number)
 
     def set_level(self, number: int, level: bool) -> None:
-        with self._lock:
-            source = self._sources[number]
-            source.is_asserted = level
-            self._trigger_level(source)
-
-    # What the guest does with pages; None or nothing where there is no such source.
-
-    def trigger_page_store(self, number: int) -> None:
-        self.pulse(number)
-
-    def management_load(self, number: int, offset: int) -> int | None:
-        with self._lock:
-            source = self._sources.get(number)
-            if source is None:
-                return None
-            value, again = source.state.load(offset)
-            sent = self._after(source, again)
-            return value if offset & READ_STATE else int(sent)
-
-    def management_store(self, number: int, offset: int) -> None:
-        with self._lock:
-            source = self._sources.get(number)
-            if source is not None:
-                self._after(source, source.state.store(offset))
-
-    def queue_load(self, index: int, offset: int) -> int | None:
-        """As `management_load`, of a queue: when entries came meanwhile, its target hears again."""
-        with self._lock:
-            if index >= len(self._queues):
-                return None
-            value, again = self._queues[index].state.load(offset)
-            self._tell(index, again)
-            return value
-
-    def queue_store(self, index: int, offset: int) -> None:
-        with self._lock:
-            if index < len(self._queues):
-                self._tell(index, self._queues[index].state.store(offset))
-
-    def context_load(self, target: int, offset: int, size: int) -> int | None:
-        with self._lock:
-            return self._contexts[target].load(offset, size)
-
-    def context_store(self, target: int, offset: int, size: int, value: int) -> None:
-        with self._lock:
-            self._contexts[target].store(offset, size, value)
+        self._events.set_level(number, level)
 
     # What hypercalls do. They have checked their arguments.
 
+    def management_load(self, number: int, offset: int) -> int:
+        """A load of eight bytes from the page of a source that exists."""
+        value = self._events.load(management_page(number) + offset, 8, 0)
+        return int.from_bytes(value.to_bytes(8, "little"), "big")
+
+    def management_store(self, number: int, offset: int) -> None:
+        self._events.store(management_page(number) + offset, 8, 0, 0)
+
     def source(self, number: int) -> Source | None:
-        return self._sources.get(number)
+        if not 0 <= number < SOURCES:
+            return None
+        source = Source(**self._events.source(number))
+        return source if source.exists else None
 
     def configure(
         self, number: int, target: int, priority: int, data: int | None, *, is_masked: bool
     ) -> None:
         """Where the source's events go; `data` None leaves that as it is."""
-        with self._lock:
-            source = self._sources[number]
-            source.target, source.priority, source.is_masked = target, priority, is_masked
-            if data is not None:
-                source.data = data
+        kept = {} if data is None else {"data": data & DATA_MASK}
+        way = {"target": target, "priority": priority, "is_masked": int(is_masked)}
+        self._events.set_source(number, **way, **kept)
 
     def queue(self, target: int, priority: int) -> EventQueue:
-        return self._queues[target * PRIORITIES + priority]
+        return EventQueue(**self._events.queue(target * PRIORITIES + priority))
 
     def set_queue(self, target: int, priority: int, queue: EventQueue) -> None:
         """The processor's queue of this priority is this empty one."""
-        with self._lock:
-            self._queues[target * PRIORITIES + priority] = queue
-
-    # Events on their way.
-
-    def _after(self, source: Source, again: bool) -> bool:
-        """The guest has touched the state; whether an event was sent on now."""
-        if again:
-            self._send(source)
-            return True
-        return self._trigger_level(source)
-
-    def _trigger(self, source: Source) -> None:
-        if source.state.trigger():
-            self._send(source)
-
-    def _trigger_level(self, source: Source) -> bool:
-        """A source that is still asserted when it is ready again has another event."""
-        is_due = source.is_level and source.is_asserted and source.state.pq == READY
-        if is_due:
-            self._trigger(source)
-        return is_due
-
-    def _send(self, source: Source) -> None:
-        if source.is_masked or source.priority >= PRIORITIES:
-            return
-        index = source.target * PRIORITIES + source.priority
-        self._tell(index, self._queues[index].post(self._memory, source.data))
-
-    def _tell(self, index: int, is_due: bool) -> None:
-        """The processor of this queue has its priority pending, if it is to have."""
-        if is_due:
-            self._contexts[index // PRIORITIES].set_pending(index % PRIORITIES)
+        self._events.set_queue(target * PRIORITIES + priority, **asdict(queue))

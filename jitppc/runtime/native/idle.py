@@ -1,0 +1,112 @@
+"""H_CEDE: a vCPU with nothing to do waits in the host's kernel, without Python.
+
+Ref: LoPAR 14.11.4.1 (H_CEDE), 14.11.3.4 (the dispatch counter).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from jitppc.ir.layout import COUNTER, MSR, offset
+
+from .access import stored
+from .clock import timebase
+from .code import note_store
+from .exclusive import enter, leave
+from .host import (
+    I,
+    U,
+    bswap64,
+    exchange,
+    load_acquire,
+    machine_of,
+    pointer_of,
+    store32,
+    store_release,
+)
+
+_ppoll = types.ExternalFunction(
+    "ppoll", types.int32(types.voidptr, types.uint64, types.voidptr, types.voidptr))
+_read = types.ExternalFunction("read", types.int64(types.int32, types.voidptr, types.uint64))
+CEDE = U(0xE0)
+EE = U(MSR.EE)
+CEDES, IDLE = COUNTER["cedes"], COUNTER["idle_ns"]
+DISPATCH_COUNTER = U(0x100)
+POLLFD, NAP, WAITED_FOR = (U(offset(name)) for name in ("pollfd", "nap", "waited_for"))
+EXTERNAL, STOP, RESET, DOORBELL = (
+    U(offset(name)) for name in ("external", "stop_request", "system_reset", "doorbell"))
+POLLIN = U(1 << 32)
+#: ticks of the Time Base: nobody sleeps longer at once
+HOUR = I(3600 * 512_000_000)
+SECOND_NS = I(1_000_000_000)
+
+
+@njit
+def cede(cpu: Any) -> Any:
+    """The caller waits with interrupts enabled; 1. Or 0: Python is to answer.
+
+    It does when there is more to it: time that follows instructions, a prod or a stop, an observer.
+    """
+    unusual = cpu.clock_is_insns | cpu.stop_request | cpu.prodded | cpu.shows_hcalls | cpu.pmu_on
+    if unusual != U(0):
+        return U(0)
+    cpu.counters[CEDES] += U(1)
+    cpu.msr |= EE
+    _count_dispatch(cpu, U(1))
+    _wait(cpu)
+    _count_dispatch(cpu, U(0))
+    cpu.prodded = U(0)
+    cpu.gpr[3] = U(0)
+    return U(1)
+
+
+@njit
+def _count_dispatch(cpu: Any, is_idle: Any) -> None:
+    """The dispatch counter of the VPA is even while running and odd while not."""
+    if cpu.dispatches & U(1) != is_idle:
+        cpu.dispatches = (cpu.dispatches + U(1)) & U(0xFFFF_FFFF)
+    if cpu.vpa == U(0):
+        return
+    real = cpu.vpa + DISPATCH_COUNTER
+    host = machine_of(cpu).ram + real
+    note_store(cpu, real)
+    store32(host, bswap64(cpu.dispatches) >> U(32))
+    stored(cpu, host)
+
+
+@njit
+def _has_reason_to_run(cpu: Any) -> Any:
+    """What other threads may set."""
+    found = load_acquire(cpu.here + EXTERNAL) | load_acquire(cpu.here + STOP)
+    return (found | load_acquire(cpu.here + RESET) | load_acquire(cpu.here + DOORBELL)) != U(0)
+
+
+@njit
+def _wait(cpu: Any) -> None:
+    """Until there is a reason to run, or the decrementer is negative."""
+    leave(cpu)
+    began = timebase(cpu, pointer_of(cpu.here))
+    exchange(cpu.here + WAITED_FOR, U(1))            # a full barrier: who rings sees it, or we look
+    while not _has_reason_to_run(cpu):
+        left = cpu.dec_deadline - I(timebase(cpu, pointer_of(cpu.here)))
+        if left < I(0):
+            break
+        _sleep(cpu, min(left, HOUR) * I(125) // I(64) + I(1000))
+    store_release(cpu.here + WAITED_FOR, U(0))
+    passed = timebase(cpu, pointer_of(cpu.here)) - began
+    cpu.counters[IDLE] += passed * U(125) // U(64)
+    enter(cpu)
+    cpu.waits += U(1)
+
+
+@njit
+def _sleep(cpu: Any, nanoseconds: Any) -> None:
+    """Until somebody rings the alarm, or so long."""
+    cpu.nap[0], cpu.nap[1] = nanoseconds // SECOND_NS, nanoseconds % SECOND_NS
+    cpu.pollfd = cpu.alarm | POLLIN
+    rung = _ppoll(pointer_of(cpu.here + POLLFD), U(1), pointer_of(cpu.here + NAP), pointer_of(U(0)))
+    if rung > 0:
+        _read(np.int32(cpu.alarm), pointer_of(cpu.here + POLLFD), U(8))
