@@ -42,10 +42,11 @@ class Delays:
 
     def broken(self, console: str) -> list[str]:
         """What the guest's kernel found wrong with itself or its machine."""
-        return [found for found in BROKEN.findall(WATCHDOGS.sub("", console))]
+        return BROKEN.findall(WATCHDOGS.sub("", console))
 
     def says(self, console: str) -> str:
         """The times, and how often the guest's watchdogs complained."""
         paused = f" ({self.stopped:.0f} s of them stopped)" if self.stopped else ""
         barks = len(WATCHDOGS.findall(console))
-        return f"{self.seconds:.1f} s{paused}" + (f", {barks} complaints of watchdogs" if barks else "")
+        barking = f", {barks} complaints of watchdogs" if barks else ""
+        return f"{self.seconds:.1f} s{paused}{barking}"
