@@ -1,0 +1,1 @@
+"""Two virtual processors beside one, and beside QEMU's."""
