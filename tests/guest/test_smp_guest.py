@@ -28,6 +28,8 @@ BOOT_SECONDS, WORK_SECONDS = 300, 1200
 #: of each litmus test and of each group of stressors, on one machine
 LITMUS_SECONDS, STRESS_SECONDS = 6, 20
 TESTS = 15
+#: how often processors are switched off and on
+ROUNDS = 20
 #: -smp, -cpu, strategy, ic_mode; the boots take them in turn
 KINDS = {
     "2": [
@@ -167,3 +169,44 @@ def test_nothing_goes_wrong_and_nothing_hangs_for_an_hour(seconds, work):
             print(console, flush=True)
             failures.append(f"{what}: {wrong}")
     assert [] == failures
+
+
+#: all processors but the first go and come back, while others work; then all tell where they are
+INIT_HOTPLUG = f"""\
+#!/bin/sh
+{MOUNTS}\
+export PATH=/bin
+echo
+for n in 1 2; do while true; do sha256sum /bin/busybox > /dev/null || echo BAD; done & done
+for n in $(seq {ROUNDS}); do
+  for cpu in 1 2 3; do echo 0 > /sys/devices/system/cpu/cpu$cpu/online; done
+  echo "down $(cat /sys/devices/system/cpu/online)"
+  for cpu in 3 1 2; do echo 1 > /sys/devices/system/cpu/cpu$cpu/online; done
+  echo "up $(cat /sys/devices/system/cpu/online)"
+done
+echo l > /proc/sysrq-trigger
+sleep 2
+dmesg | grep 'NMI backtrace'
+poweroff -f
+"""
+
+
+@pytest.mark.parametrize(
+    "kind", [("4", "power9", "dual"), ("4,threads=4", "power8", "xics")], ids=lambda kind: kind[1]
+)
+def test_processors_go_and_come_back_and_each_hears_a_system_reset(boots, kind, tmp_path):
+    """stop-self, start-cpu, H_SIGNAL_SYS_RESET."""
+    smp, cpu, ic_mode = kind
+    initrd = tmp_path / "hotplug.gz"
+    initrd.write_bytes(busybox_initramfs(fetch_busybox(), INIT_HOTPLUG))
+    machine = Machine(
+        fetched_kernel(), initrd, append="quiet", smp=parse(smp), cpu=cpu, ic_mode=ic_mode
+    )
+    stop = machine.run(timeout=WORK_SECONDS)
+    lines = machine.console_output.decode(errors="replace").replace("\r", "").split("\n")
+    machine.close()
+    assert stop.reason == "poweroff", "\n".join(lines[-40:])
+    assert (ROUNDS, ROUNDS) == (lines.count("down 0"), lines.count("up 0-3"))
+    assert "BAD" not in lines
+    told = {line.rpartition(" ")[2] for line in lines if "NMI backtrace for cpu" in line}
+    assert {"0", "1", "2", "3"} == told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jitppc.frontend.isa.spr import SCV_FACILITY, facility
 from jitppc.frontend.rows import Fields, insn
 from jitppc.ir.builder import Builder
+from jitppc.ir.layout import LPCR
 
 
 @insn("SC", "010001 ///// ///// //// LEV /// 1 /", "LEV", ref="Book III 4.3.1")
@@ -57,7 +58,9 @@ def mtmsrd(b: Builder, i: Fields) -> None:
 
 def _tlbie(b: Builder, i: Fields, everywhere: int) -> None:
     b.privileged()
-    b.interrupt_if(b.eq(i.PRS, 0), "PROGRAM_PRIVILEGED")   # partition-scoped: the hypervisor's
+    # partition-scoped: the hypervisor's, but for tlbiel without radix trees, which Linux executes for a CPU that goes
+    has_radix = 1 if everywhere else b.ne(b.and_(b.get("lpcr"), LPCR.HR), 0)
+    b.interrupt_if(b.and_(b.eq(i.PRS, 0), has_radix), "PROGRAM_PRIVILEGED")
     rs = b.gpr(i.RS)
     b.helper("tlbie", b.gpr(i.RB), rs, b.or_(b.or_(i.RIC, b.shl(i.PRS, 2)), everywhere << 3))
 
@@ -68,7 +71,7 @@ def tlbie(b: Builder, i: Fields) -> None:
     _tlbie(b, i, 1)
 
 
-@insn("X", "011111 RS / RIC PRS R RB 0100010010 /", "RB,RS,RIC,PRS,R", since="3.0", ref="Book III 6.9.3.3")
+@insn("X", "011111 RS / RIC PRS R RB 0100010010 /", "RB,RS,RIC,PRS,R", ref="Book III 6.9.3.3")
 def tlbiel(b: Builder, i: Fields) -> None:
     """Invalidate translations on this processor."""
     _tlbie(b, i, 0)
