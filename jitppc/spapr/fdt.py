@@ -275,9 +275,12 @@ def build_root(spec: TreeSpec) -> Node:
     return root
 
 
-def flatten(root: Node) -> bytes:
-    """The flattened tree (version 17), for dumps and for guests that take r3 = tree."""
-    blob = fdt.FDT()
+def flatten(root: Node, reserved: Sequence[tuple[int, int]] = ()) -> bytes:
+    """The flattened tree (version 17), for dumps and for guests that take r3 = tree.
+
+    `reserved` are (start, size) of memory that is taken: SLOF gives it to nobody.
+    """
+    blob = fdt.FDT(entries=[{"address": start, "size": size} for start, size in reserved])
     blob.root = root
     return blob.to_dtb(version=17)
 

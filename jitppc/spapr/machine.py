@@ -342,7 +342,7 @@ class Machine:
         if self._firmware is not None:
             self._client = None
             self._of = self._firmware_state(taken)
-            self._firmware.load(self.memory, fdt.flatten(self._of.tree.root))
+            self._firmware.load(self.memory, fdt.flatten(self._of.tree.root, taken))
             return
         taken.insert(0, boot.load_client_stub(self.memory))
         for bridge in self.board.bridges:

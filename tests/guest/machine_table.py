@@ -131,6 +131,7 @@ def boot(cell: Cell, images: Images) -> dict:
     wrong = [] if status == 0 else [f"exit status {status}"]
     wrong += doubts(cell, text)
     return {
+        "commit": commit(),
         "seconds": round(time.monotonic() - started, 1),
         "wrong": wrong,
         "command": " ".join(words[1:]),
@@ -142,6 +143,11 @@ def commit() -> str:
     """What is booted: the commit, and whether files have changed since."""
     describe = ["git", "describe", "--always", "--dirty"]
     return subprocess.check_output(describe, cwd=ROOT, text=True).strip()
+
+
+def state_of(what: str) -> Path:
+    """Where the results of a commit are kept."""
+    return cache_directory() / "machines" / f"{what}.json"
 
 
 def page(results: dict[Cell, dict], reasons: dict[Cell, str], total: int, what: str) -> str:
@@ -162,14 +168,14 @@ def page(results: dict[Cell, dict], reasons: dict[Cell, str], total: int, what: 
         f"the clock, from command to end, on {os.cpu_count()} CPUs, with a load of {load:.0f}.",
         f"{len(good)} of {len(done)} that were booted are right.",
         "",
-        "| processor | MMU | interrupts | endian | image | firmware | vCPUs | |",
-        "|---|---|---|---|---|---|---|---|",
+        "| processor | MMU | interrupts | endian | image | firmware | vCPUs | commit | |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for cell in done:
         found = results[cell]
         wrong = ", ".join(found["wrong"])
         answer = f"wrong: {wrong}" if wrong else f"{found['seconds']} s"
-        lines.append("| " + " | ".join([*cell.texts, answer]) + " |")
+        lines.append("| " + " | ".join([*cell.texts, found["commit"], answer]) + " |")
     if reasons:
         lines += ["", "## Not booted", "", "| machines | why |", "|---|---|"]
         for reason in dict.fromkeys(reasons.values()):
@@ -184,11 +190,15 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="every machine, not only a cover")
     parser.add_argument("--fresh", action="store_true", help="forget what was done before")
     parser.add_argument("--only", default="", help="cells whose text matches this expression")
+    parser.add_argument("--keep", default="", help="a commit: what was right there stays")
     given = parser.parse_args()
     what = commit()
-    state = cache_directory() / "machines" / f"{what}.json"
+    state = state_of(what)
     state.parent.mkdir(parents=True, exist_ok=True)
     known = {} if given.fresh or not state.exists() else json.loads(state.read_text())
+    if given.keep:
+        earlier = json.loads(state_of(given.keep).read_text())
+        known = {key: found for key, found in earlier.items() if not found["wrong"]} | known
     with tempfile.TemporaryDirectory() as folder:
         images = Images(Path(folder))
         every = all_cells()

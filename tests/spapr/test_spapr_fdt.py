@@ -172,8 +172,10 @@ def test_bootargs_and_initrd_are_in_chosen():
 
 
 def test_flattened_tree_reads_back_the_same():
-    blob = fdt.flatten(our_root())
+    blob = fdt.flatten(our_root(), [(0x400000, 0x1234), (0x600000, 5)])
     back = fdt_library.parse_dtb(blob)
+    reserved = [(entry["address"], entry["size"]) for entry in back.entries]
+    assert reserved == [(0x400000, 0x1234), (0x600000, 5)]
     names = [node.name for node in walk(back.root)]
     assert names == [node.name for node in walk(our_root())]
     assert get(back.root.get_subnode("rtas"), "nvram-fetch") == cells(0x2012)
