@@ -9,11 +9,11 @@ DEBIAN_PACKAGES = python3-venv qemu-user qemu-system-ppc qemu-system-data binuti
                   gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross \
                   gcc-powerpc64-linux-gnu libc6-dev-ppc64-cross gdb-multiarch \
                   device-tree-compiler linux-perf gcc libc6-dev chromium diod \
-                  qemu-utils passt nbdkit e2fsprogs genisoimage grub-common
+                  qemu-utils passt nbdkit e2fsprogs genisoimage grub-common dnsmasq-base
 PROGRAMS        = qemu-ppc64le qemu-system-ppc64 powerpc64le-linux-gnu-as \
                   powerpc64le-linux-gnu-gcc powerpc64-linux-gnu-gcc qemu-ppc64 \
                   gdb-multiarch dtc perf gcc chromium \
-                  qemu-nbd passt nbdkit mke2fs genisoimage
+                  qemu-nbd passt nbdkit mke2fs genisoimage dnsmasq
 
 .NOTPARALLEL:
 .PHONY: help boot test test-debian test-power-loss test-smp test-network test-disks machines test-firmware test-big-endian \

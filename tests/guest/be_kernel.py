@@ -82,6 +82,24 @@ def build(variant):
     return folder
 
 
+def with_initrd(variant, initrd, made):
+    """A zImage.pseries of a built variant that brings its initrd along is at `made`.
+
+    The tree that it was built in is needed; False when that is gone.
+    """
+    archive = source_archive()
+    work = cache_directory() / "be" / f"{variant}.build"
+    if built(variant) is None or not (work / "arch/powerpc/boot/wrapper.a").is_file():
+        return False
+    tree = unpacked(archive)
+    flags = ["-D", "arch/powerpc/boot", "-C", CROSS, "-p", "pseries", "-W", made.parent]
+    command = ["sh", tree / "arch/powerpc/boot/wrapper", *flags, "-i", initrd, "-o", made]
+    subprocess.run(
+        [*command, "vmlinux"], check=True, cwd=work, env=os.environ | {"srctree": str(tree)}
+    )
+    return True
+
+
 def unpacked(archive):
     """The source tree, unpacked once."""
     root = cache_directory() / "be"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import be_kernel
 import boot_media
+import boot_network
 import pytest
 from guest_modules import fetched_kernel
 from initramfs import PROMPT, busybox_initramfs, fetch_busybox
@@ -104,6 +105,22 @@ def test_slof_boots_a_medium(medium, slof):
 @pytest.fixture(scope="module")
 def big_endian(tmp_path_factory):
     return be_kernel.initramfs(tmp_path_factory.mktemp("big_endian"))
+
+
+@pytest.mark.usefixtures("whole_table")
+@pytest.mark.parametrize("adapter", ["spapr-vlan", "virtio-net-pci"])
+def test_slof_boots_from_a_network(adapter, slof, big_endian, tmp_path, require_tool):
+    """By DHCP and TFTP: a big-endian zImage with its initramfs."""
+    if why := boot_network.why_not():
+        pytest.skip(why)
+    program = tmp_path / "netboot"
+    if not be_kernel.with_initrd("64k-elfv1", big_endian, program):
+        pytest.skip("`make be-kernel` builds what is booted")
+    hardware = boot_network.hardware(adapter)
+    with boot_network.serving(program, require_tool("dnsmasq")):
+        said = boots(Machine(None, memory="1G", firmware=slof, hardware=hardware))
+    assert "TFTP: Received netboot" in said
+    assert "@machine ppc64 big-endian" in said
 
 
 @pytest.mark.usefixtures("whole_table")
