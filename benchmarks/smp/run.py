@@ -29,6 +29,7 @@ mount -t devtmpfs dev /dev
 /bin/poweroff -f
 """
 SECONDS_LIMIT = 300
+SAYS = re.compile(r"^SMP (\w+) ([\d.]+)$", re.MULTILINE)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -81,7 +82,8 @@ def _once(
     guest = ["-kernel", str(kernel), "-initrd", str(initrd), "-m", "1G", "-nographic", "-smp", "2"]
     guest += ["-append", "console=hvc0 quiet", "-cpu", options.cpu]
     if machine == "qemu":
-        command = ["qemu-system-ppc64", "-accel", "tcg,thread=multi", "-no-reboot"]
+        command = ["qemu-system-ppc64", "-accel", "tcg,thread=multi", "-no-reboot", "-nodefaults"]
+        command += ["-serial", "stdio"]
         command += ["-M", f"pseries,x-vof=on,ic-mode={options.ic_mode},{CAPS}", *guest]
     else:
         command = [sys.executable, "-m", "jitppc", "run"]
@@ -94,7 +96,7 @@ def _once(
     if "SMP-END" not in text:
         print(text[-2000:], done.stderr[-2000:], file=sys.stderr)
         return {}
-    values = {name: float(value) for name, value in re.findall(r"SMP (\w+) ([\d.]+)", text)}
+    values = {name: float(value) for name, value in SAYS.findall(text)}
     return values | {"all_s": round(time.monotonic() - began, 1)}
 
 
