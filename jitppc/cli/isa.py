@@ -23,7 +23,8 @@ can be executed by no partition; *missing* is not there yet.
 A judgement is a case in which an independent reference and the interpreter ended the same way and
 agreed; interrupts for illegal and privileged words do not count. `qemu-user/power9` is QEMU's user
 mode on its POWER9 and so on; `power9` are results recorded on POWER9, `ieee754` are TestFloat's
-vectors.
+vectors, `qemu-system-10` are answers of QEMU 10, recorded, and `observed` are single facts whose
+sources stand in `jitppc/fuzz/references/observed.py`. What nobody can judge is refused.
 """
 
 

@@ -23,12 +23,13 @@ IMPLEMENTED, REFUSED_STATE, MISSING = "implemented", "refused", "missing"
 STATES = (IMPLEMENTED, REFUSED_STATE, MISSING)
 
 _HYPERVISOR = "hypervisor only; in a partition it is privileged in every state"
+_ULTRAVISOR = "ultravisor only; in a partition it is privileged in every state"
 _PHASED_OUT = "phased out in ISA 2.06, and in no POWER7 or later"
 #: instructions that a partition cannot execute, and why
 REFUSED = {
     "attn": "for the support processor; illegal in a partition",
     "hrfid": _HYPERVISOR,
-    "urfid": "ultravisor only; illegal in a partition",
+    "urfid": _ULTRAVISOR,
     "msgsnd": _HYPERVISOR,
     "msgclr": _HYPERVISOR,
     "msgsync": _HYPERVISOR,
@@ -45,8 +46,8 @@ REFUSED = {
     "stwcix": _HYPERVISOR,
     "stdcix": _HYPERVISOR,
     "icswx": "starts a coprocessor that PAPR gives to no partition; gone in ISA 3.0",
-    "msgsndu": "ultravisor only; illegal in a partition",
-    "msgclru": "ultravisor only; illegal in a partition",
+    "msgsndu": _ULTRAVISOR,
+    "msgclru": _ULTRAVISOR,
     "stop": _HYPERVISOR,
     "lfdp": _PHASED_OUT,
     "lfdpx": _PHASED_OUT,

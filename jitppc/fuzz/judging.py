@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -18,11 +19,15 @@ from .generate_registers import takes_part
 from .reference import Recording, Reference
 from .references import open_reference
 from .references.ieee754 import Ieee754Recording
+from .references.observed import ObservedRecording
 from .references.power9 import FixedRecording
+from .traces import open_traces
 
 #: how a case may end without saying anything about the instruction's meaning
 SILENT = (*differences.UNJUDGED, Kind.ILLEGAL, Kind.PRIVILEGED)
 SEED = 20_261_121
+#: answers of an emulator that is newer than the one at hand
+NEWER = Path(__file__).parent / "data" / "newer"
 STEP = 8192
 Judged = dict[str, Counter[str]]
 Say = Callable[[str], None]
@@ -46,11 +51,18 @@ def by_recording(
     for start in range(0, len(side), STEP):
         stop = min(start + STEP, len(side)) if limit is None else min(start + limit, len(side))
         batch, theirs, undefined = side.part(start, stop)
-        good = agreed(batch, tier.run(batch), theirs, undefined, side)
+        # what is a fact is right when it is privileged, too
+        silent = SILENT[:-1] if isinstance(side, ObservedRecording) else SILENT
+        good = agreed(batch, tier.run(batch), theirs, undefined, side, silent)
         for place in np.flatnonzero(good):
             row = differences.row_of(batch.cases[place], batch.model)
             if row is not None:
-                judged.setdefault(row.key, Counter())[side.name] += 1
+                judged.setdefault(row.key, Counter())[_label(side)] += 1
+
+
+def _label(side: Recording) -> str:
+    """What judgements call a recording: of an emulator, with its major version and its model."""
+    return f"{side.name}-{side.version[0]}/{side.model}" if side.version else side.name
 
 
 def by_reference(
@@ -81,8 +93,12 @@ def judge_all(cases: int, say: Say) -> Judged:
     """The judgements of every row by everything independent that is installed."""
     judged: Judged = {}
     tier = open_reference("interp", "power9")
-    for recording in (FixedRecording("power9"), Ieee754Recording("power9")):
-        say(f"{recording.name}: {len(recording)} cases")
+    observed = [ObservedRecording(model) for model in ("power7", "power9", "power10")]
+    newer = [open_traces(path) for path in sorted(NEWER.glob("*.parquet"))]
+    for recording in (
+        FixedRecording("power9"), Ieee754Recording("power9"), *observed, *newer,
+    ):  # fmt: skip
+        say(f"{_label(recording)}: {len(recording)} cases")
         by_recording(recording, tier, judged)
     side = open_reference("qemu-user", "power9")
     for model in side.models:

@@ -254,7 +254,7 @@ WAIVERS: tuple[Waiver, ...] = (
         ("icbt",), EVERYTHING, "taken as illegal", "Book II 4.3.1", when=_they_say(Kind.ILLEGAL)
     ),
     Waiver(
-        ("copy", "paste."),
+        ("copy*", "paste.*"),
         EVERYTHING,
         "taken as illegal",
         "Book II 4.4",

@@ -285,8 +285,8 @@ class Builder(OpsMixin):
         """Raise an interrupt of `layout.INTERRUPTS` if the i1 is 1.
 
         Args:
-            value: DAR for ALIGNMENT, the FSCR facility number for FACILITY_UNAVAILABLE, else
-                unused.
+            value: DAR for ALIGNMENT and AMO_FUNCTION, the FSCR facility number for
+                FACILITY_UNAVAILABLE, else unused.
         """
         if kind not in INTERRUPTS:
             raise KeyError(kind)

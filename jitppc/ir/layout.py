@@ -105,7 +105,8 @@ CPU_STATE = np.dtype([
     ("shoot", U64, (32, 3)),    # [PID, effective address, log2 of the size, or 64 for all of the PID]
     # --- performance monitor, see runtime/native/pmu.py
     ("pmu_on", U64),            # its counters may be counting
-    ("pmu_insns", U64), ("pmu_cycles", U64),  # where the instructions and cycles begin that no counter has yet
+    ("pmu_insns", U64), ("pmu_ticks", U64),  # where the instructions and the ticks begin that no counter has yet
+    ("has_copied", U64), ("copied", U64, 16),   # the buffer of copy and paste
     # --- idling in H_CEDE, see runtime/native/idle.py
     ("prodded", U64),           # SHARED: H_PROD came, and no H_CEDE, H_JOIN or H_CONFER has returned for it yet
     ("shows_hcalls", U64),      # somebody looks at each hypercall: Python answers it
@@ -189,7 +190,7 @@ def _registers() -> dict[str, Register]:
     rows += [Register(n, I8, at(n)) for n in ("so", "ov", "ca", "ov32", "ca32", "xer_low", "little", "sixty_four")]
     rows += [Register(n, I64, at(n)) for n in (
         "msr", "fpscr", "vscr", "xer_mid", "ea_mask", "reserve_ea", "lpcr", "pvr", "zero", "nia", "dec_deadline",
-        "doorbell", "vcpu_id", "thread", "fp_kind", "fp_x", "fp_y", "fp_z", "fp_class")]
+        "doorbell", "vcpu_id", "thread", "has_copied", "fp_kind", "fp_x", "fp_y", "fp_z", "fp_class")]
     return {row.name: row for row in rows}
 
 
@@ -212,7 +213,7 @@ INTERRUPTS = {
     "PROGRAM_TRAP": 0x700, "PROGRAM_ILLEGAL": 0x700, "PROGRAM_PRIVILEGED": 0x700, "PROGRAM_FP_ENABLED": 0x700,
     "PROGRAM_TM_BAD": 0x700, "ALIGNMENT": 0x600, "ALIGNMENT_PREFIX": 0x600,
     "FP_UNAVAILABLE": 0x800, "VECTOR_UNAVAILABLE": 0xF20, "VSX_UNAVAILABLE": 0xF40,
-    "FACILITY_UNAVAILABLE": 0xF60, "SYSTEM_CALL": 0xC00, "SYSTEM_CALL_VECTORED": 0x3000,
+    "FACILITY_UNAVAILABLE": 0xF60, "SYSTEM_CALL": 0xC00, "SYSTEM_CALL_VECTORED": 0x3000, "AMO_FUNCTION": 0x300,
 }
 INTERRUPT_NUMBER = {name: number for number, name in enumerate(INTERRUPTS)}
 

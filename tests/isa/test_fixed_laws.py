@@ -198,9 +198,3 @@ def test_store_twin_writes_both_or_none():
 def test_an_unaligned_copy_or_paste_raises_an_alignment_interrupt(key):
     outcome = Machine().run(key, {"r5": WINDOW + 64}, RB=5, L=1)
     assert (outcome.detail, outcome.value) == ("ALIGNMENT", WINDOW + 64)
-
-
-def test_paste_reports_failure():
-    machine = Machine()
-    machine.run("copy", {"r5": WINDOW}, RB=5, L=1)
-    assert value_of(machine, "paste.", {"cr": 0xF0000000}, "cr", RB=5, L=1) == 0

@@ -19,6 +19,7 @@ UNKNOWN = {
     "mftb.TBU": "left out in favour of mfspr since ISA 2.03, still executed",
     "nop": "printed as ori r0,r0,0",
     "paste.": "printed with L, which is always 1",
+    "paste.3.1": "as paste.",
     "pnop": "printed only with a suffix of zeros",
 }
 

@@ -59,10 +59,6 @@ WITHOUT_A_ROW = {
     "vabsdub": "POWER8 has it, the book since 3.0",
     "vabsduh": "POWER8 has it, the book since 3.0",
     "vabsduw": "POWER8 has it, the book since 3.0",
-    "lwat": "function codes that the book does not have",
-    "ldat": "function codes that the book does not have",
-    "stwat": "function codes that the book does not have",
-    "stdat": "function codes that the book does not have",
 }
 
 

@@ -365,8 +365,8 @@ def expect_interrupt(
         cause, vector = 1 << (63 - 42), 0x200
     else:
         cause, vector = SRR1_CAUSE.get(kind, 0), INTERRUPTS[kind]
-    if kind == "ALIGNMENT":
-        record["spr"][19], record["spr"][18] = value, 0
+    if kind in ("ALIGNMENT", "AMO_FUNCTION"):
+        record["spr"][19], record["spr"][18] = value, 4 if kind == "AMO_FUNCTION" else 0
     if kind == "FACILITY_UNAVAILABLE":
         record["spr"][153] = int(record["spr"][153]) & (1 << 56) - 1 | value << 56
     record["spr"][26] = cia + 4 & NO_TAG if kind == "SYSTEM_CALL" else cia

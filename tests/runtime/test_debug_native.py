@@ -1,48 +1,39 @@
-"""Watchpoints, the breakpoint behind an instruction, the performance monitor.
+"""Watchpoints, the breakpoint behind an instruction, and what a trace interrupt tells.
 
-Ref: Book III 10, 11.
+Ref: Book III 7.5.16, 11.
 """
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 from bench import BASE_MSR as BASE
-from bench import CODE, Bench, bench, execute
-from isa.vectors import new_state
+from bench import CODE, Bench, execute
+from debug_registers import MMCR0, PMAE, SDAR, SIAR, at_rest
+from strategies import random_word
 
-from jitppc.ir.layout import LPCR, MSR
+from jitppc.frontend.decode import rows
+from jitppc.frontend.levels import MODELS
+from jitppc.frontend.translate import translate_row
+from jitppc.ir.builder import BE64
+from jitppc.ir.layout import MSR
+from jitppc.runtime.native.operand import LOADS as LOADED
+from jitppc.runtime.native.operand import STORES as STORED
+from jitppc.runtime.native.operand import kind_of
 
 HERE, GRANULE = 0x20000, 1 << 16
 NOP, LD, STD, STB, LQ = 0x60000000, 0xE8640000, 0xF8640000, 0x98640000, 0xE0C40000
 DCBZ, LDARX, LWZU = 0x7C0027EC, 0x7C6020A8, 0x84640004
 LOADS, STORES, PRIVILEGED, PROBLEM, ANY_DR = 0x20, 0x40, 2, 1, 8
 MATCH, STORE = 1 << (63 - 41), 1 << (63 - 38)
-FC, FCS, FCP, PMAE, FCECE, PMC1CE, PMCJCE, PMAO, FC56 = (
-    1 << 31, 1 << 30, 1 << 29, 1 << 26, 1 << 25, 1 << 15, 1 << 14, 1 << 7, 1 << 4)
-RUN_LATCH_NOT_NEEDED = 1 << 8
-PMC1, PMC5, PMC6, MMCR0, MMCR1, MMCR2 = 787, 791, 792, 795, 798, 785
-
-
-def mtspr(number: int, register: int) -> int:
-    return 31 << 26 | register << 21 | (number & 31) << 16 | number >> 5 << 11 | 467 << 1
-
-
-def mfspr(number: int, register: int) -> int:
-    return mtspr(number, register) ^ (467 ^ 339) << 1
 
 
 @pytest.fixture(params=["exact", "interp"])
 def native(request) -> Bench:
-    found = bench(request.param, 4 << 20)
-    found.load_state(new_state())
-    found.vcpu.lpcr = LPCR.LD | LPCR.ILE
-    found.vcpu.state["dec_deadline"] = (1 << 63) - 1
-    found.place_vectors(little=True)
-    yield found
-    found.vcpu.spr["CIABR"] = 0
-    for number in range(2):
-        found.vcpu.set_watchpoint(number, 0, 0)
-    found.vcpu.state["pmu_on"] = 0
+    yield at_rest(request.param)
+    at_rest(request.param)
 
 
 ARMED = LOADS | STORES | PRIVILEGED | ANY_DR
@@ -97,70 +88,61 @@ def test_ciabr_interrupts_behind_its_instruction(native, where, msr, nia):
         assert (CODE + 8, msr | 1 << 30 | 1 << 20) == (vcpu.spr["SRR0"], vcpu.spr["SRR1"])
 
 
-def counters(vcpu) -> list[int]:
-    return [int(vcpu.state["spr"][PMC1 + n]) for n in range(6)]
+READS = {"load", "load_reserve", "load_string", "lxvl", "lxvll", "copy"}
+WRITES = {"store", "store_conditional", "zero_block", "store_string", "stxvl", "stxvll", "paste"}
+#: they touch no storage, but count as loads
+HINTS = {"dcbt", "dcbtst", "icbt"}
+#: function codes that there are not, and a paste that goes nowhere
+NOTHING_DONE = {"lwat", "ldat", "stwat", "stdat", "paste."}
 
 
-def count_for(native: Bench, control: int, select: int = 0, freeze: int = 0, **first: int):
-    """Write the monitor's registers, run 1000 instructions, and freeze it."""
-    words = [mtspr(MMCR0, 6), mtspr(MMCR1, 7), mtspr(MMCR2, 8)]
-    words += [mtspr(PMC1 + n, 9) for n in range(6)]
-    if "pmc1" in first:
-        words[3] = mtspr(PMC1, 10)
-    words += [mtspr(MMCR0, 5), *[NOP] * 1000, mtspr(MMCR0, 6)]
-    return execute(native, words, r5=control, r6=FC, r7=select, r8=freeze, r9=0,
-                   r10=first.get("pmc1", 0))
+def operands_of(row) -> int:
+    """LOADED, STORED or both, by what the row's body does."""
+    flags = next(iter(row.variants()))
+    values = translate_row(row, flags, BE64).values
+    names = {v.attr if v.op.name == "helper" else v.op.name for v in values}
+    if row.key in HINTS:
+        return LOADED
+    return LOADED * bool(names & READS) | STORED * bool(names & WRITES)
 
 
-def test_pmc5_counts_instructions_and_pmc6_cycles(native):
-    found = counters(count_for(native, RUN_LATCH_NOT_NEEDED))
-    assert [0, 0, 0, 0] == found[:4]
-    assert 1000 <= found[4] <= 1001
-    # the Time Base ticks every second instruction; 125 cycles in 64 ticks
-    assert abs(found[5] - 1000 / 2 * 125 / 64) < 4
+def test_what_is_known_of_storage_operands_is_what_the_rows_do():
+    source = random.Random("operands")
+    wrong = {}
+    for row in rows().values():
+        if row.key in NOTHING_DONE or row.key.startswith(("lwat", "ldat", "stwat", "stdat")):
+            continue                      # these load and store
+        found = kind_of.py_func(np.uint64(random_word(row, source)))
+        if found != operands_of(row):
+            wrong[row.key] = (found, operands_of(row))
+    assert {} == wrong
 
 
-def test_mmcr1_selects_what_pmc1_to_4_count(native):
-    found = counters(count_for(native, 0, select=0x02_1E_00_FA))
-    assert 1000 <= found[0] <= 1001
-    assert abs(found[1] - 1000 / 2 * 125 / 64) < 4
-    assert [0, found[0], 0, 0] == found[2:]
+STEP = 1 << 10                                                 # MSR[SE]
+LXV, STDU, PLD, LWAT = 0xF4240031, 0xF8640009, (0x04000000, 0xE4640010), 0x7C64048C
 
 
-@pytest.mark.parametrize(("control", "freeze"), [
-    (FC, 0), (FCS, 0), (FC56, 0), (0, 1 << (63 - 36)), (1 << 27, 0),
+@pytest.mark.parametrize(("words", "ea", "kind"), [
+    ([NOP], None, 0), ([LD], HERE, LOADED), ([STDU], HERE + 8, STORED), ([LXV], HERE + 48, LOADED),
+    ([*PLD], HERE + 16, LOADED), ([LWAT], HERE, LOADED | STORED), ([DCBZ], HERE, STORED),
+    ([LDARX], HERE, LOADED),
 ])  # fmt: skip
-def test_frozen_counters_stand_still(native, control, freeze):
-    assert 0 == counters(count_for(native, control | RUN_LATCH_NOT_NEEDED, freeze=freeze))[4]
+def test_a_trace_interrupt_tells_of_the_instruction(native, words, ea, kind):
+    native.vcpu.set_model(MODELS["power10"])
+    for number in (SIAR, SDAR):
+        native.vcpu.state["spr"][number] = 5
+    native.vcpu.state["spr"][MMCR0] = 0
+    msr = BASE | STEP | MSR.VSX
+    vcpu = execute(native, words, msr, count=1, r4=HERE)
+    assert 0xD00 == vcpu.nia
+    told = 1 << 30 | (1 << 28 if kind & LOADED else 0) | (1 << 27 if kind & STORED else 0)
+    prefixed = 1 << 29 if len(words) == 2 else 0
+    assert told == vcpu.spr["SRR1"] & (0xF << 27 | 1 << 20) & ~prefixed
+    assert [CODE, 5 if ea is None else ea] == [int(vcpu.state["spr"][n]) for n in (SIAR, SDAR)]
 
 
-@pytest.mark.parametrize(("control", "freeze"), [(FCP, 0), (0, 1 << (62 - 36)), (1 << 28, 0)])
-def test_counters_frozen_in_another_state_count(native, control, freeze):
-    assert 1000 <= counters(count_for(native, control | RUN_LATCH_NOT_NEEDED, freeze=freeze))[4]
-
-
-def test_without_the_run_latch_pmc5_stands_still(native):
-    native.vcpu.spr["CTRL"] = 0
-    assert 0 == counters(count_for(native, 0))[4]
-
-
-def test_a_negative_counter_alerts_and_freezes_once(native):
-    control = PMAE | FCECE | PMC1CE
-    vcpu = count_for(native, control, 0x02_00_00_00, pmc1=0x7FFFFFFF - 100)
-    execute(native, [mfspr(MMCR0, 3)])
-    value = counters(vcpu)[0]
-    assert 0x80000000 <= value < 0x80000000 + 1000
-    words = [mtspr(PMC1, 10), mtspr(MMCR0, 5), mfspr(MMCR0, 3)]
-    vcpu = execute(native, words, r5=control, r10=0x80000000)
-    assert FC | FCECE | PMC1CE | PMAO == vcpu.gpr[3]
-
-
-def test_an_alert_is_an_interrupt_when_ee_is_1(native):
-    words = [mtspr(PMC1, 10), mtspr(MMCR0, 5), NOP, NOP]
-    vcpu = execute(native, words, BASE | MSR.EE, r5=PMAE | FCECE | PMC1CE, r10=0x80000000)
-    assert (0xF00, CODE + 8) == (vcpu.nia, vcpu.spr["SRR0"])
-    vcpu = execute(native, [NOP, mtspr(MMCR0, 6), NOP], BASE | MSR.EE, r6=FC)
-    assert 0xF00 == vcpu.nia                               # as long as PMAO is 1
-    vcpu = execute(native, [mtspr(MMCR0, 6), NOP], BASE, r6=FC)
-    assert CODE + 8 == vcpu.nia
-    assert CODE + 8 == execute(native, [NOP, NOP], BASE | MSR.EE).nia
+def test_while_the_monitor_may_alert_it_keeps_its_registers(native):
+    native.vcpu.state["spr"][MMCR0] = PMAE
+    native.vcpu.state["spr"][SIAR] = 5
+    assert 5 == execute(native, [LD], BASE | STEP, count=1, r4=HERE).state["spr"][SIAR]
+    native.vcpu.state["spr"][MMCR0] = 0

@@ -159,8 +159,8 @@ def test_an_event_that_is_due_branches_when_events_are_enabled(native):
     result = run(native, [RFEBB], s806=PME | PMEO, **before)
     spr = result.state[0]["spr"]
     assert (0x5000, 0x6000, PME | PMEO) == (result.nia, int(spr[805]), int(spr[806]))
-    result = run(native, [RFEBB], s806=PMEO, **before)
-    assert (0x6000, GE | PMEO) == (result.nia, int(result.state[0]["spr"][806]))
+    result = run(native, [RFEBB], s806=PME, **before)
+    assert (0x6000, GE | PME) == (result.nia, int(result.state[0]["spr"][806]))
 
 
 def test_enabling_an_event_that_is_due_branches(native):

@@ -184,7 +184,24 @@ def store_atomics(name: str, xo: str, kind: Type) -> None:
     row(name, STORE_TWIN, "MEM(EA) and the operand behind it <- (RS) if they are equal.", xo, twin)
 
 
+def undefined_function(name: str, xo: str) -> None:
+    """The row of the function codes that have none of their own: a data storage interrupt with DSISR bit 61,
+    whatever the address is. Ref: Book III 7.5.3.
+    """
+    known = {STORE_TWIN, *COMBINE} if name.startswith("s") else {SWAP, COMPARE_SWAP, *BOUNDED, *COMBINE}
+
+    def body(b: Builder, i: Fields) -> None:
+        b.interrupt_if(1, "AMO_FUNCTION", b.ea(b.gpr_or_zero(i.RA)))
+
+    register = "RT" if name.startswith("l") else "RS"
+    body.__doc__ = "A data storage interrupt: there is no such function."
+    insn("X", f"011111 {register} RA FC {xo} /", f"{register},RA,FC", since="3.0", ref=REF_AMO, name=name,
+         accept=lambda word: word >> 11 & 31 not in known)(body)
+
+
 load_atomics("lwat", "1001000110", BY_BITS[32])
 load_atomics("ldat", "1001100110", BY_BITS[64])
 store_atomics("stwat", "1011000110", BY_BITS[32])
 store_atomics("stdat", "1011100110", BY_BITS[64])
+for _name, _xo in (("lwat", "1001000110"), ("ldat", "1001100110"), ("stwat", "1011000110"), ("stdat", "1011100110")):
+    undefined_function(_name, _xo)

@@ -14,6 +14,11 @@ from .spr import HASHKEYR, HASHPKEYR
 REF = "Book I 3.3.17"
 
 
+def has_base(word: int) -> bool:
+    """RA is not 0, where the form is invalid."""
+    return bool(word >> 16 & 31)
+
+
 def operands(b: Builder, i: Fields, key: int) -> tuple[Value, Value]:
     """EA <- (RA) + (D, from -512 to -8), aligned; and the digest of (RA) and (RB)."""
     ea = b.ea(b.gpr(i.RA), i.HASHD)
@@ -23,7 +28,7 @@ def operands(b: Builder, i: Fields, key: int) -> tuple[Value, Value]:
 
 def store_row(name: str, xo: str, key: int, is_privileged: bool) -> None:
     """MEM(EA, 8) <- the digest."""
-    @insn("X", f"011111 D5 RA RB {xo} DX1", "RB,HASHD(RA)", since="3.1B", ref=REF, name=name)
+    @insn("X", f"011111 D5 RA RB {xo} DX1", "RB,HASHD(RA)", since="3.1B", ref=REF, name=name, accept=has_base)
     def _store(b: Builder, i: Fields) -> None:
         """MEM(EA, 8) <- the digest of (RA) and (RB) under the key register."""
         if is_privileged:
@@ -34,7 +39,7 @@ def store_row(name: str, xo: str, key: int, is_privileged: bool) -> None:
 
 def check_row(name: str, xo: str, key: int, is_privileged: bool) -> None:
     """A trap unless MEM(EA, 8) is the digest."""
-    @insn("X", f"011111 D5 RA RB {xo} DX1", "RB,HASHD(RA)", since="3.1B", ref=REF, name=name)
+    @insn("X", f"011111 D5 RA RB {xo} DX1", "RB,HASHD(RA)", since="3.1B", ref=REF, name=name, accept=has_base)
     def _check(b: Builder, i: Fields) -> None:
         """A trap unless MEM(EA, 8) is the digest of (RA) and (RB) under the key register."""
         if is_privileged:

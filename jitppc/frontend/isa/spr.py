@@ -151,7 +151,7 @@ spr(29, "AMR", lambda b: b.get("spr", 29), lambda b, x: b.helper("mtamr", x, -1)
 spr(48, "PIDR", lambda b: b.get("spr", 48), lambda b, x: b.helper("mtpid", x), span=ISA_300)
 spr(61, "IAMR", lambda b: b.get("spr", 61), lambda b, x: b.helper("mtiamr", x), span=ISA_207)
 spr(136, "CTRL", lambda b: b.get("spr", 152), None, privileged=False)
-spr(152, "CTRL", None, lambda b, x: b.helper("mtpmu", 152, b.and_(x, 1)))
+spr(152, "CTRL", None, lambda b, x: b.helper("mtpmu", 152, b.and_(x, 1), -1))
 plain(153, "FSCR", span=ISA_207)
 plain(157, "UAMOR", span=ISA_206)
 plain(159, "PSPB", WORD, span=ISA_207)
@@ -168,25 +168,63 @@ spr(309, "PURR", lambda b: b.timebase(), None)
 spr(446, "TIR", lambda b: b.get("thread"), None, span=ISA_207)
 
 
-def monitor(number: int, name: str, mask: int | None, span: Span) -> None:
-    """The rows of a register of the performance monitor, and of its number for problem state, which only reads."""
-    def write(b: Builder, value: Value) -> None:
-        b.helper("mtpmu", number, value if mask is None else b.and_(value, mask))
+#: what problem state reaches of two registers of the monitor: FC, PMAE and PMAO; FCnP0. Ref: Book III 10.4.4, 10.4.6
+PROBLEM_BITS = {"MMCR0": 0x8400_0080, "MMCR2": sum(1 << (62 - 9 * n) for n in range(6))}
+#: registers that problem state may write where MMCR0[PMCC] says so; the others it may read
+GROUP_A = ("MMCR2", "MMCRA", *(f"PMC{n}" for n in range(1, 7)), "MMCR0")
+PMCC_SHIFT, PMCCEXT = 63 - 45, 1 << (63 - 54)
 
-    if name.startswith("PMC") or name == "MMCR0":     # what changes by itself
+
+def _may_monitor(b: Builder, name: str, *, writes: bool) -> Value:
+    """Refuse problem state what MMCR0[PMCC] does not grant; the bits of the register that it reaches.
+
+    Ref: Book III 10.4.4 (PMCC, PMCCEXT).
+    """
+    control, in_problem_state = b.get("spr", MMCR0), b.ne(b.and_(b.get("msr"), MSR.PR), 0)
+    granted = b.and_(b.lshr(control, PMCC_SHIFT), 3)
+    refused = b.eq(granted, 1)
+    if name in ("PMC5", "PMC6"):
+        refused = b.or_(refused, b.eq(granted, 3))
+    if not writes:
+        restricted = b.ne(b.and_(control, PMCCEXT), 0)
+        if name not in GROUP_A:
+            refused = b.or_(refused, b.and_(b.eq(granted, 0), restricted))
+    b.interrupt_if(b.and_(in_problem_state, refused), "FACILITY_UNAVAILABLE", PM_FACILITY)
+    if writes:
+        b.interrupt_if(b.and_(in_problem_state, b.eq(granted, 0)), "PROGRAM_ILLEGAL")
+    every = b.const(-1)
+    return b.select(in_problem_state, PROBLEM_BITS[name], every) if name in PROBLEM_BITS else every
+
+
+def monitor(number: int, name: str, mask: int | None, span: Span) -> None:
+    """The rows of a register of the performance monitor, and of its number for problem state."""
+    def write(b: Builder, value: Value) -> None:
+        b.helper("mtpmu", number, value if mask is None else b.and_(value, mask), -1)
+
+    def write_some(b: Builder, value: Value) -> None:
+        bits = _may_monitor(b, name, writes=True)
+        b.helper("mtpmu", number, value if mask is None else b.and_(value, mask), bits)
+
+    def read_some(b: Builder) -> Value:
+        return b.and_(_may_monitor(b, name, writes=False), b.get("spr", number))
+
+    changes_by_itself = name.startswith("PMC") or name == "MMCR0"
+    if changes_by_itself:
         _monitor_reader(number, name, number, span)
         _monitor_reader(number - 16, "U" + name, number, span)
-        spr(number, name, None, write, span=span)
-    else:
-        plain(number - 16, "U" + name, store=number, read_only=True, span=span)
-        spr(number, name, _kept(number)[0], write, span=span)
+    spr(number, name, None if changes_by_itself else _kept(number)[0], write, span=span)
+    own_read = None if changes_by_itself else read_some
+    spr(number - 16, "U" + name, own_read, write_some if name in GROUP_A else None, span=span)
 
 
 def _monitor_reader(number: int, name: str, store: int, span: Span) -> None:
     def body(b: Builder, i: Fields) -> None:
+        bits: Value | int = -1
         if number == store:
             b.privileged()
-        b.helper("mfpmu", i.RT, store)
+        else:
+            bits = _may_monitor(b, name.removeprefix("U"), writes=False)
+        b.helper("mfpmu", i.RT, store, bits)
     body.__doc__ = f"RT <- {name}."
     insn("XFX", f"011111 RT {_encode(number)} 0101010011 /", f"RT,{number}", ref=REF, name="mfspr",
          key=_key("mfspr", name, span), since=span.since, until=span.until)(body)
@@ -246,8 +284,7 @@ plain(HASHKEYR, "HASHKEYR", span=ISA_310)
 spr(812, "UDEXCR", lambda b: b.and_(b.get("spr", 828), WORD), None, privileged=False, span=ISA_310)
 plain(828, "DEXCR", span=ISA_310)
 for _n, _name in ((752, "SIER2"), (753, "SIER3"), (754, "MMCR3")):
-    plain(_n, _name, span=ISA_310)
-    plain(_n - 16, "U" + _name, store=_n, read_only=True, span=ISA_310)
+    monitor(_n, _name, None, ISA_310)
 plain(815, "TAR", gate=TAR_FACILITY, span=ISA_207)
 plain(823, "PSSCR", span=ISA_300)
 spr(848, "IC", lambda b: b.get("spr", 848), None, span=ISA_207)

@@ -38,10 +38,16 @@ def isync(b: Builder, i: Fields) -> None:
     b.jump_rel(4)
 
 
-@insn("X", "011111 /// WC:2 ///// ///// 0000011110 /", "WC", since="3.0", ref="Book II 4.6.4",
+@insn("X", "011111 /// WC:2 ///// ///// 0000011110 /", "WC", since="3.0", until="3.0C", ref="Book II 4.6.4",
       accept=lambda word: not word >> 21 & 3)
 def wait(b: Builder, i: Fields) -> None:
     """Nothing: waiting may end at once."""
+
+
+@insn("X", "011111 /// WC:2 /// PL:2 ///// 0000011110 /", "WC,PL", since="3.1", ref="Book II 4.6.4", name="wait",
+      key="wait.3.1", accept=lambda word: word >> 21 & 3 != 3 and not word >> 16 & 3)
+def wait_for(b: Builder, i: Fields) -> None:
+    """Nothing: waiting, for an event, a reservation's loss or a while, may end at once."""
 
 
 # --- caches --------------------------------------------------------------------------------------------------
@@ -97,20 +103,35 @@ def aligned_block(b: Builder, i: Fields) -> Value:
     return ea
 
 
-@insn("X", "011111 //// L RA RB 1100000110 /", "RA,RB", since="3.0", ref=REF_COPY, accept=is_whole)
+@insn("X", "011111 //// L RA RB 1100000110 /", "RA,RB", since="3.0", until="3.0C", ref=REF_COPY, accept=is_whole)
 def copy(b: Builder, i: Fields) -> None:
     """The block at EA could be read; it goes nowhere, because no accelerator takes a paste."""
     b.load(8, aligned_block(b, i))
 
 
-@insn("X", "011111 //// L RA RB 1110000110 1", "RA,RB", since="3.0", ref=REF_COPY, name="paste.",
-      accept=is_whole)
+@insn("X", "011111 //// L RA RB 1110000110 1", "RA,RB", since="3.0", until="3.0C", ref=REF_COPY, accept=is_whole,
+      name="paste.")
 def paste(b: Builder, i: Fields) -> None:
-    """CR0 <- 0b000 || SO: the transfer failed, software tries another way."""
+    """CR0 <- 0b000 || SO: the transfer failed, software tries another way. Memory takes none before ISA 3.1."""
     aligned_block(b, i)
     b.set_crf(0, b.get("so"))
 
 
 @insn("X", "011111 ///// ///// ///// 1101000110 /", since="3.0", ref=REF_COPY)
 def cpabort(b: Builder, i: Fields) -> None:
-    """The copy buffer is empty: it always is."""
+    """The copy buffer is empty."""
+    b.set("has_copied", 0)
+
+
+@insn("X", "011111 //// L RA RB 1100000110 /", "RA,RB", since="3.1", ref=REF_COPY, accept=is_whole, name="copy",
+      key="copy.3.1")
+def copy_block(b: Builder, i: Fields) -> None:
+    """The copy buffer <- the block at EA, which is memory."""
+    b.helper("copy", aligned_block(b, i))
+
+
+@insn("X", "011111 //// L RA RB 1110000110 1", "RA,RB", since="3.1", ref=REF_COPY, accept=is_whole, name="paste.",
+      key="paste.3.1")
+def paste_block(b: Builder, i: Fields) -> None:
+    """The block at EA <- the copy buffer, which is empty then; CR0 <- 0b00 || was it full || SO."""
+    b.helper("paste", aligned_block(b, i))

@@ -13,7 +13,7 @@ import numpy as np
 
 from jitppc.backend.objects import compile_text
 from jitppc.fuzz.cases import MAX_WORDS, MEMORY_BYTES
-from jitppc.ir.layout import ExitReason, offset
+from jitppc.ir.layout import CPU_STATE, ExitReason, offset
 from jitppc.runtime.engine import Engine
 
 from .records import PREFIX
@@ -44,6 +44,7 @@ IN_PLACE, STAYS = 1, 2
 USES_MEMORY, STORES_TO_CODE = 1, 2
 GRANULES_BYTES = 0x20000
 SPRS_BYTES = 1024 * 8
+SLB_BYTES = CPU_STATE["slb"].itemsize
 
 
 def _job(name: str) -> int:
@@ -85,7 +86,10 @@ case:
 {_field("sprs", "job", _job("sprs"))}{_field("cpu_sprs", "cpu", offset("spr"))}
  call void @llvm.memcpy.p0.p0.i64(ptr %cpu_sprs, ptr %sprs, i64 {SPRS_BYTES}, i1 false)
 {_zero("fault")}{_zero("exit_reason")}{_zero("stop_request")}{_zero("doorbell")}
-{_zero("pmu_on")}{_zero("dec_pending")}{_zero("external")}{_zero("system_reset")}
+{_zero("pmu_on")}{_zero("has_copied")}
+{_zero("dec_pending")}{_zero("external")}{_zero("system_reset")}
+{_field("p_slb", "cpu", offset("slb"))}
+ call void @llvm.memset.p0.i64(ptr %p_slb, i8 0, i64 {SLB_BYTES}, i1 false)
 {_field("p_deadline", "cpu", offset("dec_deadline"))} store i64 {FOREVER}, ptr %p_deadline
  %ignored = call i64 @rt_switch_context(ptr %cpu)
 {_load("flags", "job", _job("flags"))}{_load("memory", "place", place["memory"], "ptr")}

@@ -36,6 +36,7 @@ _NEW_RADIX_TABLE = 0x1D
 _HYPERCALL = 0x44000022
 #: bytes of a memory packet; the stub takes 4096 characters
 _PIECE = 1024
+_ONCE_SPR = ("dscr", "ctrl", "cfar")
 #: general registers, pc, MSR, CR, LR, CTR, XER, as in packet g
 CORE = "32QQQIQQI"
 
@@ -102,6 +103,9 @@ class Partition:
 
     def _prepare(self, remote: GdbRemote) -> None:
         self.numbers, self._is_little = remote.registers(), False
+        for name in _ONCE_SPR:  # names of the stub before QEMU 8
+            if name in self.numbers:
+                self.numbers.setdefault(f"spr_{name}", self.numbers[name])
         remote.ask([b"Qqemu.PhyMemMode:1"])
         memory = AddressSpace().memory
         for start in range(0, RAM_BYTES, _PIECE):
@@ -161,6 +165,16 @@ class Partition:
     def erase(self, real: int, count: int) -> None:
         """Zeros instead of instructions."""
         self._ask([_store(real, bytes(count))])
+
+    def fill(self, real: int, data: bytes) -> None:
+        """The guest's memory from a real address on."""
+        self._ask([
+            _store(real + at, data[at : at + _PIECE]) for at in range(0, len(data), _PIECE)
+        ])  # fmt: skip
+
+    def fetch(self, real: int, count: int) -> bytes:
+        """So many bytes of the guest's memory, as many as one packet holds."""
+        return bytes.fromhex(self._ask([b"m%x,%x" % (real, count)])[0].decode())
 
     def step(self) -> None:
         """One instruction."""

@@ -1,7 +1,7 @@
 """QEMU's whole system as a reference for privileged state: `qemu-system-ppc64` by its gdb stub.
 
 Cases are run one instruction at a time until they fall out behind their words or an interrupt is
-taken. There are no vectors, no memory of the case's own, and no hypercalls.
+taken. There are no vectors and no hypercalls.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 from jitppc.errors import ReferenceFailure
 from jitppc.frontend.levels import in_model
 from jitppc.frontend.rows import Row
-from jitppc.fuzz.cases import CODE, Batch, Flag, Kind, unanswered
+from jitppc.fuzz.cases import CODE, MEMORY_BYTES, Batch, Flag, Kind, unanswered
 from jitppc.fuzz.differences import row_of
 from jitppc.fuzz.generate_registers import HARMLESS
 from jitppc.ir.layout import MSR
 
-from .address_space import CODE_REAL
+from .address_space import BORDER_REAL, CODE_REAL
 from .gdb_remote import Silence
 from .native import kinds_of_interrupts, returned_msr
 from .qemu_partition import CPUS, PROGRAM, Partition, store_words
@@ -36,18 +36,22 @@ FIELDS = ("gpr", "cr", "xer", "lr", "ctr", "msr", "nia", "sprg", *SPECIAL)
 _BEGINNING = {
     "pid": 0, "amr": 0, "iamr": 0, "fscr": (1 << 64) - 1, "bescr": 0, "ebbrr": 0, "mmcr0": 0,
     "bescrs": 0, "bescrsu": 0, "bescrr": 0, "bescrru": 0,
-    "texasr": 0, "tfhar": 0, "tfiar": 0,
+    "texasr": 0, "tfhar": 0, "tfiar": 0, "hashkeyr": 0, "hashpkeyr": 0,
 }  # fmt: skip
 #: special registers by what mfspr's and mtspr's rows call them, where the stub does not
 _OTHER_NAMES = {
     "DSCR": "spr_dscr", "CTRL": "spr_ctrl", "CFAR": "spr_cfar", "PIDR": "pid", "UAMR": "amr",
     "UDSCR": "spr_dscr", "FSCR": "",
 }  # fmt: skip
+_MEMORY_REAL = BORDER_REAL - MEMORY_BYTES // 2
+#: what a case may have stored beside its memory
+_AROUND = 4096 - MEMORY_BYTES // 2
 _NEEDED = np.uint64(MSR.SF | MSR.IR | MSR.DR)
 #: what is behind mtspr PIDR cannot be fetched, and nothing here fetches behind the last word
 _SPR, _MTPIDR = np.uint32(0xFC1FFFFE), np.uint32(31 << 26 | 16 << 16 | 1 << 11 | 467 << 1)
 #: their interrupt is taken at once when it is enabled; a stepped processor takes none
 _MTDEC, _MSGSNDP = np.uint32(31 << 26 | 22 << 16 | 467 << 1), np.uint32(31 << 26 | 142 << 1)
+_ANY_REGISTERS, _SLBMTE = 0xFC0007FE, 31 << 26 | 402 << 1
 #: rfid and rfscv, and where they take MSR from
 _RETURNS = {np.uint32(19 << 26 | 18 << 1): "srr1", np.uint32(19 << 26 | 82 << 1): "ctr"}
 #: interrupt vectors end here; scv's are elsewhere
@@ -61,6 +65,8 @@ NOT_HERE = {
 }
 
 
+#: their key is random in user mode, and 0 here
+HASHES = ("hashst", "hashchk", "hashstp", "hashchkp")
 #: transactional memory, which fails there as it does here
 TRANSACTIONAL = (
     "tbegin.", "tend.", "tabort.", "tabortwc.", "tabortwci.", "tabortdc.", "tabortdci.", "tsr.",
@@ -69,8 +75,8 @@ TRANSACTIONAL = (
 
 
 def is_privileged(row: Row) -> bool:
-    """Rows of Book III, and those of Book II that its user mode does not know."""
-    others = ("rfebb", "clrbhrb", "mfbhrbe", "mftb", *TRANSACTIONAL)
+    """Rows of Book III, and those of Books I and II that its user mode does not know."""
+    others = ("rfebb", "clrbhrb", "mfbhrbe", "mftb", *HASHES, *TRANSACTIONAL)
     return row.ref.startswith("Book III") or row.key in others
 
 
@@ -136,7 +142,7 @@ class QemuSystemReference:
 
 
 def _possible(cases: np.ndarray) -> np.ndarray:
-    """Cases in 64-bit mode with translation, without memory of their own and without hypercalls."""
+    """Cases in 64-bit mode with translation, that store to no code and call nobody."""
     used = np.arange(cases["words"].shape[1]) < cases["count"][:, None]
     is_hypercall = cases["words"] & np.uint32(0xFC000002) == 17 << 26 | 2
     is_hypercall &= cases["words"] & np.uint32(0xFE0) != 0
@@ -151,8 +157,8 @@ def _possible(cases: np.ndarray) -> np.ndarray:
         returns = words[:, 0] & np.uint32(0xFC0007FE) == word
         change = cases["state"][source] ^ cases["state"]["msr"]
         moves |= returns & (change & np.uint64(~HARMLESS & (1 << 64) - 1) != 0)
-    no_memory = cases["flags"] & (Flag.USES_MEMORY | Flag.STORES_TO_CODE) == 0
-    return np.asarray(has_mode & no_memory & ~calls & ~moves)
+    keeps_code = cases["flags"] & Flag.STORES_TO_CODE == 0
+    return np.asarray(has_mode & keeps_code & ~calls & ~moves)
 
 
 def _other_special(partition: Partition, case: np.void, model: str) -> dict[str, int]:
@@ -172,11 +178,14 @@ def _run(partition: Partition, case: np.void, special: dict[str, int], outcome: 
     nia, msr = int(state["nia"]), int(state["msr"])
     end, little = nia + 4 * count, bool(msr & MSR.LE)
     words = [int(word) for word in case["words"][:count]]
-    special |= {n: v for n, v in _BEGINNING.items() if n in partition.numbers}
+    special = {n: v for n, v in _BEGINNING.items() if n in partition.numbers} | special
     special |= {theirs: int(state[ours]) for ours, theirs in SPECIAL.items()}
     special |= {name: int(state["sprg"][n]) for n, name in enumerate(_SPRGS)}
     partition.begin(msr)
     at = nia - CODE + CODE_REAL
+    has_memory = case["flags"] & Flag.USES_MEMORY != 0
+    if has_memory:
+        partition.fill(_MEMORY_REAL, case["memory"].tobytes())
     partition.run([
         store_words(at, [*words, 0], little),
         *partition.settings(special),
@@ -189,9 +198,25 @@ def _run(partition: Partition, case: np.void, special: dict[str, int], outcome: 
         partition.step()
         core, found = partition.read(_READ)
     partition.erase(at, 4 * count)
+    if has_memory:
+        outcome["memory"][0] = np.frombuffer(partition.fetch(_MEMORY_REAL, MEMORY_BYTES), np.uint8)
+        partition.fill(_MEMORY_REAL - _AROUND, bytes(2 * _AROUND + MEMORY_BYTES))
+    if core[32] == end and words[0] & _ANY_REGISTERS == _SLBMTE:
+        _empty_entry(partition, at, msr, int(state["gpr"][words[0] >> 11 & 31]))
     # another mode is another way to fetch what is behind the words: nobody can tell that here
     if _is_vector(core) or not (core[33] ^ msr) & ~HARMLESS:
         _fill(outcome, core, found, end)
+
+
+def _empty_entry(partition: Partition, at: int, msr: int, rb: int) -> None:
+    """Zeros in the SLB entry that a case has written, as all have when a case begins."""
+    gpr = np.zeros(32, np.uint64)
+    gpr[1] = rb & 0xFFF
+    partition.begin(msr)
+    words = [_SLBMTE | 1 << 11, 0]
+    nia = at - CODE_REAL + CODE
+    partition.run([store_words(at, words, bool(msr & MSR.LE)), partition.core(gpr, nia, msr)])
+    partition.erase(at, 4)
 
 
 def _is_vector(core: list[int]) -> bool:

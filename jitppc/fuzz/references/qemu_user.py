@@ -75,7 +75,7 @@ NOT_HERE = {
 }  # fmt: skip
 #: words that end the emulator: alignment interrupts of little-endian mode, facility interrupts
 _EBB_SPRS = (800, 801, 802, 803, 804, 805, 806)
-_ALWAYS_DEADLY = [(0xFC0007FE, 0x7C00003C)] + [
+_ALWAYS_DEADLY = [(0xFC6007FE, 0x7C00003C)] + [
     (0xFC1FFFFE, 31 << 26 | (number & 31) << 16 | number >> 5 << 11 | extended << 1)
     for number in _EBB_SPRS for extended in (339, 467)
 ]  # fmt: skip

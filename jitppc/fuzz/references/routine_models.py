@@ -1,7 +1,7 @@
-"""What the native routines behind loads and stores with a length do, written from the book.
+"""What the native routines behind loads and stores do, written from the book.
 
 Each takes a CPU_STATE record, a memory (see jitppc.ir.interp.Memory) and the routine's operands.
-Ref: Book I 3.3.6 (move assist), 7.6.3 (lxvl, lxvll, stxvl, stxvll).
+Ref: Book I 3.3.6 (move assist), 7.6.3 (lxvl, lxvll, stxvl, stxvll); Book II 4.4 (copy, paste.).
 """
 
 from __future__ import annotations
@@ -65,6 +65,19 @@ def stxvll(record: np.void, memory: Memory, register: int, ea: int, count: int) 
         memory.store(ea, _vsr(record, register).to_bytes(16, "big")[:count])
 
 
+def copy(record: np.void, memory: Memory, ea: int, *_: int) -> None:
+    record["copied"] = np.frombuffer(memory.load(ea, 128), np.uint64)
+    record["has_copied"] = 1
+
+
+def paste(record: np.void, memory: Memory, ea: int, *_: int) -> None:
+    if record["has_copied"]:
+        memory.store(ea, record["copied"].tobytes())
+    record["crf"][0] = 2 * int(record["has_copied"]) | int(record["so"])
+    record["has_copied"] = 0
+
+
 ROUTINES: dict[str, Routine] = {
-    f.__name__: f for f in (load_string, store_string, lxvl, lxvll, stxvl, stxvll)
+    f.__name__: f
+    for f in (load_string, store_string, lxvl, lxvll, stxvl, stxvll, copy, paste)
 }

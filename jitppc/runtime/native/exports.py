@@ -18,6 +18,7 @@ from . import (
     clock,
     code,
     contexts,
+    copy_paste,
     exclusive,
     hash_resize,
     interrupts,
@@ -196,7 +197,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
     }
     for name in ROUTINES:
         wrap = _with_pointer if name == "mtdec" else _plain
-        room = next(r for r in (strings, segments, system, others) if name in vars(r))
+        room = next(r for r in (strings, copy_paste, segments, system, others) if name in vars(r))
         table[f"rt_{name}"] = (U64(P), wrap(getattr(room, name)))
     return table
 

@@ -36,6 +36,9 @@ _TRAP, _ILLEGAL, _PRIVILEGED, _FP, _TM = (INTERRUPT_NUMBER["PROGRAM_" + n] for n
 _ALIGNMENT, _CROSSING, _FPU, _VEC, _VSX, _FACILITY, _SC, _SCV = (INTERRUPT_NUMBER[n] for n in (
     "ALIGNMENT", "ALIGNMENT_PREFIX", "FP_UNAVAILABLE", "VECTOR_UNAVAILABLE", "VSX_UNAVAILABLE",
     "FACILITY_UNAVAILABLE", "SYSTEM_CALL", "SYSTEM_CALL_VECTORED"))
+_AMO = INTERRUPT_NUMBER["AMO_FUNCTION"]
+#: DSISR: the function code of an atomic memory operation is none. Ref: Book III 7.5.3
+BAD_AMO = U(1 << (63 - 61))
 
 
 @njit
@@ -149,6 +152,10 @@ def raise_kind(cpu: Any, kind: Any, value: Any) -> None:
         cpu.spr[DAR] = value
         cpu.spr[DSISR] = U(0)
         deliver(cpu, U(0x600), cpu.cia, U(0))
+    elif number == _AMO:
+        cpu.spr[DAR] = value
+        cpu.spr[DSISR] = BAD_AMO
+        deliver(cpu, U(0x300), cpu.cia, U(0))
     elif number == _CROSSING:
         deliver(cpu, U(0x600), cpu.cia, U(SRR1_PREFIXED | SRR1_BOUNDARY))
     elif number == _FPU:

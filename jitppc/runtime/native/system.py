@@ -32,7 +32,7 @@ IMPLEMENTED = U(
 TRANSACTING, TM = U(TRANSACTIONAL), U(MSR.TM)
 #: Ref: Book II 7.2 (BESCR)
 EBBHR, EBBRR, BESCR = 804, 805, 806
-GE, EXTERNAL, PME = U(1 << 63), U(1 << 33), U(1 << 32)
+GE, PME = U(1 << 63), U(1 << 32)
 EXTERNAL_OCCURRED, PMEO, EBB = U(2), U(1), U(1 << 7)
 TRACING = U(1 << 10 | 1 << 9)                        # MSR[SE], MSR[BE]
 HCALL, UNKNOWN_WORD = U(ExitReason.HCALL), U(ExitReason.UNKNOWN_WORD)
@@ -74,13 +74,17 @@ def _install(cpu: Any, wanted: Any) -> None:
 
 @njit
 def event_branch(cpu: Any) -> None:
-    """An event-based branch, if one is enabled and due. Ref: Book II 7.2.1."""
+    """An event-based branch, if an exception is there and branches are enabled.
+
+    An alert becomes an exception, which takes its enable bit away. Ref: Book II 7.2.
+    """
     bescr = cpu.spr[BESCR]
+    if bescr & PME != U(0) and pmu.is_event_based(cpu):
+        bescr = (bescr & ~PME) | PMEO
+        cpu.spr[BESCR] = bescr
     if bescr & GE == U(0) or cpu.msr & PR == U(0) or cpu.spr[FSCR] & EBB == U(0):
         return
-    due = (bescr & PME != U(0) and bescr & PMEO != U(0)) or (
-        bescr & EXTERNAL != U(0) and bescr & EXTERNAL_OCCURRED != U(0))
-    if due:
+    if bescr & (PMEO | EXTERNAL_OCCURRED) != U(0):
         cpu.spr[BESCR] = bescr & ~GE
         cpu.spr[EBBRR] = cpu.nia & cpu.ea_mask
         cpu.nia = cpu.spr[EBBHR] & ~U(3) & cpu.ea_mask
@@ -104,19 +108,20 @@ def rfebb(cpu: Any) -> None:
 
 @njit
 def mtpmu(cpu: Any) -> None:
-    """scratch = number, value: a register of the performance monitor is written."""
-    pmu.write(cpu, I(cpu.scratch[0]), cpu.scratch[1])
+    """scratch = number, value, which bits: a register of the performance monitor is written."""
+    pmu.write(cpu, I(cpu.scratch[0]), cpu.scratch[1], cpu.scratch[2])
     check_soon(cpu)
     event_branch(cpu)
 
 
 @njit
 def mfpmu(cpu: Any) -> None:
-    """scratch = RT, number: a register of the performance monitor as it is now."""
+    """scratch = RT, number, which bits: a register of the performance monitor as it is now."""
     if cpu.pmu_on != U(0):
         pmu.account(cpu)
-    cpu.gpr[I(cpu.scratch[0])] = cpu.spr[I(cpu.scratch[1])]
+    cpu.gpr[I(cpu.scratch[0])] = cpu.spr[I(cpu.scratch[1])] & cpu.scratch[2]
     check_soon(cpu)
+    event_branch(cpu)
 
 
 @njit
@@ -219,9 +224,11 @@ def mtdec(cpu: Any, pointer: Any) -> None:
 def spr_other(cpu: Any) -> None:
     """scratch[0] = number of an SPR that is not there: refused or without effect.
 
-    Ref: Book III 5.4.4.
+    Ref: Book III 5.4.4; 808 to 811 are reserved as no-operations.
     """
     number = cpu.scratch[0]
+    if number >= U(808) and number <= U(811):
+        return
     if cpu.msr & PR != U(0):
         raise_kind(cpu, U(PRIVILEGED) if number & U(0x10) != U(0) else U(ILLEGAL), U(0))
     elif number == U(0) or (number >= U(4) and number <= U(6)):

@@ -15,13 +15,15 @@ from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, CROSSING, MSR, PREFIXING, of
 from .code import INFO, fetch, mode_of, models_now
 from .host import I, U, address_of, code_entry, load32, page_info, pointer_of
 from .interrupts import deliver
+from .operand import LOADS, STORES, address_of_operand, kind_of
+from .pmu import MMCR0, PMAE, SDAR, SIAR
 
 SINGLE_STEP, BRANCH_TRACE = U(1 << 10), U(1 << 9)
 TRACING = SINGLE_STEP | BRANCH_TRACE
 #: a breakpoint behind an instruction; the low bits are the state: 1 problem, 2 privileged
 CIABR, WHEREVER = 187, U(3)
-#: SRR1 of a trace interrupt: always, and for CIABR
-TRACED, COMPLETED = U(1 << (63 - 33)), U(1 << (63 - 43))
+#: SRR1 of a trace interrupt: always, after a load, after a store, and for CIABR
+TRACED, LOADED, STORED, COMPLETED = (U(1 << (63 - bit)) for bit in (33, 35, 36, 43))
 PROBLEM = U(MSR.PR)
 CELLS_AT = U(offset("step_cells"))
 _step = types.ExternalFunction(
@@ -56,6 +58,20 @@ def _in_order(cpu: Any, raw: Any) -> Any:
 
 
 @njit
+def _trace(cpu: Any, cia: Any, kind: Any, operand: Any, causes: Any) -> None:
+    """The trace interrupt; SIAR and SDAR tell of the instruction, unless the monitor wants them."""
+    if kind & LOADS != 0:
+        causes |= LOADED
+    if kind & STORES != 0:
+        causes |= STORED
+    if cpu.spr[MMCR0] & PMAE == U(0):
+        cpu.spr[SIAR] = cia
+        if kind != 0:
+            cpu.spr[SDAR] = operand
+    deliver(cpu, U(0xD00), cpu.nia, TRACED | causes)
+
+
+@njit
 def step(cpu: Any, pointer: Any) -> None:
     """Execute the instruction at nia.
 
@@ -67,6 +83,8 @@ def step(cpu: Any, pointer: Any) -> None:
     cpu.fault = U(0)
     word = word_at_nia(cpu)
     if cpu.deliveries == before:
+        kind = kind_of(word)
+        operand = address_of_operand(cpu, word) if kind != 0 else U(0)
         cells = (address_of(pointer) + CELLS_AT + U(31)) & ~U(31)
         _step(pointer, pointer_of(cells), word, U(mode_of(cpu) & U(3) != U(0)), models_now(cpu))
         cpu.retired += U(1)
@@ -77,6 +95,6 @@ def step(cpu: Any, pointer: Any) -> None:
         here = (U(1) if msr & PROBLEM != U(0) else U(2)) | start
         matches = cpu.spr[CIABR] == here
         if (wanted or matches) and cpu.deliveries == before:
-            deliver(cpu, U(0xD00), cpu.nia, TRACED | (COMPLETED if matches else U(0)))
+            _trace(cpu, start, kind, operand, COMPLETED if matches else U(0))
     cpu.slice = I(0)
     cpu.icount = I(0)
