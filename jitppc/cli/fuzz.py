@@ -64,8 +64,10 @@ def _campaign(settings: dict[str, Any], rest: list[str]) -> int:
             show.end(campaign.standing, f"interrupted; the same command goes on, {place} has all")
             raise
         except ReferenceFailure as error:
-            show.end(campaign.standing)
-            kept = f"; {place} has all so far" if campaign.standing.cases else ""
+            kept = ""
+            if campaign.standing.cases:
+                show.end(campaign.standing)
+                kept = f"; {place} has all so far"
             raise ReferenceFailure(f"{plan.reference}: {error}{kept}") from error
         show.end(standing)
         return 1 if standing.findings else 0

@@ -46,7 +46,7 @@ class Show:
         """Show how far it is, not too often."""
         now = time.monotonic()
         pause = REDRAW_SECONDS if self._is_terminal else LINE_SECONDS
-        if now - self._shown < pause:
+        if now - self._shown < pause or not (standing.names or standing.cases):
             return
         self._shown = now
         line = self.line(standing)

@@ -93,11 +93,10 @@ def judge_all(cases: int, say: Say) -> Judged:
     """The judgements of every row by everything independent that is installed."""
     judged: Judged = {}
     tier = open_reference("interp", "power9")
-    observed = [ObservedRecording(model) for model in ("power7", "power9", "power10")]
-    newer = [open_traces(path) for path in sorted(NEWER.glob("*.parquet"))]
-    for recording in (
-        FixedRecording("power9"), Ieee754Recording("power9"), *observed, *newer,
-    ):  # fmt: skip
+    recordings: list[Recording] = [FixedRecording("power9"), Ieee754Recording("power9")]
+    recordings += [ObservedRecording(model) for model in ("power7", "power9", "power10")]
+    recordings += [open_traces(path) for path in sorted(NEWER.glob("*.parquet"))]
+    for recording in recordings:
         say(f"{_label(recording)}: {len(recording)} cases")
         by_recording(recording, tier, judged)
     side = open_reference("qemu-user", "power9")

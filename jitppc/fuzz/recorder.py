@@ -34,7 +34,7 @@ CRASH = 0x80
 HEAD = np.dtype([("done", "u8"), ("count", "u8"), ("magic", "S16"), ("about", f"S{SAYS - 32}"),
                  ("says", f"S{HEADER_BYTES - SAYS}")])  # fmt: skip
 #: rows that hang, end the process, or reach the kernel
-UNWANTED = ("sc", "scv", "wait", "wait.3.1", "stop", "copy", "copy.3.1", "paste.", "paste.3.1")
+UNWANTED = ("sc", "scv", "wait", "stop", "copy", "paste.")
 HOW = """\
 /* {name}: runs cases of `jitppc fuzz` on the processor it runs on, and records what they do.
  *

@@ -438,7 +438,7 @@ WAIVERS: tuple[Waiver, ...] = (
         FLOATING,
         ("crf1",),
         "CR1 is not set when an enabled exception interrupts",
-        "Book I 4.6.2",
+        "Book I 2.3.1: a copy of the exception status, whatever is enabled or suppressed",
         when=_they_say(Kind.FLOATING),
     ),
     Waiver(
@@ -496,7 +496,7 @@ WAIVERS: tuple[Waiver, ...] = (
         ("xsrqpxp",),
         ("vsr",),
         "the low bits of a NaN's payload are lost",
-        "Book I 7.6.3",
+        "Book I 7.6.3, xsrqpxp: what is finite is rounded; a NaN is the result, made quiet",
         when=lambda found: found.vsr_high("VRB") & np.uint64(0x7FFF << 48) == 0x7FFF << 48,
     ),
     Waiver(

@@ -124,7 +124,7 @@ WAIVERS: tuple[Waiver, ...] = (
         ("*xvf[36][24]gern[pn]",),
         ("vsr", "fpscr"),
         "the result is rounded after it was negated, as in fnmsub",
-        "Book I 7.6.3",
+        "Book I 7.6.3, xvf32gernp: r is rounded, then r <- bfp_NEGATE(r)",
         when=_rounds_directed,
         models=MODELS,
     ),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from campaigns import plan, run
 
+from jitppc.cli import main
 from jitppc.errors import UserError
 from jitppc.fuzz import differences
 from jitppc.fuzz.cases import OUTCOME, Batch, Kind
@@ -111,6 +112,14 @@ def test_a_damaged_trace_is_named_in_one_line(damage, trace, tmp_path):
     with pytest.raises(UserError, match=r"bad\.parquet") as caught:
         run(tmp_path, plan(str(path), tiers=("exact",), rows="*"))
     assert "\n" not in str(caught.value)
+
+
+def test_the_command_says_nothing_else_of_a_damaged_trace(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.parquet").write_bytes(b"not at all")
+    assert main(["fuzz", "-reference", "bad.parquet", "-jobs", "1"]) == 2
+    out, err = capfd.readouterr()
+    assert ("", 1) == (out, err.count("\n"))
 
 
 def test_a_parquet_file_of_something_else_is_refused(tmp_path):
