@@ -75,6 +75,14 @@ def _one_register_differs(found: Found) -> np.ndarray:
     return np.asarray((found.bits["gpr"] != 0).sum(axis=1) == 1)
 
 
+def _has_counted(found: Found) -> np.ndarray:
+    """One register differs, and is a little more there (of 32 bits)."""
+    everyone, place = np.arange(len(found)), (found.bits["gpr"] != 0).argmax(axis=1)
+    ours, theirs = (side["state"]["gpr"][everyone, place] for side in (found.ours, found.theirs))
+    more = theirs - ours & np.uint64(0xFFFF_FFFF)
+    return np.asarray(_one_register_differs(found) & (more < 1 << 28))
+
+
 def _digest_is_reversed(found: Found) -> np.ndarray:
     """The doublewords that differ are each other's bytes from behind."""
     shape = (len(found), -1, 8)
@@ -88,10 +96,10 @@ def _no_such_entry(found: Found) -> np.ndarray:
 
 
 def _no_such_page(found: Found) -> np.ndarray:
-    """L || LP in RS is no size, or a bit between V and the index in RB is 1."""
-    size = found.gpr("RS") & np.uint64(0x130)
-    return np.logical_not(np.isin(size, PAGE_SIZES)) | (
-        found.gpr("RB") & np.uint64(0x07FF_F000) != 0)
+    """L || LP in RS is no size, or B none; or a bit between V and the index in RB is 1."""
+    size, segment = found.gpr("RS") & np.uint64(0x130), found.gpr("RS") >> np.uint64(63)
+    reserved = found.gpr("RB") & np.uint64(0x07FF_F000)
+    return np.logical_not(np.isin(size, PAGE_SIZES)) | (segment != 0) | (reserved != 0)
 
 
 def _waiver(
@@ -126,17 +134,21 @@ WAIVERS: tuple[Waiver, ...] = (
     ),
     # --- registers that are shorter, or have reserved bits
     _waiver(
-        ("mtspr.DSISR", "mtspr.MMCR0", f"mtspr.{COUNTERS}", "mtspr.VRSAVE"),
+        (
+            "mtspr.DSISR", "mtspr.VRSAVE", "mtspr.MMCR0", "mtspr.UMMCR0", f"mtspr.{COUNTERS}",
+            f"mtspr.U{COUNTERS}",
+        ),
         ("gpr", "dsisr"),
         "the upper half of a 32-bit register is kept",
         "Book III 5.4.4, Book I 3.2.3",
         _only_upper_words,
     ),
     _waiver(
-        ("mtspr.PMC[56]", "mfspr.PMC[56]", "mfspr.UPMC[56]"),
+        (f"m[ft]spr.{COUNTERS}", f"m[ft]spr.U{COUNTERS}"),
         ("gpr",),
-        "counts instructions and cycles of its own",
+        "counts of its own; what PMC1 to 4 count, an earlier case has chosen",
         "Book III 10.4.3: what counts, and how exactly, is the processor's",
+        _has_counted,
     ),
     _waiver(
         ("mtspr.PIDR",),
@@ -166,7 +178,7 @@ WAIVERS: tuple[Waiver, ...] = (
         "Book II 9.3: BESCRR and BESCRRU",
     ),
     _waiver(
-        ("mtspr.MMCR0",),
+        ("mtspr.MMCR0", "mtspr.UMMCR0"),
         ("gpr",),
         "a counter that is negative already freezes the counters and ends the alert at once",
         "Book III 10.4.2: performance monitor alert",
@@ -283,7 +295,7 @@ WAIVERS: tuple[Waiver, ...] = (
     _waiver(
         ("slbmte",),
         EVERYTHING,
-        "reserved bits of RB, and sizes of pages that there are not, are illegal",
+        "reserved bits of RB, and sizes of pages and segments that there are not, are illegal",
         "Book III 6.9.3.2: reserved, or undefined",
         _all_of(_they_say(Kind.ILLEGAL), _no_such_page),
     ),

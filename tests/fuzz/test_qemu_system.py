@@ -88,9 +88,9 @@ def test_waivers_are_needed(qemu, tier):
     if qemu.version[:2] != (7, 2):
         pytest.skip("written for QEMU 7.2")
     excused: set = set()
-    nobodys = Generator([rows()["mfspr"], rows()["mtspr"]], "power9", (SUPERVISOR,))
-    problems(nobodys.batch("single", 2000, 3, 0).batch, qemu, tier, excused)
     for model in MODELS:
+        nobodys = Generator([rows()["mfspr"], rows()["mtspr"]], model, (SUPERVISOR,))
+        problems(nobodys.batch("single", 2000, 3, 0).batch, qemu, tier, excused)
         problems(registers(qemu, model, 3000), qemu, tier, excused)
         for mode in MODES:
             for batch in alone(qemu, model, mode, 24):

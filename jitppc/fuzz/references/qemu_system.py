@@ -36,7 +36,8 @@ FIELDS = ("gpr", "cr", "xer", "lr", "ctr", "msr", "nia", "sprg", *SPECIAL)
 _BEGINNING = {
     "pid": 0, "amr": 0, "iamr": 0, "fscr": (1 << 64) - 1, "bescr": 0, "ebbrr": 0, "mmcr0": 0,
     "bescrs": 0, "bescrsu": 0, "bescrr": 0, "bescrru": 0,
-    "texasr": 0, "tfhar": 0, "tfiar": 0, "hashkeyr": 0, "hashpkeyr": 0,
+    "texasr": 0, "tfhar": 0, "tfiar": 0, "hashkeyr": 0, "hashpkeyr": 0, "mmcr1": 0, "mmcr2": 0,
+    "usier": 0,
 }  # fmt: skip
 #: special registers by what mfspr's and mtspr's rows call them, where the stub does not
 _OTHER_NAMES = {
