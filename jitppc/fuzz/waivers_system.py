@@ -144,10 +144,17 @@ WAIVERS: tuple[Waiver, ...] = (
         _only_upper_words,
     ),
     _waiver(
-        (f"m[ft]spr.{COUNTERS}", f"m[ft]spr.U{COUNTERS}"),
+        ("m[ft]spr.PMC[56]", "m[ft]spr.UPMC[56]"),
         ("gpr",),
-        "counts of its own; what PMC1 to 4 count, an earlier case has chosen",
+        "counts instructions and cycles of its own",
         "Book III 10.4.3: what counts, and how exactly, is the processor's",
+        _one_register_differs,
+    ),
+    _waiver(
+        ("mtspr.PMC[1-4]", "mtspr.UPMC[1-4]"),
+        ("gpr",),
+        "counts what an earlier case has chosen by MMCR1",
+        "no matter of the book",
         _has_counted,
     ),
     _waiver(
