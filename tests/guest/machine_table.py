@@ -140,9 +140,10 @@ def boot(cell: Cell, images: Images) -> dict:
 
 
 def commit() -> str:
-    """What is booted: the commit, and whether files have changed since."""
-    describe = ["git", "describe", "--always", "--dirty"]
-    return subprocess.check_output(describe, cwd=ROOT, text=True).strip()
+    """What is booted: the commit, and whether files but the page have changed since."""
+    name = subprocess.check_output(["git", "describe", "--always"], cwd=ROOT, text=True).strip()
+    same = ["git", "diff", "--quiet", "HEAD", "--", ".", f":!{PAGE.relative_to(ROOT)}"]
+    return name if subprocess.run(same, cwd=ROOT, check=False).returncode == 0 else f"{name}-dirty"
 
 
 def state_of(what: str) -> Path:
