@@ -57,5 +57,5 @@ def test_linux_runs_on_it_and_a_program_has_its_instructions(
     called = [line.split(": ")[-1].split(",")[0] for line in lines]
     # Linux leaves POWER9's watchpoint alone, because silicon's does harm
     stores = "@stores cannot be watched" if "POWER9" in is_called else "@stores 2"
-    counts = ["@instructions right", "@cycles some", "@alerts right", stores]
+    counts = ["@instructions right", "@cycles some", "@alerts right", stores, "@branches right"]
     assert called == [is_called, mmu, answer, *counts], said[-2000:]
