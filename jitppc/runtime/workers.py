@@ -22,7 +22,7 @@ class WorkerError(JitppcError):
 class WorkerPool:
     """`count` worker processes, started by `prepare` or on first use, niced below the machine."""
 
-    def __init__(self, count: int, niceness: int = 10) -> None:
+    def __init__(self, count: int, niceness: int = 5) -> None:
         self.count = count
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="jitppc-compile")
         self._local = threading.local()

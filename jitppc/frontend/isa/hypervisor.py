@@ -57,8 +57,3 @@ def tlbie(b: Builder, i: Fields) -> None:
     b.interrupt_if(1, "PROGRAM_PRIVILEGED")
 
 
-@insn("X", "011111 RS ///// RB 0100010010 /", "RB,RS", until="2.07", ref="Book III 5.9.3.3 of ISA 2.07", name="tlbiel",
-      key="tlbiel.hash")
-def tlbiel(b: Builder, i: Fields) -> None:
-    """Refused, as tlbie."""
-    b.interrupt_if(1, "PROGRAM_PRIVILEGED")

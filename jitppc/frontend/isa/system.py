@@ -58,7 +58,7 @@ def mtmsrd(b: Builder, i: Fields) -> None:
 
 def _tlbie(b: Builder, i: Fields, everywhere: int) -> None:
     b.privileged()
-    # partition-scoped: the hypervisor's, but for tlbiel without radix trees, which Linux executes for a CPU that goes
+    # partition-scoped: the hypervisor's, but for tlbiel without radix trees
     has_radix = 1 if everywhere else b.ne(b.and_(b.get("lpcr"), LPCR.HR), 0)
     b.interrupt_if(b.and_(b.eq(i.PRS, 0), has_radix), "PROGRAM_PRIVILEGED")
     rs = b.gpr(i.RS)
@@ -71,10 +71,18 @@ def tlbie(b: Builder, i: Fields) -> None:
     _tlbie(b, i, 1)
 
 
-@insn("X", "011111 RS / RIC PRS R RB 0100010010 /", "RB,RS,RIC,PRS,R", ref="Book III 6.9.3.3")
+@insn("X", "011111 RS / RIC PRS R RB 0100010010 /", "RB,RS,RIC,PRS,R", since="3.0", ref="Book III 6.9.3.3")
 def tlbiel(b: Builder, i: Fields) -> None:
     """Invalidate translations on this processor."""
     _tlbie(b, i, 0)
+
+
+@insn("X", "011111 RS ///// RB 0100010010 /", "RB,RS", until="2.07", ref="Book III 5.9.3.3 of ISA 2.07", name="tlbiel",
+      key="tlbiel.hash")
+def tlbiel_hash(b: Builder, i: Fields) -> None:
+    """Invalidate translations on this processor. Linux executes it for a CPU that goes."""
+    b.privileged()
+    b.helper("tlbie", b.gpr(i.RB), b.gpr(i.RS), 0)
 
 
 @insn("X", "011111 ///// ///// ///// 1000110110 /", ref="Book III 6.9.3.3")
