@@ -8,7 +8,7 @@ import pytest
 
 from jitppc.frontend.decode import decode, rows
 from jitppc.frontend.disasm import disassemble
-from jitppc.frontend.levels import in_model
+from jitppc.frontend.levels import MODELS, in_model
 
 OURS = (
     "fixed_arith fixed_bcd fixed_compare fixed_load fixed_logical fixed_muldiv fixed_multiple "
@@ -34,7 +34,7 @@ def sample_words(row, source, count=3):
     found = []
     while len(found) < count:
         word = row.picture.value | source.getrandbits(32) & free
-        insn = decode(word)
+        insn = decode(word, MODELS["power9"])
         if insn.row is row and (row.accept is None or row.accept(word)):
             found.append(word)
     return found
@@ -82,7 +82,7 @@ def objdump(require_tool, tmp_path_factory):
 def test_every_row_prints_as_objdump_does(objdump):
     source = random.Random(9)
     words = [word for row in own_rows() for word in sample_words(row, source)]
-    ours = [disassemble(word, 4 * n) for n, word in enumerate(words)]
+    ours = [disassemble(word, 4 * n, MODELS["power9"]) for n, word in enumerate(words)]
     differences = {
         f"{word:08x}": (mine, theirs)
         for word, mine, theirs in zip(words, ours, objdump(words), strict=True)
