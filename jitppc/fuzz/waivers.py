@@ -320,6 +320,14 @@ WAIVERS: tuple[Waiver, ...] = (
         "Book III 5.4.4",
         when=_they_say(Kind.PRIVILEGED),
     ),
+    Waiver(
+        ("mtspr.UPMC[1-6]", "mtspr.UMMCR*"),
+        EVERYTHING,
+        "MMCR0[PMCC] is not the case's, and lets problem state write other registers",
+        "Book III 10.4.4: PMCC = 0 makes these writes illegal",
+        when=lambda found: found.we_say(Kind.ILLEGAL)
+        & (found.they_say(Kind.NEXT) | found.they_say(Kind.PRIVILEGED)),
+    ),
     Waiver(("mftb", "mftb.TBU"), ("RT",), "different clocks", "Book II 6.2"),
     Waiver(("mtspr.VRSAVE",), ("vrsave",), "its upper half is kept", "Book I 3.2.3"),
     Waiver(
