@@ -76,6 +76,11 @@ def pytest_addoption(parser):
         help="boot everything that firmware can boot, by SLOF too (many minutes)",
     )
     parser.addoption(
+        "--all-programs",
+        action="store_true",
+        help="run all recorded programs in the evaluator (minutes; see tests/README.md)",
+    )
+    parser.addoption(
         "--fio-mib",
         type=int,
         help="let fio verify so many MiB of each kind of disk (minutes; see tests/README.md)",

@@ -20,7 +20,10 @@ def block(word: int) -> Block:
 
 
 @pytest.mark.parametrize("tenth", range(10))
-def test_random_programs_end_as_on_POWER9(tenth):
+def test_random_programs_end_as_on_POWER9(tenth, request):
+    """In the evaluator; tests/runtime/test_vectors_native.py runs all of them in every tier."""
+    if tenth > 2 and not request.config.getoption("--all-programs"):
+        pytest.skip("takes minutes in the evaluator; run it by --all-programs")
     judged = 0
     for program in programs():
         if program.number % 10 == tenth:
