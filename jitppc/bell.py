@@ -20,27 +20,30 @@ ONE = (1).to_bytes(8, "little")
 
 
 class Bell:
-    """`wait` returns after `ring`, also after one from before; several count once."""
+    """`wait` returns after `ring`, also after one from before; several count once.
+
+    `number` is its file descriptor, by which native code rings (runtime/native/bells.py).
+    """
 
     def __init__(self) -> None:
-        self._counter = os.eventfd(0, os.EFD_CLOEXEC)
+        self.number = os.eventfd(0, os.EFD_CLOEXEC)
 
     def ring(self) -> None:
         # Not `os.eventfd_write`: that one, and its sibling, give up when a signal comes.
-        os.write(self._counter, ONE)
+        os.write(self.number, ONE)
 
     def wait(self, seconds: float | None = None) -> None:
         """Until somebody rings, or so long; to the microsecond where `select` can be used."""
         if seconds is None or self._is_rung(min(max(seconds, 0.0), FAR_AHEAD)):
-            os.read(self._counter, 8)
+            os.read(self.number, 8)
 
     def _is_rung(self, seconds: float) -> bool:
-        if self._counter < SELECTABLE:
-            return bool(select.select([self._counter], [], [], seconds)[0])
+        if self.number < SELECTABLE:
+            return bool(select.select([self.number], [], [], seconds)[0])
         poll = select.poll()
-        poll.register(self._counter, select.POLLIN)
+        poll.register(self.number, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
 
     def __del__(self) -> None:
         """Closed when nobody can ring any more, so that a late ring harms nobody."""
-        os.close(self._counter)
+        os.close(self.number)

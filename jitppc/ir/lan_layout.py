@@ -53,5 +53,4 @@ LAN = np.dtype([
     ("untold", U64),            # frames delivered after the last interrupt
     ("is_urgent", U64),         # the frame has waited for a buffer of its size and takes a larger one
     ("polls", U64, 2),          # struct pollfd[]
-    ("scratch", U64),
 ], align=True)

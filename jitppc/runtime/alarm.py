@@ -13,12 +13,11 @@ from jitppc.bell import Bell
 class Alarm(Bell):
     """A bell that is rung in vain, and for nothing, while nobody waits for it.
 
-    Native code rings by writing the number 1 to the file `number`, if `waited_for[0]` is 1.
+    Native code rings it if `waited_for[0]` is 1.
     """
 
     def __init__(self, waited_for: Any = None) -> None:
         super().__init__()
-        self.number = self._counter
         self._waited_for = np.zeros(1, np.uint64) if waited_for is None else waited_for
         self._barrier = threading.Lock()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from jitppc import strategies
@@ -73,38 +74,33 @@ def make_vcpu(
         raise ValueError(f"unknown clock {clock!r}; there are {', '.join(CLOCKS)}")
     if isinstance(strategy, str):
         strategy = strategies.find(strategy)
-    options, pool = strategy.regions, None
-    if beside is None:
-        if options is not None:
+    options = strategy.regions
+    with ExitStack() as undo:
+        pool = None
+        if beside is None and options is not None:
             pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
+            undo.callback(pool.close)
             if not paced:
                 pool.prepare()      # while we load the interpreter
-        try:
-            engine = Engine(
-                exact=strategy.exact, use_cache=use_cache, progress=progress, vcpus=count)
-        except BaseException:
-            if pool is not None:
-                pool.close()
-            raise
-    else:
-        engine = beside.engine
-    vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
-    if perf is not None and beside is None:
-        perf.tier0(engine.arena)
-    if strategy.units:
-        engine.give_units(memory, vcpu_id, count)
-        if perf is not None:
-            start, end = (int(vcpu.space.state[field]) for field in ("units", "units_end"))
-            perf.room(start, end - start, "tier0:units" + (f":{vcpu_id}" if beside else ""))
-    if beside is not None:
-        if beside.translator is not None:
+        engine = beside.engine if beside is not None else Engine(
+            exact=strategy.exact, use_cache=use_cache, progress=progress, vcpus=count)
+        vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
+        if perf is not None and beside is None:
+            perf.tier0(engine.arena)
+        if strategy.units:
+            engine.give_units(memory, vcpu_id, count)
+            if perf is not None:
+                start, end = (int(vcpu.space.state[field]) for field in ("units", "units_end"))
+                perf.room(start, end - start, "tier0:units" + (f":{vcpu_id}" if beside else ""))
+        if beside is not None and beside.translator is not None:
             beside.translator.serve(vcpu)
-    elif options is not None and pool is not None:
-        is_kept = use_cache and strategy.keeps_regions and not paced
-        root = cache_directory() if is_kept else None
-        vcpu.translator = Translator(
-            engine, memory, vcpu, pool, options, paced=paced,
-            open_store=lambda: RegionStore(root, region_key(repr(options))),
-            watcher=perf.region if perf is not None else None,
-        )
+        elif pool is not None and options is not None:
+            is_kept = use_cache and strategy.keeps_regions and not paced
+            root = cache_directory() if is_kept else None
+            vcpu.translator = Translator(
+                engine, memory, vcpu, pool, options, paced=paced,
+                open_store=lambda: RegionStore(root, region_key(repr(options))),
+                watcher=perf.region if perf is not None else None,
+            )
+        undo.pop_all()
     return vcpu

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from jitppc.bell import Bell
 from jitppc.ir.lan_layout import (
     INPUT_BYTES,
     LAN,
@@ -43,13 +43,13 @@ class NativeLan:
         self._sizes = np.zeros(MAX_BUFFERS + 1, LAN_SIZE)
         self._input = np.zeros(INPUT_BYTES, np.uint8)
         self._rest = np.zeros(REST_BYTES, np.uint8)
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC)
+        self._bell = Bell()
         fields = {
             "here": self.address, "unit": unit, "tces": tces, "tce_count": tce_count,
             "shared": memory.shared.ctypes.data, "ram": memory.base, "ram_size": memory.size,
             "nodes": self._nodes.ctypes.data, "sizes": self._sizes.ctypes.data,
             "input": self._input.ctypes.data, "rest": self._rest.ctypes.data,
-            "bell": self._bell, "fd": -1, "free": NO_NODE,
+            "bell": self._bell.number, "fd": -1, "free": NO_NODE,
             "next": memory.shared[0]["lans"],
         }  # fmt: skip
         for name, value in fields.items():
@@ -99,7 +99,3 @@ class NativeLan:
                 interrupt()
         finally:
             self._call("rt_lan_use", self.address, -1)
-
-    def __del__(self) -> None:
-        """When the memory goes, and with it all vCPUs."""
-        os.close(self._bell)

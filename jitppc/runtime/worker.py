@@ -75,11 +75,12 @@ def compile_region(
 
 def prepare() -> None:
     """Load what the first region would have to wait for."""
+    from jitppc.backend.image import image_of
     from jitppc.backend.region import compile_region_text
 
     from . import region_translation  # noqa: F401
 
-    compile_region_text("", RegionOptions().level)
+    image_of(compile_region_text("", RegionOptions().level))
 
 
 TASKS: dict[str, Callable[..., Any]] = {

@@ -8,14 +8,24 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from jitppc.ir.layout import MAX_VCPUS, XIVE_CONTEXT, XIVE_QUEUE, XIVE_SOURCE, XIVE_STATE
+from jitppc.ir.layout import MAX_VCPUS, offset
+from jitppc.ir.xive_layout import (
+    LEVEL,
+    PULSE,
+    RESET,
+    STORE,
+    TOUCH,
+    XIVE_CONTEXT,
+    XIVE_QUEUE,
+    XIVE_SOURCE,
+    XIVE_STATE,
+)
 from jitppc.ir.xive_places import PRIORITIES, SOURCES
 
 from .code_space import aligned_zeros
 from .engine import Engine
 
-TOUCH, PULSE, LEVEL, RESET = range(4)
-STORE = 256
+LOCK = offset("lock", XIVE_STATE)
 
 
 class XiveEvents:
@@ -37,13 +47,11 @@ class XiveEvents:
         self._engine, self._written = engine, written
         self.count = len(cpus)
         self._record = aligned_zeros(XIVE_STATE.itemsize).view(XIVE_STATE)
-        self._one = np.ones(1, np.uint64)
         self._sources = aligned_zeros(SOURCES * XIVE_SOURCE.itemsize).view(XIVE_SOURCE)
         self._queues = np.zeros(MAX_VCPUS * PRIORITIES, XIVE_QUEUE)
         self._contexts = np.zeros(MAX_VCPUS, XIVE_CONTEXT)
         self.address = self._record.ctypes.data
         self._state = state = self._record[0]
-        state["one"] = self._one.ctypes.data
         state["ram"], state["ram_size"], state["owners"] = ram, ram_size, owners
         state["count"] = self.count
         state["sources"], state["queues"] = self._sources.ctypes.data, self._queues.ctypes.data
@@ -64,11 +72,11 @@ class XiveEvents:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Native code waits meanwhile."""
-        self._engine.call("rt_xive_lock", self.address)
+        self._engine.call("rt_take", self.address + LOCK)
         try:
             yield
         finally:
-            self._engine.call("rt_xive_unlock", self.address)
+            self._engine.call("rt_give", self.address + LOCK)
 
     def _ask(self, what: int, a: int = 0, b: int = 0, c: int = 0) -> int:
         with self._callers:

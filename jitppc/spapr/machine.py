@@ -28,7 +28,7 @@ from jitppc.spapr.board import Board
 from jitppc.spapr.boot import BootImages
 from jitppc.spapr.cas import CasResult, Offer
 from jitppc.spapr.console import ConsoleTap, UserConsole
-from jitppc.spapr.cpu_models import CpuModel, cpu_model, newest_mode, with_small_decrementer
+from jitppc.spapr.cpu_models import CpuModel
 from jitppc.spapr.entropy import HostEntropy, RepeatableEntropy
 from jitppc.spapr.firmware_image import SIZE_MAX as FIRMWARE_SIZE_MAX
 from jitppc.spapr.firmware_image import BootWish, read_firmware
@@ -37,7 +37,6 @@ from jitppc.spapr.hardware import Hardware
 from jitppc.spapr.hcall.table import HcallDispatcher
 from jitppc.spapr.kernel_image import read_kernel
 from jitppc.spapr.memory_map import FIRMWARE_END, RMA_MAX, hash_table_size_log2
-from jitppc.spapr.memory_size import memory_size
 from jitppc.spapr.of_claim import ClaimMap
 from jitppc.spapr.of_client import OfClient
 from jitppc.spapr.of_state import OfHost, OfState
@@ -51,33 +50,21 @@ from jitppc.spapr.processor import HcallObserver, Processor
 from jitppc.spapr.rtas.clock import RtcWish
 from jitppc.spapr.rtas.event_log import EventQueue, epow_shutdown_log
 from jitppc.spapr.rtas.table import advertised_tokens
+from jitppc.spapr.run import run_until_stopped
 from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
 from jitppc.spapr.statistics import added
 from jitppc.spapr.stop import Stop, StopLatch
 from jitppc.spapr.tce import TceTables
 from jitppc.spapr.watchdog import Watchdogs
+from jitppc.spapr.wishes import Wishes
 from jitppc.strategies import Strategy
 from jitppc.topology import Topology
 
 log = logging.getLogger(__name__)
 
-BOOTARGS_MAX = 2047
-CLOCKS = ("host", "insns")
 REPEATABLE_EPOCH_NS = 1_767_225_600_000_000_000
 """2026-01-01 00:00 UTC."""
-MAX_IGNORED_INTERRUPTS = 3
 WATCHDOG_POWER_OFF, WATCHDOG_RESTART, WATCHDOG_DUMP_RESTART = 1, 2, 3
-
-
-def _topology(smp: int | Topology, clock: str) -> Topology:
-    """What `smp` says, if there is such a machine."""
-    try:
-        found = Topology(smp) if isinstance(smp, int) else smp
-    except ValueError as error:
-        raise OptionError(f"-smp {smp}: {error}") from error
-    if clock == "insns" and found.cpus > 1:
-        raise OptionError("-clock insns: runs of several virtual processors do not repeat")
-    return found
 
 
 class Machine:
@@ -137,37 +124,24 @@ class Machine:
             no_reboot: a guest that reboots ends `run` with reason "reboot" instead.
             runtime, runtime_options: what makes memory and vCPUs, and what they are told.
         """
-        self._model = cpu_model(cpu)
-        self._newest_mode = newest_mode(self._model, max_cpu_compat)
-        if not large_decrementer or not (self._newest_mode or self._model).has_large_decrementer:
-            self._model = with_small_decrementer(self._model)
-        self._ic_mode = interrupts.ic_mode(ic_mode, self._model, self._newest_mode)
-        ram_size = memory_size(memory)
-        self._numa = numa
-        self._resize_hpt = hash_pages.resize_hpt(resize_hpt)
-        self._hash_page_limit_log2 = hash_pages.page_limit_log2(hpt_max_page_size)
-        self._has_storage_keys = storage_keys
-        if numa is not None and sum(numa.memory) != ram_size:
-            raise OptionError("the NUMA nodes have not as much memory as the machine")
-        self._first_node_size = ram_size if numa is None else numa.memory[0]
-        self._topology = _topology(smp, clock)
-        if clock not in CLOCKS:
-            raise OptionError(f"clock {clock!r} is unknown; there are {', '.join(CLOCKS)}")
-        if len(append.encode()) > BOOTARGS_MAX or "\0" in append:
-            raise OptionError(f"the kernel command line is longer than {BOOTARGS_MAX} bytes")
+        self._wishes = Wishes.checked(
+            cpu, max_cpu_compat, smp, memory, numa, clock, append, ic_mode, resize_hpt,
+            hpt_max_page_size, has_storage_keys=storage_keys, large_decrementer=large_decrementer,
+        )  # fmt: skip
         self._firmware = None if firmware is None else read_firmware(Path(firmware))
-        self._images = self._place(kernel, initrd, self._first_node_size, kernel_gra)
+        self._images = self._place(kernel, initrd, self._wishes.first_node_size, kernel_gra)
         self._boot_wish = boot_wish or BootWish()
-        self._append = append
         self.no_reboot = no_reboot
 
         options = {"clock": clock, **runtime_options}
         factory = NativeRuntime(strategy, options) if runtime is None else runtime
-        self.memory: GuestMemory = factory.memory(ram_size)
-        self.cpus: list[Vcpu] = factory.vcpus(self.memory, self._model, self._topology)
+        self.memory: GuestMemory = factory.memory(self._wishes.ram_size)
+        self.cpus: list[Vcpu] = factory.vcpus(
+            self.memory, self._wishes.model, self._wishes.topology
+        )
 
         self._partition = Partition([VcpuRecord(vcpu) for vcpu in self.cpus])
-        self._latch = StopLatch(self._wake_all)
+        self._latch = StopLatch(self._partition.wake_all)
         self._xive = factory.xive(self.memory, self.cpus)
         self._make_devices(clock != "host", rtc or RtcWish())
         self.hcalls = HcallDispatcher()
@@ -181,9 +155,7 @@ class Machine:
         self._tap = ConsoleTap(self._latch.fail)
         user = UserConsole(console, self._latch.fail)
         try:
-            self.board = Board(
-                self.memory, self._interrupts, self._tces, wanted, user, self._tap
-            )
+            self.board = Board(self.memory, self._interrupts, self._tces, wanted, user, self._tap)
         except BaseException:
             self._close_vcpus()
             raise
@@ -204,7 +176,7 @@ class Machine:
 
     def _make_devices(self, is_repeatable: bool, rtc: RtcWish) -> None:
         """What every machine has: interrupt controller, clock, watchdogs, event queue."""
-        self._interrupts = interrupts.Interrupts(self.cpus, self._xive, self._ic_mode)
+        self._interrupts = interrupts.Interrupts(self.cpus, self._xive, self._wishes.ic_mode)
         self._interrupts.claim(fdt.EPOW_IRQ)
         self._tces = TceTables()
         self._events = EventQueue(lambda: self._interrupts.pulse(fdt.EPOW_IRQ))
@@ -301,14 +273,15 @@ class Machine:
         self._watchdogs.stop_all()
         self._events.clear()
         self._partition.reset()
-        self.board.reset()              # first, so that nothing of it is pending afterwards
+        self.board.reset()  # first, so that nothing of it is pending afterwards
         self._interrupts.reset()
         for vcpu in self.cpus:
             vcpu.reset()
         self._start_firmware()
+        wishes = self._wishes
         platform = Platform(
-            has_radix=self._model.has_radix,
-            may_resize_hash_table=self._resize_hpt is not hash_pages.ResizeHpt.DISABLED,
+            has_radix=wishes.model.has_radix,
+            may_resize_hash_table=wishes.resize_hpt is not hash_pages.ResizeHpt.DISABLED,
             memory=self.memory,
             partition=self._partition,
             interrupts=self._interrupts,
@@ -321,15 +294,15 @@ class Machine:
             clock=self._clock,
             watchdogs=self._watchdogs,
             tces=self._tces,
-            numa=self._numa,
+            numa=wishes.numa,
             mmio=self._mmio,
             bridges={bridge.buid: bridge for bridge in self.board.bridges},
             random_bytes=self._entropy.random_bytes,
         )
         views = [PaprCpu(record, platform) for record in self._partition.records]
         self._processors = [Processor(view, self.hcalls, self._latch) for view in views]
-        self._choose_mmu(self._model.has_radix)
-        self._set_mode(self._newest_mode)
+        self._choose_mmu(wishes.model.has_radix)
+        self._set_mode(wishes.newest_mode)
         self._partition.records[0].state = VcpuState.RUNNING
         if self._firmware is None:
             boot.enter_kernel(self._images, self.cpu)
@@ -351,20 +324,20 @@ class Machine:
         self._client = OfClient(self._of)
 
     def _firmware_state(self, taken: list[tuple[int, int]]) -> OfState:
-        consoles = self.board.consoles
+        consoles, wishes = self.board.consoles, self._wishes
         spec = fdt.TreeSpec(
-            model=self._model,
-            mode=self._newest_mode,
-            interrupts=self._ic_mode,
-            numa=self._numa,
-            hash_page_limit_log2=self._hash_page_limit_log2,
-            has_storage_keys=self._has_storage_keys,
-            resize_hpt=self._resize_hpt,
+            model=wishes.model,
+            mode=wishes.newest_mode,
+            interrupts=wishes.ic_mode,
+            numa=wishes.numa,
+            hash_page_limit_log2=wishes.hash_page_limit_log2,
+            has_storage_keys=wishes.has_storage_keys,
+            resize_hpt=wishes.resize_hpt,
             ram_size=self.memory.size,
             vcpu_count=len(self.cpus),
-            threads=self._topology.threads,
-            max_vcpus=self._topology.maxcpus,
-            bootargs=self._append,
+            threads=wishes.topology.threads,
+            max_vcpus=wishes.topology.maxcpus,
+            bootargs=wishes.bootargs,
             initrd=self._images.initrd_range,
             kernel=self._images.kernel if self._firmware else None,
             boot_order=self._boot_wish.at(self.reboots),
@@ -376,7 +349,7 @@ class Machine:
             rtas_tokens=advertised_tokens(),
             rng_seed=self._entropy.random_bytes(32),
         )
-        claims = ClaimMap(min(self._first_node_size, RMA_MAX))
+        claims = ClaimMap(min(wishes.first_node_size, RMA_MAX))
         for start, size in taken:
             claims.claim(start, size, 0)
         host = OfHost(
@@ -387,19 +360,19 @@ class Machine:
             negotiated=self._negotiated,
         )
         offer = Offer(
-            self._model,
-            self._newest_mode,
-            self._ic_mode,
+            wishes.model,
+            wishes.newest_mode,
+            wishes.ic_mode,
             len(self.cpus),
-            self._numa,
-            self._resize_hpt,
+            wishes.numa,
+            wishes.resize_hpt,
         )
         tree = OfTree(fdt.build_root(spec))
         return OfState(self.memory, tree, claims, offer, host)
 
     def _choose_mmu(self, is_radix: bool) -> None:
         size_log2 = 0 if is_radix else hash_table_size_log2(self.memory.size)
-        self._partition.hash_page_limit_log2 = self._hash_page_limit_log2
+        self._partition.hash_page_limit_log2 = self._wishes.hash_page_limit_log2
         self._partition.set_hash_table(self.memory, size_log2)
 
     def _negotiated(self, result: CasResult) -> None:
@@ -435,7 +408,7 @@ class Machine:
         try:
             self._tap.expect(until, lambda text: self._latch.set(Stop("until", text)))
             while True:
-                stop = self._final or self._run_once(deadline)
+                stop = self._final or self._run_vcpus(deadline)
                 if stop.reason != "reboot":
                     break
                 if self.no_reboot:
@@ -466,47 +439,16 @@ class Machine:
             self._final = stop
         return self._final
 
-    def _run_once(self, deadline: float | None) -> Stop:
-        """All vCPUs run on threads of their own, until the latch is set; then they stand still."""
-        threads = []
-        for index, processor in enumerate(self._processors):
+    def _run_vcpus(self, deadline: float | None) -> Stop:
+        for processor, vcpu in zip(self._processors, self.cpus, strict=True):
             processor.on_hcall = self.on_hcall
-            self.cpus[index].shows_hcalls = self.on_hcall is not None
-            threads.append(
-                threading.Thread(target=processor.run, name=f"vcpu-{index}", daemon=True)
-            )
-        try:
-            for thread in threads:
-                thread.start()
-            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not self._latch.wait(remaining):
-                self._latch.set(Stop("timeout"))
-        except BaseException as error:  # noqa: BLE001 (KeyboardInterrupt; `take` raises it again)
-            self._latch.fail(error)
-        self._join(threads)
-        return self._latch.take()
-
-    def _join(self, threads: list[threading.Thread]) -> None:
-        """All vCPUs stand still. An impatient caller is heard after a few interrupts."""
-        interrupts = 0
-        while any(thread.is_alive() for thread in threads):
-            try:
-                for thread in threads:
-                    thread.join(0.5)
-                self._wake_all()
-            except KeyboardInterrupt:
-                interrupts += 1
-                if interrupts > MAX_IGNORED_INTERRUPTS:
-                    raise
+            vcpu.shows_hcalls = self.on_hcall is not None
+        return run_until_stopped(self._processors, self._latch, deadline)
 
     def _guest_time_ns(self) -> int:
         """The date of a repeatable run: a fixed day plus the boot processor's time base."""
-        return REPEATABLE_EPOCH_NS + self.cpu.timebase * 1_000_000_000 // self._model.timebase_hz
-
-    def _wake_all(self) -> None:
-        for record in self._partition.records:
-            record.wake.set()
-            record.vcpu.request_stop()
+        passed_ns = self.cpu.timebase * 1_000_000_000 // self._wishes.model.timebase_hz
+        return REPEATABLE_EPOCH_NS + passed_ns
 
     def _watchdog_expired(self, action: int) -> None:
         if action == WATCHDOG_POWER_OFF:

@@ -101,6 +101,12 @@ class Partition:
     def running(self) -> list[VcpuRecord]:
         return [record for record in self.records if record.state is VcpuState.RUNNING]
 
+    def wake_all(self) -> None:
+        """Every vCPU comes back from native code, or from waiting, and looks around."""
+        for record in self.records:
+            record.wake.set()
+            record.vcpu.request_stop()
+
     def set_process_table(self, dw1: int, has_gtse: bool) -> None:
         """Every vCPU translates through this process table. Ref: Power ISA 3.0B Book III 5.7.6."""
         self.process_table_dw1, self.has_gtse = dw1, has_gtse

@@ -145,7 +145,7 @@ class Mmio(Protocol):
 class XiveEvents(Protocol):
     """The XIVE controller's sources, queues and contexts, by number.
 
-    Fields are those of XIVE_SOURCE and XIVE_QUEUE (ir/layout.py). Any thread may call.
+    Fields are those of XIVE_SOURCE and XIVE_QUEUE (ir/xive_layout.py). Any thread may call.
     """
 
     is_active: bool

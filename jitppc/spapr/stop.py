@@ -24,7 +24,7 @@ class StopLatch:
     """The first stop or exception wins; `wake` makes all vCPUs see it. Any thread may set."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
+        self.wake = wake
         self._lock = threading.Lock()
         self._event = threading.Event()
         self._stop: Stop | None = None
@@ -46,7 +46,7 @@ class StopLatch:
             if not self._event.is_set():
                 self._stop, self._error = stop, error
                 self._event.set()
-        self._wake()
+        self.wake()
 
     def wait(self, timeout_s: float | None) -> bool:
         return self._event.wait(timeout_s)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numba import njit, types
+from numba import njit
 
 from jitppc.ir.layout import COUNTER, SHARED_STATE, offset
 
+from . import spin
 from .host import (
     I,
     U,
-    compare_and_swap,
     cpu_at,
     exchange,
     load_acquire,
@@ -28,23 +27,9 @@ from .host import (
     store_release,
 )
 
-_yield = types.ExternalFunction("sched_yield", types.int32())
-_sleep = types.ExternalFunction("usleep", types.int32(types.uint32))
 RUNNING = U(offset("running"))
 EXCLUSIVE = U(offset("exclusive", SHARED_STATE))
 TIMES = COUNTER["exclusive"]
-#: looks at what is waited for before the host's processor is given away, and before one sleeps
-EAGER, PATIENT, NAP_US = 200, 2000, np.uint32(50)
-
-
-@njit
-def pause(looks: Any) -> Any:
-    """Between two looks at what is waited for; returns how many there were."""
-    if looks > PATIENT:
-        _sleep(NAP_US)
-    elif looks > EAGER:
-        _yield()
-    return looks + 1
 
 
 @njit
@@ -63,7 +48,7 @@ def enter(cpu: Any) -> None:
             return
         store_release(cpu.here + RUNNING, U(0))
         while is_wanted(cpu):
-            looks = pause(looks)
+            looks = spin.pause(looks)
 
 
 @njit
@@ -83,20 +68,18 @@ def give_way(cpu: Any) -> None:
 @njit
 def close(cpu: Any) -> None:
     """The caller, who is not in native code of any vCPU, is exclusive: none is running."""
-    word, looks = machine_of(cpu).shared + EXCLUSIVE, 0
-    while compare_and_swap(word, U(0), U(1)) == U(0):
-        looks = pause(looks)
+    spin.take(machine_of(cpu).shared + EXCLUSIVE)
     shared = shared_of(cpu)
     for n in range(I(shared.count)):
         other, looks = shared.cpus[n] + RUNNING, 0
         while load_acquire(other) != U(0):
-            looks = pause(looks)
+            looks = spin.pause(looks)
 
 
 @njit
 def reopen(cpu: Any) -> None:
     """The caller of `close` is exclusive no longer."""
-    store_release(machine_of(cpu).shared + EXCLUSIVE, U(0))
+    spin.give(machine_of(cpu).shared + EXCLUSIVE)
 
 
 @njit

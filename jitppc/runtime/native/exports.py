@@ -27,6 +27,7 @@ from . import (
     others,
     reserve,
     segments,
+    spin,
     strings,
     system,
     trace,
@@ -129,13 +130,13 @@ def rt_xive(pointer: Any, what: Any, a: Any, b: Any, c: Any) -> Any:
     return answer
 
 
-def rt_xive_lock(pointer: Any) -> Any:
-    xive.lock(address_of(pointer))
+def rt_take(pointer: Any) -> Any:
+    spin.take(address_of(pointer))
     return U(0)
 
 
-def rt_xive_unlock(pointer: Any) -> Any:
-    xive.unlock(address_of(pointer))
+def rt_give(pointer: Any) -> Any:
+    spin.give(address_of(pointer))
     return U(0)
 
 
@@ -193,7 +194,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_lan_use": (U64(P, I64), rt_lan_use), "rt_lan_add": (U64(P, U64), rt_lan_add),
         "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
         "rt_xive": (U64(P, U64, U64, U64, U64), rt_xive),
-        "rt_xive_lock": (U64(P), rt_xive_lock), "rt_xive_unlock": (U64(P), rt_xive_unlock),
+        "rt_take": (U64(P), rt_take), "rt_give": (U64(P), rt_give),
     }
     for name in ROUTINES:
         wrap = _with_pointer if name == "mtdec" else _plain

@@ -12,8 +12,9 @@ from numba import njit
 
 from jitppc.ir.layout import COUNTER, SHARED_STATE, offset
 
+from . import spin
 from .contexts import forget_all, forget_user
-from .exclusive import begin, end, is_alone, pause, vcpu
+from .exclusive import begin, end, is_alone, vcpu
 from .hash import (
     IS_1T,
     KEY_HIGH,
@@ -33,7 +34,7 @@ from .hash import (
     page_shift,
     slb_size,
 )
-from .host import I, U, compare_and_swap, load64, machine_of, shared_of, store64, store_release
+from .host import I, U, load64, machine_of, shared_of, store64
 
 SUCCESS, PARAMETER, PTEG_FULL, NOT_FOUND = (U(-n & (1 << 64) - 1) for n in (0, 4, 6, 7))
 REMOVE, ENTER, READ, CLEAR_MOD, CLEAR_REF, PROTECT, BULK_REMOVE = (
@@ -63,11 +64,9 @@ def hash_call(cpu: Any) -> Any:
         cpu.gpr[3] = _answer(cpu, call)
         end(cpu)
     elif call == ENTER:
-        lock, looks = machine_of(cpu).shared + TABLE_LOCK, 0
-        while compare_and_swap(lock, U(0), U(1)) == U(0):
-            looks = pause(looks)
+        spin.take(machine_of(cpu).shared + TABLE_LOCK)
         cpu.gpr[3] = _enter(cpu)
-        store_release(lock, U(0))
+        spin.give(machine_of(cpu).shared + TABLE_LOCK)
     else:
         cpu.gpr[3] = _read(cpu)
     return U(1)

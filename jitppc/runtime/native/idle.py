@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numba import njit, types
 
 from jitppc.ir.layout import COUNTER, MSR, offset
 
+from . import bells
 from .access import stored
 from .clock import timebase
 from .code import note_store
@@ -30,7 +30,6 @@ from .host import (
 
 _ppoll = types.ExternalFunction(
     "ppoll", types.int32(types.voidptr, types.uint64, types.voidptr, types.voidptr))
-_read = types.ExternalFunction("read", types.int64(types.int32, types.voidptr, types.uint64))
 CEDE = U(0xE0)
 EE = U(MSR.EE)
 CEDES, IDLE = COUNTER["cedes"], COUNTER["idle_ns"]
@@ -109,4 +108,4 @@ def _sleep(cpu: Any, nanoseconds: Any) -> None:
     cpu.pollfd = cpu.alarm | POLLIN
     rung = _ppoll(pointer_of(cpu.here + POLLFD), U(1), pointer_of(cpu.here + NAP), pointer_of(U(0)))
     if rung > 0:
-        _read(np.int32(cpu.alarm), pointer_of(cpu.here + POLLFD), U(8))
+        bells.hush(cpu.alarm, pointer_of(cpu.here + POLLFD))

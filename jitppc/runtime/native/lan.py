@@ -24,14 +24,14 @@ from jitppc.ir.lan_layout import (
 )
 from jitppc.ir.layout import COUNTER, SHARED_STATE, offset
 
+from . import bells, spin
 from .code import forget_page_everywhere
-from .exclusive import close, pause, reopen
+from .exclusive import close, reopen
 from .host import (
     I,
     U,
     address_of,
     bswap64,
-    compare_and_swap,
     cpu_at,
     fence,
     load8,
@@ -48,8 +48,6 @@ _recv = types.ExternalFunction(
     "recv", types.int64(types.int32, types.voidptr, types.uint64, types.int32))
 _sendmsg = types.ExternalFunction(
     "sendmsg", types.int64(types.int32, types.voidptr, types.int32))
-_read = types.ExternalFunction("read", types.int64(types.int32, types.voidptr, types.uint64))
-_write = types.ExternalFunction("write", types.int64(types.int32, types.voidptr, types.uint64))
 _memmove = types.ExternalFunction(
     "memmove", types.voidptr(types.voidptr, types.voidptr, types.uint64))
 _errno = types.ExternalFunction("__errno_location", types.voidptr())
@@ -75,9 +73,9 @@ NONE = U(NO_NODE)
 NODE_BYTES, SIZE_BYTES = U(LAN_NODE.itemsize), U(LAN_SIZE.itemsize)
 
 GPR_5 = U(offset("gpr") + 8 * 5)
-LOCK, BUSY_AT, POLLS, MESSAGE, PIECES, LENGTH, SCRATCH = (
+LOCK, BUSY_AT, POLLS, MESSAGE, PIECES, LENGTH = (
     U(offset(name, LAN))
-    for name in ("lock", "busy", "polls", "message", "pieces", "length", "scratch"))
+    for name in ("lock", "busy", "polls", "message", "pieces", "length"))
 OWNERS = U(offset("owners", SHARED_STATE))
 CPUS = U(offset("cpus", SHARED_STATE))
 
@@ -105,18 +103,6 @@ def _node(lan: Any, number: Any) -> Any:
 @njit(inline="always")
 def _size(lan: Any, number: Any) -> Any:
     return carray(pointer_of(lan.sizes + number * SIZE_BYTES), 1, LAN_SIZE)[0]
-
-
-@njit
-def _lock(lan: Any) -> None:
-    looks = 0
-    while compare_and_swap(lan.here + LOCK, U(0), U(1)) == U(0):
-        looks = pause(looks)
-
-
-@njit
-def _unlock(lan: Any) -> None:
-    store_release(lan.here + LOCK, U(0))
 
 
 # --- the window
@@ -188,9 +174,9 @@ def add(lan: Any, descriptor: Any) -> Any:
         return PARAMETER
     if not _is_mapped(lan, address, count, TCE_READ | TCE_WRITE):
         return PARAMETER
-    _lock(lan)
+    spin.take(lan.here + LOCK)
     if lan.open == U(0) or lan.held >= U(MAX_BUFFERS):
-        _unlock(lan)
+        spin.give(lan.here + LOCK)
         return RESOURCE
     number = lan.free
     if number != NONE:
@@ -219,7 +205,7 @@ def add(lan: Any, descriptor: Any) -> Any:
     is_awaited = lan.starved != U(0) and count >= lan.starved
     if is_awaited:
         lan.starved = U(0)
-    _unlock(lan)
+    spin.give(lan.here + LOCK)
     if is_awaited:
         ring(lan)
     return SUCCESS
@@ -241,34 +227,33 @@ def _pop(lan: Any, at: Any) -> Any:
 def take(lan: Any, count: Any) -> Any:
     """The descriptor of a buffer of so many bytes, which is the guest's again; or 0."""
     found = U(0)
-    _lock(lan)
+    spin.take(lan.here + LOCK)
     at = _first_of(lan, count)
     if at < lan.sizes_used and _size(lan, at).bytes == count and _size(lan, at).head != NONE:
         found = _pop(lan, at)
-    _unlock(lan)
+    spin.give(lan.here + LOCK)
     return found
 
 
 @njit
 def shut(lan: Any) -> None:
     """The adapter is shut and has no buffers; nothing of guest memory is written any more."""
-    _lock(lan)
+    spin.take(lan.here + LOCK)
     lan.open = lan.signals = lan.held = lan.fresh_nodes = lan.sizes_used = U(0)
     lan.free = NONE
     lan.starved = U(0)
-    _unlock(lan)
+    spin.give(lan.here + LOCK)
     ring(lan)
     looks = 0
     while load64(lan.here + BUSY_AT) != U(0):
-        looks = pause(looks)
+        looks = spin.pause(looks)
         fence()
 
 
 @njit
 def ring(lan: Any) -> None:
     """The receiving thread looks around."""
-    store64(lan.here + SCRATCH, U(1))
-    _write(np.int32(lan.bell), pointer_of(lan.here + SCRATCH), U(8))
+    bells.ring(lan.bell)
 
 
 # --- sending
@@ -310,10 +295,10 @@ def send(lan: Any, descriptors: Any) -> Any:
         wanted += 1
     if total > MAX_SENT:
         return RESOURCE
-    _lock(lan)
+    spin.take(lan.here + LOCK)
     status = _send_locked(lan, descriptors, wanted, total)
     has_rest = lan.rest_at < lan.rest_end
-    _unlock(lan)
+    spin.give(lan.here + LOCK)
     if has_rest:
         ring(lan)
     return status
@@ -455,9 +440,9 @@ def _enqueue(lan: Any, buffer: Any, frame: Any, count: Any) -> Any:
 @njit
 def _deliver(lan: Any, frame: Any, count: Any) -> Any:
     """What becomes of a frame at a host address."""
-    _lock(lan)
+    spin.take(lan.here + LOCK)
     if lan.open == U(0):
-        _unlock(lan)
+        spin.give(lan.here + LOCK)
         return GONE
     at = _first_of(lan, count + HANDLE_SIZE)
     is_too_long = at == lan.sizes_used and at != U(0)
@@ -468,10 +453,10 @@ def _deliver(lan: Any, frame: Any, count: Any) -> Any:
         buffer = _pop(lan, at) & U(0xFFFF_FFFF)
     elif not is_too_long:
         lan.starved = count + HANDLE_SIZE
-        _unlock(lan)
+        spin.give(lan.here + LOCK)
         return NO_BUFFER
     lan.busy = U(1)
-    _unlock(lan)
+    spin.give(lan.here + LOCK)
     found = DELIVERED
     if is_too_long or not _enqueue(lan, buffer, frame, count):
         lan.dropped += U(1)
@@ -496,7 +481,7 @@ def _wait(lan: Any, listens: Any, milliseconds: Any) -> Any:
     count = U(2) if lan.polls[1] >> U(32) != U(0) else U(1)
     ready = _poll(pointer_of(lan.here + POLLS), count, milliseconds)
     if ready > 0 and lan.polls[0] >> U(48) != U(0):
-        _read(np.int32(lan.bell), pointer_of(lan.here + POLLS), U(8))
+        bells.hush(lan.bell, pointer_of(lan.here + POLLS))
     return ready != 0
 
 
@@ -570,16 +555,16 @@ def _is_to_tell(lan: Any, many: Any) -> Any:
 def _catch_up(lan: Any) -> None:
     """What a sender has left goes out as far as it can."""
     if lan.rest_at < lan.rest_end:
-        _lock(lan)
+        spin.take(lan.here + LOCK)
         flush(lan)
-        _unlock(lan)
+        spin.give(lan.here + LOCK)
 
 
 @njit
 def use(lan: Any, fd: Any) -> None:
     """This is the stream from now on; a negative number: there is none."""
-    _lock(lan)
+    spin.take(lan.here + LOCK)
     lan.fd = I(fd)
     lan.rest_at = lan.rest_end = U(0)
-    _unlock(lan)
+    spin.give(lan.here + LOCK)
     lan.input_at = lan.input_end = U(0)

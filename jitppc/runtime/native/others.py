@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numba import njit, types
+from numba import njit
 
 from jitppc.ir.layout import COUNTER, SHOOTS, offset
 
+from . import bells
 from .contexts import forget_all, forget_pid, forget_range
 from .exclusive import begin, end, is_alone, vcpu
-from .host import I, U, exchange, load_acquire, pointer_of, shared_of, store64
+from .host import I, U, exchange, load_acquire, shared_of
 from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import raise_kind
 from .system import check_soon
 
-_write = types.ExternalFunction("write", types.int64(types.int32, types.voidptr, types.uint64))
 TLBIE, SHOOTDOWNS = COUNTER["tlbie"], COUNTER["shootdowns"]
 EVERYWHERE = U(8)
 #: in place of the log2 of a size: all of a PID; everything
 WHOLE_PID, EVERYTHING = U(64), U(65)
 DOORBELL, WAITED_FOR = U(offset("doorbell")), U(offset("waited_for"))
-SCRATCH = U(offset("scratch"))
 PRIVILEGED_DOORBELL = U(5)
 
 
@@ -113,15 +111,7 @@ def msgsndp(cpu: Any) -> None:
     target = shared_of(cpu).cpus[I(cpu.vcpu_id - cpu.thread + thread)]
     exchange(target + DOORBELL, U(1))
     if load_acquire(target + WAITED_FOR) != U(0):
-        _ring(cpu, vcpu(cpu, I(cpu.vcpu_id - cpu.thread + thread)).alarm)
-
-
-@njit
-def _ring(cpu: Any, alarm: Any) -> None:
-    """Write the number 1 to a file descriptor."""
-    one = cpu.here + SCRATCH
-    store64(one, U(1))
-    _write(np.int32(alarm), pointer_of(one), U(8))
+        bells.ring(vcpu(cpu, I(cpu.vcpu_id - cpu.thread + thread)).alarm)
 
 
 @njit

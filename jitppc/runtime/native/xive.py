@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numba import carray, njit, types
+from numba import carray, njit
 
-from jitppc.ir.layout import (
-    XIVE_CONTEXT,
-    XIVE_QUEUE,
-    XIVE_SOURCE,
-    XIVE_STATE,
-    offset,
-)
+from jitppc.ir import xive_layout
+from jitppc.ir.layout import offset
+from jitppc.ir.xive_layout import XIVE_CONTEXT, XIVE_QUEUE, XIVE_SOURCE, XIVE_STATE
 from jitppc.ir.xive_places import (
     CONTEXT_PAGES_GRA,
     OS_PAGE_GRA,
@@ -33,23 +28,20 @@ from jitppc.ir.xive_places import (
     USER_PAGE_GRA,
 )
 
-from .exclusive import pause
+from . import bells, spin
 from .host import (
     I,
     U,
     bswap64,
-    compare_and_swap,
     cpu_at,
     exchange,
     load64,
     load_acquire,
     pointer_of,
     store32,
-    store_release,
 )
 
-_write = types.ExternalFunction("write", types.int64(types.int32, types.voidptr, types.uint64))
-LOCK, ACTIVE, ONE = (U(offset(name, XIVE_STATE)) for name in ("lock", "active", "one"))
+LOCK, ACTIVE = (U(offset(name, XIVE_STATE)) for name in ("lock", "active"))
 EXTERNAL, WAITED_FOR = U(offset("external")), U(offset("waited_for"))
 START, END = U(PAGES_START), U(PAGES_END)
 ALL_ONES = U((1 << 64) - 1)
@@ -61,9 +53,8 @@ OFFSET_MASK, STORE_END, READ_STATE, SET_STATE = U(0xF00), U(0x400), U(0x800), U(
 RING, CPPR, RING_LAST, RING_END = I(0x10), I(0x11), I(0x17), I(0x40)
 SPECIAL, ACKNOWLEDGE, SET_PENDING = I(0x800), I(0x810), I(0x812)
 LEAST_FAVOURED, PRESENTED = I(0xFF), I(0x80)
-STORE = U(256)
-#: what `ask` is asked for
-TOUCH, PULSE, LEVEL, RESET = U(0), U(1), U(2), U(3)
+TOUCH, PULSE, LEVEL, STORE = (
+    U(getattr(xive_layout, name)) for name in ("TOUCH", "PULSE", "LEVEL", "STORE"))
 
 
 @njit(inline="always")
@@ -88,20 +79,6 @@ def _context(x: Any, number: Any) -> Any:
 
 
 @njit
-def lock(address: Any) -> None:
-    """The caller has the controller to itself."""
-    looks = 0
-    while compare_and_swap(address + LOCK, U(0), U(1)) == U(0):
-        looks = pause(looks)
-
-
-@njit
-def unlock(address: Any) -> None:
-    """Others may have it."""
-    store_release(address + LOCK, U(0))
-
-
-@njit
 def answers(address: Any, real: Any) -> Any:
     """A page of this controller is at a real address, and the guest uses it."""
     return address != U(0) and START <= real < END and load_acquire(address + ACTIVE) != U(0)
@@ -115,7 +92,7 @@ def ask(address: Any, what: Any, a: Any, b: Any, c: Any) -> Any:
     is as it would be in a register of a little-endian processor. PULSE: number of a source. LEVEL:
     number, level. RESET: no context has anything.
     """
-    lock(address)
+    spin.take(address + LOCK)
     x = xive_at(address)
     x.hit = U(0)
     answer = U(0)
@@ -131,7 +108,7 @@ def ask(address: Any, what: Any, a: Any, b: Any, c: Any) -> Any:
             context.cppr = context.pending = I(0)
             _present(x, I(target))
     hit = x.hit
-    unlock(address)
+    spin.give(address + LOCK)
     return answer, hit
 
 
@@ -340,7 +317,7 @@ def _present(x: Any, target: Any) -> None:
     cpu = x.cpus[target]
     exchange(cpu + EXTERNAL, U(is_presented))        # a full barrier: it looks, or we see it wait
     if is_presented and load_acquire(cpu + WAITED_FOR) != U(0):
-        _write(np.int32(cpu_at(pointer_of(cpu)).alarm), pointer_of(x.one), U(8))
+        bells.ring(cpu_at(pointer_of(cpu)).alarm)
 
 
 @njit

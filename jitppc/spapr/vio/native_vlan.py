@@ -22,8 +22,6 @@ from jitppc.spapr.vio.vlan import (
 )
 from jitppc.spapr.vio.window import DmaWindow
 
-M64 = (1 << 64) - 1
-
 
 class LanRoutines(Protocol):
     """The native side of one adapter; `runtime.lan.NativeLan` is it."""
