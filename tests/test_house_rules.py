@@ -105,12 +105,12 @@ def test_web_addresses_are_those_of_public_documents():
     assert [] == found
 
 
-def test_only_the_configuration_reads_the_environment():
+def test_one_file_reads_the_environment():
     readers = [
         name_of(path)
         for path in python_files()
         if name_of(path).startswith("jitppc/")
-        and path.name != "config.py"
+        and path.name != "environment.py"
         and re.search(r"\bos\.(environ|getenv)\b", text_of(path))
     ]
     assert [] == readers

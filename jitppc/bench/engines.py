@@ -16,7 +16,7 @@ from jitppc.bench import workloads
 from jitppc.bench.lines import All, Begin, Child, End, Event, Run
 from jitppc.bench.watch import MILESTONES, watch
 from jitppc.bench.workloads import Workload
-from jitppc.config import child_environment
+from jitppc.environment import child_environment
 from jitppc.errors import UserError
 from jitppc.host import installer
 from jitppc.strategies import Strategy

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.errors import UserError
 from jitppc.host import archive
 

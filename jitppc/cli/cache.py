@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.errors import OptionError, UserError
 from jitppc.option_values import suggestion
 

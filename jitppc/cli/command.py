@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from jitppc.config import Option
+from jitppc.option import Option
 
 WIDTH = 96
 _COLUMN = 30

@@ -8,14 +8,8 @@ from typing import Any
 from jitppc.cli.command import Command
 from jitppc.cli.debian_options import DEBIAN_NOTES, DEBIAN_OPTIONS
 from jitppc.cli.fuzz_options import FUZZ_NOTES, FUZZ_OPTIONS
-from jitppc.config import (
-    BENCH_OPTIONS,
-    DIS_OPTIONS,
-    EXPLAIN_OPTIONS,
-    ISA_OPTIONS,
-    RUN_OPTIONS,
-    Option,
-)
+from jitppc.option import Option
+from jitppc.options import BENCH_OPTIONS, DIS_OPTIONS, EXPLAIN_OPTIONS, ISA_OPTIONS, RUN_OPTIONS
 
 RUN_NOTES = """\
 Exit status: 0 the guest powered off, --until matched, or Ctrl-A X; 1 the guest panicked;

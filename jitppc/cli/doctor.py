@@ -11,7 +11,7 @@ from typing import Any
 
 import jitppc
 from jitppc.cli.cache import human_size, size_bytes
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.option_values import GIB, host_memory_bytes
 
 LIBRARIES = ("llvmlite", "numba", "numpy", "capstone", "pyelftools", "fdt")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from jitppc.config import Option
+from jitppc.option import Option
 
 #: what may stand in -reference beside a file
 REFERENCES = ("qemu-user", "qemu-system", "evaluator", "vectors", "interp", "exact", "regions")

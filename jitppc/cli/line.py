@@ -6,9 +6,10 @@ argparse is not used because it reads `-monitro` as `-m onitro`, and cannot name
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jitppc.config import INSTEAD, NOT_YET, Option
 from jitppc.errors import OptionError
+from jitppc.option import Option
 from jitppc.option_values import suggestion
+from jitppc.options import INSTEAD, NOT_YET
 
 
 def parse(

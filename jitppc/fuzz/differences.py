@@ -16,7 +16,7 @@ from jitppc.frontend.rows import Row
 
 from . import waivers, waivers_decimal, waivers_system, waivers_vector, waivers_vsx
 from .cases import MEMORY, Batch, Flag, Kind
-from .waivers import Found, Waiver
+from .waiver import Found, Waiver
 
 ALL_WAIVERS = (
     *waivers.WAIVERS, *waivers_decimal.WAIVERS, *waivers_vector.WAIVERS, *waivers_vsx.WAIVERS,

@@ -1,128 +1,28 @@
-"""Where a reference is known to differ from POWER9 or from the book, with the reason.
+"""Where user mode of QEMU differs from POWER9 or from the book; `waiver.py` says what an entry is.
 
-A waiver explains differences in the parts it names, for the rows it names, in the cases for which
-its condition holds. A test fails when one explains nothing any more.
+A test fails when one explains nothing any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-
 import numpy as np
 
-from jitppc.frontend.forms import COMBINED
-from jitppc.frontend.rows import Row
 from jitppc.ir.fpscr import FPSCR
 
 from .cases import Kind
+from .waiver import (
+    ALL,
+    EVERYTHING,
+    Found,
+    Waiver,
+    bits_of,
+    either_says,
+    they_say,
+    we_say,
+)
 
-EVERYTHING = ("*",)
 VECTORS = ("xv*", "pmxv*")
 FLOATING = ("f*", "xs*", *VECTORS)
-ALL = 0xFFFF_FFFF_FFFF_FFFF
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Cases of one row that differ, and the bits in which they do, by field."""
-
-    row: Row
-    cases: np.ndarray
-    ours: np.ndarray
-    theirs: np.ndarray
-    bits: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.cases)
-
-    def field(self, name: str) -> np.ndarray:
-        """An instruction field's bits."""
-        picture, words = self.row.picture, self.cases["words"].astype(np.uint64)
-        word = words[:, 0] if picture.bits == 32 else words[:, 0] << np.uint64(32) | words[:, 1]
-        value = np.zeros(len(self), np.uint64)
-        for piece in (name,) if name in picture.fields else COMBINED[name]:
-            shift, width = picture.fields[piece]
-            value = value << np.uint64(width)
-            value |= word >> np.uint64(shift) & np.uint64((1 << width) - 1)
-        return value
-
-    def gpr(self, name: str) -> np.ndarray:
-        """The contents of the GPR that a field names, before the instruction."""
-        return self.cases["state"]["gpr"][np.arange(len(self)), self.field(name)]
-
-    def vsr_high(self, name: str) -> np.ndarray:
-        """The high doubleword of the VSR (VR for V fields) that a field names, before."""
-        number = self.field(name) + np.uint64(32 if name.startswith("V") else 0)
-        return self.cases["state"]["vsr"][np.arange(len(self)), number, 1]
-
-    def we_say(self, kind: Kind) -> np.ndarray:
-        """Our answer is of this kind."""
-        return self.ours["kind"] == kind
-
-    def they_say(self, kind: Kind) -> np.ndarray:
-        """Their answer is of this kind."""
-        return self.theirs["kind"] == kind
-
-
-Condition = Callable[[Found], np.ndarray]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """`rows` are patterns of row keys. `parts` are fields of a state, `memory`, `outcome`, a CR
-    field (`crf1`), or the name of an instruction field (`RT`) for the GPR that it names. With
-    `fpscr`, only these bits of FPSCR are excused, and in CR1 their copies.
-    """
-
-    rows: tuple[str, ...]
-    parts: tuple[str, ...]
-    reason: str
-    ref: str
-    when: Condition | None = None
-    fpscr: int = ALL
-    fixed_in: tuple[int, ...] = (9999,)
-    models: tuple[str, ...] = ()
-    reference: str = "qemu-user"
-    in_lines: bool = False      # does not keep a row out of lines of instructions
-
-    def applies(self, key: str) -> bool:
-        """The waiver is about this row."""
-        return any(fnmatchcase(key, pattern) for pattern in self.rows)
-
-    def clear(self, found: Found, model: str, *, counts: bool = True) -> bool:
-        """The bits that are explained are cleared; True when there were any, if it `counts`."""
-        if self.models and model not in self.models:
-            return False
-        holds = np.ones(len(found), bool) if self.when is None else self.when(found)
-        before = _count(found) if counts else 0
-        for part in found.bits if self.parts == EVERYTHING else self.parts:
-            self._clear_part(found, part, holds)
-        return counts and before != _count(found)
-
-    def _clear_part(self, found: Found, part: str, holds: np.ndarray) -> None:
-        bits = found.bits
-        if part == "fpscr":
-            bits[part][holds] &= np.uint64(~self.fpscr & ALL)
-        elif part.startswith("crf"):
-            shift = 28 - 4 * int(part[3:])
-            copied = self.fpscr >> 28 & 15 if part == "crf1" else 15
-            bits["cr"][holds] &= np.uint64(~(copied << shift) & ALL)
-        elif part in bits:
-            bits[part][holds] = 0
-        elif part in found.row.picture.fields:
-            which = np.flatnonzero(holds)
-            bits["gpr"][which, found.field(part)[which]] = 0
-
-
-def _count(found: Found) -> int:
-    return sum(int(np.count_nonzero(bits)) for bits in found.bits.values())
-
-
-def bits_of(found: Found, name: str, mask: int) -> np.ndarray:
-    """We have one of these bits."""
-    return found.ours["state"][name] & np.uint64(mask) != 0
 
 
 # --- conditions
@@ -188,18 +88,6 @@ def _several_exceptions(found: Found) -> np.ndarray:
     return bits_of(found, "fpscr", FPSCR.OX | FPSCR.ZX | FPSCR.UX | FPSCR.VX)
 
 
-def _either_says(kind: Kind) -> Condition:
-    return lambda found: found.we_say(kind) | found.they_say(kind)
-
-
-def _we_say(kind: Kind) -> Condition:
-    return lambda found: found.we_say(kind)
-
-
-def _they_say(kind: Kind) -> Condition:
-    return lambda found: found.they_say(kind)
-
-
 WAIVERS: tuple[Waiver, ...] = (
     # --- fixed point
     Waiver(
@@ -235,14 +123,14 @@ WAIVERS: tuple[Waiver, ...] = (
         EVERYTHING,
         "a misaligned access with reservation is not refused",
         "Book III 7.5.8",
-        when=_we_say(Kind.ALIGNMENT),
+        when=we_say(Kind.ALIGNMENT),
     ),
     Waiver(
         ("lwat.*", "ldat.*", "stwat.*", "stdat.*"),
         EVERYTHING,
         "alignment within 32 bytes is judged later, or not at all",
         "Book II 4.5.1, 4.5.2: what is accessed lies in an aligned block of 32 bytes",
-        when=_either_says(Kind.ALIGNMENT),
+        when=either_says(Kind.ALIGNMENT),
     ),
     Waiver(
         ("l[wd]at.2[45]",),
@@ -251,28 +139,28 @@ WAIVERS: tuple[Waiver, ...] = (
         "Book II 4.5",
     ),
     Waiver(
-        ("icbt",), EVERYTHING, "taken as illegal", "Book II 4.3.1", when=_they_say(Kind.ILLEGAL)
+        ("icbt",), EVERYTHING, "taken as illegal", "Book II 4.3.1", when=they_say(Kind.ILLEGAL)
     ),
     Waiver(
         ("copy*", "paste.*"),
         EVERYTHING,
         "taken as illegal",
         "Book II 4.4",
-        when=_they_say(Kind.ILLEGAL),
+        when=they_say(Kind.ILLEGAL),
     ),
     Waiver(
         ("dcbf",),
         EVERYTHING,
         "reserved L values are taken as illegal",
         "Book II 4.3.2",
-        when=_they_say(Kind.ILLEGAL),
+        when=they_say(Kind.ILLEGAL),
     ),
     Waiver(
         ("dst*",),
         ("outcome",),
         "taken as illegal when RA is 0",
         "Vector facility, data streams",
-        when=_they_say(Kind.ILLEGAL),
+        when=they_say(Kind.ILLEGAL),
     ),
     Waiver(
         ("l[wd]at.28",),
@@ -293,14 +181,14 @@ WAIVERS: tuple[Waiver, ...] = (
         ("gpr", "vsr"),
         "a part of the target is written before another part's access is refused",
         "Book II 1.7.1: may be, and restarts all the same",
-        when=_they_say(Kind.STORAGE),
+        when=they_say(Kind.STORAGE),
     ),
     Waiver(
         ("st[bhwdq]cx.",),
         EVERYTHING,
         "without a reservation nothing is accessed",
         "Book II 4.6.2: allowed",
-        when=_we_say(Kind.STORAGE),
+        when=we_say(Kind.STORAGE),
     ),
     # --- special registers and system
     Waiver(
@@ -308,7 +196,7 @@ WAIVERS: tuple[Waiver, ...] = (
         ("RT",),
         "registers that the harness does not load",
         "Book III 5.4.4",
-        when=_they_say(Kind.NEXT),
+        when=they_say(Kind.NEXT),
     ),
     Waiver(
         ("mfspr.PVR",), ("outcome",), "user mode may read PVR, as Linux emulates", "Book III 5.3.1"
@@ -318,7 +206,7 @@ WAIVERS: tuple[Waiver, ...] = (
         EVERYTHING,
         "problem-state numbers of these registers are refused",
         "Book III 5.4.4",
-        when=_they_say(Kind.PRIVILEGED),
+        when=they_say(Kind.PRIVILEGED),
     ),
     Waiver(
         ("mtspr.UPMC[1-6]", "mtspr.UMMCR*"),
@@ -345,7 +233,7 @@ WAIVERS: tuple[Waiver, ...] = (
         EVERYTHING,
         "illegal when the address's register is among those loaded",
         "Book I 3.3.7: invalid form",
-        when=_they_say(Kind.ILLEGAL),
+        when=they_say(Kind.ILLEGAL),
     ),
     # --- vectors
     Waiver(
@@ -447,14 +335,14 @@ WAIVERS: tuple[Waiver, ...] = (
         ("crf1",),
         "CR1 is not set when an enabled exception interrupts",
         "Book I 2.3.1: a copy of the exception status, whatever is enabled or suppressed",
-        when=_they_say(Kind.FLOATING),
+        when=they_say(Kind.FLOATING),
     ),
     Waiver(
         (*VECTORS, "xscmp[eg]*"),
         ("vsr",),
         "the target is written although an enabled exception forbids it",
         "Book I 7.6.3: if ex_flag is 1, no results are written",
-        when=_they_say(Kind.FLOATING),
+        when=they_say(Kind.FLOATING),
     ),
     Waiver(
         VECTORS,
@@ -476,7 +364,7 @@ WAIVERS: tuple[Waiver, ...] = (
         ("vsr", "fpscr"),
         "with an enabled exception the target is not written, or adjusted by another amount",
         "Book I 4.4: 192 for single, 1536 for double precision",
-        when=_they_say(Kind.FLOATING),
+        when=they_say(Kind.FLOATING),
         fpscr=FPSCR.FR | FPSCR.FI | FPSCR.FPRF | FPSCR.XX | FPSCR.OX | FPSCR.UX,
     ),
     Waiver(

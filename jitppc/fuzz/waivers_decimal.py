@@ -1,4 +1,4 @@
-"""Waivers of decimal floating point: see waivers.py."""
+"""Waivers of decimal floating point: see waiver.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from jitppc.ir.fpscr import FPSCR
 
 from .cases import Kind
-from .waivers import EVERYTHING, Found, Waiver
+from .waiver import EVERYTHING, Found, Waiver
 
 ROUNDED = (
     "dadd*", "dsub*", "dmul*", "ddiv*", "dcmp*", "dqua*", "drrnd*", "drint*", "dct*", "drsp",

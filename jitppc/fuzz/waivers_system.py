@@ -1,11 +1,11 @@
-"""Waivers of QEMU's whole system: privileged registers and instructions. See waivers.py."""
+"""Waivers of QEMU's whole system: privileged registers and instructions. See waiver.py."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .cases import Kind
-from .waivers import EVERYTHING, Condition, Found, Waiver
+from .waiver import EVERYTHING, Condition, Found, Waiver, they_say
 
 REFERENCE = "qemu-system"
 UPPER = np.uint64(0xFFFF_FFFF_0000_0000)
@@ -20,10 +20,6 @@ HYPERVISORS = (
 )  # fmt: skip
 READ_ONLY = (136, 176, 259, 268, 269, 287, 308, 309, 446, 848, 849, 1023)
 NOT_IN_THE_BOOK = (31, 144, 282, 284, 285, 888, 889, 890, 892, 893, 894, 895)
-
-
-def _they_say(kind: Kind) -> Condition:
-    return lambda found: found.they_say(kind)
 
 
 def _only_upper_words(found: Found) -> np.ndarray:
@@ -162,7 +158,7 @@ WAIVERS: tuple[Waiver, ...] = (
         EVERYTHING,
         "the upper half of PIDR is kept, and no process found",
         "Book III 6.7.6: 32 bits",
-        _they_say(Kind.LEFT),
+        they_say(Kind.LEFT),
     ),
     _waiver(("mtspr.PPR",), ("gpr",), "reserved bits of PPR are kept", "Book II 3.1"),
     _waiver(
@@ -232,21 +228,21 @@ WAIVERS: tuple[Waiver, ...] = (
         EVERYTHING,
         "registers of the hypervisor are privileged",
         "Book III 5.4.4: with LPCR[EVIRT] = 0 a partition's access does nothing",
-        _all_of(_they_say(Kind.PRIVILEGED), _number_is(*HYPERVISORS)),
+        _all_of(they_say(Kind.PRIVILEGED), _number_is(*HYPERVISORS)),
     ),
     _waiver(
         ("mtspr",),
         EVERYTHING,
         "writing to what can only be read is privileged",
         "Book III 5.4.4: does nothing in privileged state",
-        _all_of(_they_say(Kind.PRIVILEGED), _number_is(*READ_ONLY)),
+        _all_of(they_say(Kind.PRIVILEGED), _number_is(*READ_ONLY)),
     ),
     _waiver(
         ("mfspr", "mtspr"),
         EVERYTHING,
         "POWER10 still has the registers of transactional memory",
         "Book III 5.4.4 of ISA 3.1",
-        _all_of(_they_say(Kind.FACILITY_UNAVAILABLE), _number_is(128, 129, 130, 131)),
+        _all_of(they_say(Kind.FACILITY_UNAVAILABLE), _number_is(128, 129, 130, 131)),
         models=("power10",),
     ),
     _waiver(
@@ -254,7 +250,7 @@ WAIVERS: tuple[Waiver, ...] = (
         ("RT", "outcome", "srr0", "srr1"),
         "registers of its processors that the book does not have can be read",
         "Book III 5.4.4",
-        _all_of(_they_say(Kind.NEXT), _number_is(*NOT_IN_THE_BOOK)),
+        _all_of(they_say(Kind.NEXT), _number_is(*NOT_IN_THE_BOOK)),
     ),
     _waiver(
         ("mfspr.*PURR",),
@@ -268,7 +264,7 @@ WAIVERS: tuple[Waiver, ...] = (
         EVERYTHING,
         "illegal: in privileged state (rfebb), in problem state (slbfee.), or at all",
         "Book III 4.3.2, 6.9.3.2, 11.4; Book II 9.4",
-        _they_say(Kind.ILLEGAL),
+        they_say(Kind.ILLEGAL),
     ),
     _waiver(
         ("hashst*", "hashchk*"),
@@ -290,21 +286,21 @@ WAIVERS: tuple[Waiver, ...] = (
         EVERYTHING,
         "taken as no operation where there is nothing to reclaim or to recheckpoint",
         "Book II 5.5: TM Bad Thing",
-        _they_say(Kind.NEXT),
+        they_say(Kind.NEXT),
     ),
     _waiver(
         ("slbmte", "slbmfee", "slbmfev"),
         EVERYTHING,
         "entries that there are not are illegal",
         "Book III 6.9.3.2: undefined",
-        _all_of(_they_say(Kind.ILLEGAL), _no_such_entry),
+        _all_of(they_say(Kind.ILLEGAL), _no_such_entry),
     ),
     _waiver(
         ("slbmte",),
         EVERYTHING,
         "reserved bits of RB, and sizes of pages and segments that there are not, are illegal",
         "Book III 6.9.3.2: reserved, or undefined",
-        _all_of(_they_say(Kind.ILLEGAL), _no_such_page),
+        _all_of(they_say(Kind.ILLEGAL), _no_such_page),
     ),
     _waiver(
         ("tlbie", "tlbiel"),

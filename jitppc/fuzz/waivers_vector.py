@@ -1,10 +1,10 @@
-"""Waivers of decimal numbers in vectors, and of what ISA 3.1 brought: see waivers.py."""
+"""Waivers of decimal numbers in vectors, and of what ISA 3.1 brought: see waiver.py."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .waivers import Found, Waiver
+from .waiver import Found, Waiver
 
 MODELS = ("power10",)
 

@@ -1,4 +1,4 @@
-"""Waivers of VSX's scalar arithmetic and comparisons: see waivers.py."""
+"""Waivers of VSX's scalar arithmetic and comparisons: see waiver.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import numpy as np
 from jitppc.ir.fpscr import FPSCR
 
 from .cases import Kind
-from .waivers import ALL, EVERYTHING, VECTORS, Found, Waiver, bits_of
+from .waiver import ALL, EVERYTHING, Found, Waiver, bits_of
+from .waivers import VECTORS
 
 
 def _only_we_trap_not_single(found: Found) -> np.ndarray:

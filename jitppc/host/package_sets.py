@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.errors import PackageError
 from jitppc.host.packages import Progress, _Apt, _locked, available
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.errors import PackageError
 
 OWN_KERNEL = "to run a kernel of your own: jitppc run -kernel FILE -initrd FILE"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from jitppc import strategies
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.option_values import CLOCKS
 from jitppc.strategies import Strategy
 from jitppc.topology import Topology

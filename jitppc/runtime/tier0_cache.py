@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 
 from .private_directory import NotPrivateError, PrivateDirectory
 from .toolchain import source_key, tools

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from jitppc.config import child_environment
+from jitppc.environment import child_environment
 from jitppc.errors import JitppcError
 
 from .worker import receive, send

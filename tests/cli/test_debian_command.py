@@ -5,10 +5,11 @@ import pytest
 from jitppc.cli.debian import _devices, _free_port
 from jitppc.cli.debian_options import DEBIAN_OPTIONS, disk_size
 from jitppc.cli.line import parse
-from jitppc.config import RUN_OPTIONS, run_config
+from jitppc.config import run_config
 from jitppc.errors import OptionError
 from jitppc.host.net import passt
 from jitppc.host.qemu_line.hardware import hardware_of
+from jitppc.options import RUN_OPTIONS
 
 
 def hardware(tmp_path, *line):

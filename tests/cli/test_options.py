@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from jitppc import option_values as values
 from jitppc.cli.commands import COMMANDS
 from jitppc.cli.line import parse
-from jitppc.config import NOT_YET, RUN_OPTIONS, HardwareWords, RunConfig, run_config
+from jitppc.config import HardwareWords, RunConfig, run_config
 from jitppc.errors import OptionError
+from jitppc.options import NOT_YET, RUN_OPTIONS
 from jitppc.topology import Topology
 from jitppc.topology import parse as parsed_topology
 

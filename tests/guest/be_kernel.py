@@ -14,7 +14,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.host.archive import compressed, console, directory, program
 
 SOURCES = Path("/usr/src")

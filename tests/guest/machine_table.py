@@ -24,7 +24,7 @@ import wrapped_kernel
 from initramfs import PROMPT, busybox_initramfs, fetch_busybox
 from machine_cells import Cell, all_cells, covering
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.host import installer
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import subprocess
 
 import be_kernel
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 
 CROSS = "powerpc64le-linux-gnu-"
 CONFIG = """\

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from jitppc.cli.line import parse
-from jitppc.config import RUN_OPTIONS, run_config
+from jitppc.config import run_config
 from jitppc.errors import OptionError
 from jitppc.host.block.options import ImageOptions
 from jitppc.host.net import passt
@@ -15,6 +15,7 @@ from jitppc.host.qemu_line.hardware import hardware_of
 from jitppc.host.qemu_line.lines import Lines
 from jitppc.host.qemu_line.networks import Networks, forward
 from jitppc.keyed_values import pairs_of, split
+from jitppc.options import RUN_OPTIONS
 from jitppc.spapr.hardware import CONSOLE
 
 

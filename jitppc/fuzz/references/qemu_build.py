@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jitppc.config import cache_directory
+from jitppc.environment import cache_directory
 from jitppc.errors import ReferenceFailure
 from jitppc.fuzz.cases import (
     BORDER,
