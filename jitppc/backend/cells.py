@@ -61,3 +61,24 @@ def probe_code(e: EffectEmitter, target: str, left: str) -> None:
     cell = e.tmp(f"getelementptr i8, ptr {cells}, i64 {low}")
     base = e.tmp(f"lshr i64 {e.tmp(f'ptrtoint ptr {cells} to i64')}, 3")
     arrive(e, cell, left, e.tmp(f"sub i64 {page}, {base}"))
+
+
+def at(field: str) -> str:
+    """The address of a field of the state."""
+    return f"getelementptr i8, ptr %cpu, i64 {offset(field)}"
+
+
+#: defines %cia
+CIA = """ %cell_n = ptrtoint ptr %cell to i64
+ %cell_q = lshr i64 %cell_n, 3
+ %cia = add i64 %cell_q, %delta
+"""
+
+
+def publish(nia: str, icount: str) -> str:
+    """What native routines and whoever stops are to see."""
+    return f""" %p_nia = {at('nia')}
+ store i64 {nia}, ptr %p_nia
+ %p_icount = {at('icount')}
+ store i64 {icount}, ptr %p_icount
+"""

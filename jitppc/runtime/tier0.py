@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jitppc.backend import glue
+from jitppc.backend.decode_tables import Match
 from jitppc.backend.image import as_image
 from jitppc.backend.lower.decimal import decimal_module
 from jitppc.backend.lower.effects import METADATA
@@ -105,14 +106,14 @@ def generate(exact: bool = False) -> Tier0Text:
     """Text of all handlers of all modes, and of stencils of the ordinary mode."""
     files: dict[str, list[Handler]] = defaultdict(list)
     copies: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
-    matches: dict[str, Sequence[glue.Match]] = {}
+    matches: dict[str, Sequence[Match]] = {}
     names = [glue.UNDECODED]
     for mode in MODES:
-        chain = matches[mode.name] = list[glue.Match]()
+        chain = matches[mode.name] = list[Match]()
         for file, handler, block in _handlers(mode, exact):
             number = len(names)
             chain.append(
-                glue.Match(handler.mask, handler.value, handler.name, number, handler.models))
+                Match(handler.mask, handler.value, handler.name, number, handler.models))
             names += [handler.name, f"{handler.name}_far"][:handler.numbers]
             files[file].append(handler)
             if mode is LE64 and not exact:
