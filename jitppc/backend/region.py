@@ -63,6 +63,12 @@ class Exit(NamedTuple):
     page: int | None
     dirty: int
 
+    @property
+    def label(self) -> str:
+        """Where its code stands."""
+        page = "" if self.page is None else f"_{_label(self.page)}"
+        return f"{self.routine}{page}_{self.dirty:x}"
+
 
 class Leaver(NamedTuple):
     """Who takes it: how far the cell (or the address) is, what is left of the slice, the label."""
@@ -74,7 +80,7 @@ class Leaver(NamedTuple):
 
 def _cells(page: int) -> str:
     """The variable that holds where another page's cells are, once that has been asked."""
-    return f"%cells{page & 0xFFF}"
+    return f"%cells_{_label(page)}"
 
 
 def _label(index: int) -> str:
@@ -208,13 +214,14 @@ class RegionEmitter(RegisterEmitter):
                 self._keep(number, value)
         first = self._entry if not page else page * WORDS
         distance = (index - first) * (4 if page is None else CELL_BYTES)
-        leavers = self._exits.setdefault(Exit(routine, page, dirty), [])
+        way = Exit(routine, page, dirty)
+        leavers = self._exits.setdefault(way, [])
         leavers.append(Leaver(distance, left, self._here))
-        self.line(f"br label %out{list(self._exits).index(Exit(routine, page, dirty))}")
+        self.line(f"br label %{way.label}")
 
     def _emit_exits(self) -> None:
-        for number, (way, leavers) in enumerate(self._exits.items()):
-            self.line(f"out{number}:")
+        for way, leavers in self._exits.items():
+            self.line(f"{way.label}:")
             at = self.tmp("phi i64 " + ", ".join(f"[{n.distance}, %{n.label}]" for n in leavers))
             left = self.tmp("phi i64 " + ", ".join(f"[{n.left}, %{n.label}]" for n in leavers))
             self._flush(way.dirty, {})
@@ -371,8 +378,9 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
     def _access(self, value: Value, group: Group, distance: int) -> None:
         """A load or store of a group: the first one looks its granule up."""
         if not group.host:
-            base = self.of(group.base)
-            low = self.tmp(f"add i64 {base}, {group.low}") if group.low else base
+            low = self.of(value.args[0])
+            if distance != group.low:
+                low = self.tmp(f"add i64 {low}, {group.low - distance}")
             kind = WRITE if group.writes else READ
             group.host = probe(self, low, group.high - group.low, kind)
         pointer = self.tmp(f"getelementptr i8, ptr {group.host}, i64 {distance - group.low}")

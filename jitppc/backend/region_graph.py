@@ -9,7 +9,7 @@ cycles has no variables, and costs least to compile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from jitppc.ir.block import Block, Value
@@ -73,6 +73,20 @@ def branch_target(terminator: Value, at: int) -> int | None:
     return at + signed(displacement, 64) // 4
 
 
+def successors(block: RegionBlock, among: Container[int]) -> tuple[int, ...]:
+    """The first words of those blocks of a region to which control may go from one."""
+    terminator = block.block.values[-1] if block.block.ends else None
+    found: list[int] = []
+    if terminator is None:
+        found.append(block.behind)
+    else:
+        if terminator.op.name.endswith("_if"):
+            found.append(block.behind)
+        target = branch_target(terminator, block.last)
+        found += block.ways if target is None else (target,)
+    return tuple(index for index in found if index in among)
+
+
 @dataclass(slots=True)
 class Graph:
     """The blocks of a region by their first word, the entry's first."""
@@ -88,7 +102,7 @@ class Graph:
         """The graph with all facts found; without `lazy`, each write goes to the state."""
         graph = cls({b.index: b for b in blocks})
         for block in blocks:
-            block.successors = tuple(graph._successors(block))
+            block.successors = successors(block, graph.blocks)
         graph._drop_unreachable(blocks[0].index)
         graph._find_cycles()
         graph._choose_places()
@@ -99,18 +113,6 @@ class Graph:
         graph._find_dirty()
         graph._find_live()
         return graph
-
-    def _successors(self, block: RegionBlock) -> list[int]:
-        terminator = block.block.values[-1] if block.block.ends else None
-        found: list[int] = []
-        if terminator is None:
-            found.append(block.behind)
-        else:
-            if terminator.op.name.endswith("_if"):
-                found.append(block.behind)
-            target = branch_target(terminator, block.last)
-            found += block.ways if target is None else (target,)
-        return [index for index in found if index in self.blocks]
 
     @property
     def is_cyclic(self) -> bool:

@@ -1,7 +1,7 @@
 """Loads and stores of a basic block that share one look-up in the data TLB.
 
-Accesses at constant distances from the same value (a stack frame, the fields of a record) mostly
-lie in one granule. The first of them looks up the whole span; the others use its host address. If
+Accesses at constant distances from each other (a stack frame, the fields of a record) mostly lie in
+one granule. The first of them looks up the whole span; the others use its host address. If
 the span crosses into the next granule or misses, the first one leaves, and tier 0 does the rest one
 by one. A span with a store in it is looked up for writing, which implies reading.
 """
@@ -15,13 +15,16 @@ from jitppc.ir.types import signed
 
 #: bytes that one look-up may cover
 SPAN = 2048
+#: values that an address may be the sum of
+TERMS = 4
 
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """Accesses relative to one base: (distance, bytes) of each, and what covers them."""
+    """Accesses at constant distances from each other, and the span that covers them: from `low` to
+    `high` bytes behind the sum of values that all their addresses have in common.
+    """
 
-    base: Value
     low: int
     high: int
     writes: bool = False
@@ -34,18 +37,26 @@ class Group:
         return max(self.high, high) - min(self.low, low) <= SPAN
 
 
-def based(ea: Value) -> tuple[Value, int]:
-    """An address as a value and a constant distance."""
-    if ea.op.name == "add":
-        for base, distance in (ea.args, ea.args[::-1]):
-            if distance.constant is not None:
-                return base, signed(distance.constant, 64)
-    return ea, 0
+def based(ea: Value) -> tuple[tuple[Value, ...], int]:
+    """An address as the values that are added up, in an order that depends on nothing but them, and
+    a constant distance.
+    """
+    terms: list[Value] = []
+    distance, work = 0, [ea]
+    while work:
+        value = work.pop()
+        if value.op.name == "add" and len(terms) + len(work) < TERMS:
+            work += value.args
+        elif value.constant is not None:
+            distance += signed(value.constant, 64)
+        else:
+            terms.append(value)
+    return tuple(sorted(terms, key=id)), distance
 
 
 def group_accesses(block: Block) -> dict[Value, tuple[Group, int]]:
     """For each load and store that shares a look-up: its group, and its distance."""
-    open_groups: dict[Value, Group] = {}
+    open_groups: dict[tuple[Value, ...], Group] = {}
     found: dict[Value, tuple[Group, int]] = {}
     for value in block.values:
         if value.op.name not in ("load", "store"):
@@ -54,7 +65,7 @@ def group_accesses(block: Block) -> dict[Value, tuple[Group, int]]:
         high = low + value.attr // 8
         group = open_groups.get(base)
         if group is None or not group.fits(low, high):
-            group = open_groups[base] = Group(base, low, high)
+            group = open_groups[base] = Group(low, high)
         group.low, group.high = min(group.low, low), max(group.high, high)
         group.writes |= value.op.name == "store"
         group.members += 1

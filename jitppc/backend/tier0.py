@@ -154,6 +154,11 @@ class HandlerEmitter(EffectEmitter):
         left = self.tmp("add i64 %icount, -1")
         arrive(self, cell, left, "%delta")
 
+    def note_target(self, target: str) -> None:
+        """The cell remembers where its jump went last, if nothing of the instruction is there."""
+        if self.slots.wide is None:
+            self.line(f"store i64 {target}, ptr {self._cell_pointer(IMM_AT)}")
+
     def go_far(self, target: str) -> None:
         """Go on at an effective address.
 
@@ -371,7 +376,18 @@ def _terminator(e: HandlerEmitter, value: Value, near: bool) -> None:
         else:
             e.go_far(e.tmp(f"add i64 {e.cia()}, {displacement}"))
     else:
+        if is_computed(target):
+            e.note_target(e.of(target))
         e.go_far(e.of(target))
+
+
+def is_computed(target: Value) -> bool:
+    """A jump goes where no word says, and is no return."""
+    if target.constant is not None or target.is_static:
+        return False
+    if target.op.name == "get":
+        return bool(target.attr != "lr")
+    return all(is_computed(a) for a in target.args if a.constant is None)
 
 
 def make_handler(

@@ -2,9 +2,10 @@
 
 A region follows direct branches both ways, and direct calls: what a call reaches belongs to the
 region like anything else, and the return goes back to the calls that it is known to answer. An
-indirect jump goes on to words near it that are often jumped to, though nothing in sight leads
-there; such are the cases of a switch. A region stops at instructions that need a native routine, at
-instructions that have never run, at branches that were rarely taken, and at pages it was not given.
+indirect jump goes on to where it went last, and to words near it that are often jumped to, though
+nothing in sight leads there; such are the cases of a switch. A region stops at instructions that
+need a native routine, at instructions that have never run, at branches that were rarely taken, and
+at pages it was not given.
 
 Words are numbered from the first word of the entry's page: word 1024 is the first of the next page,
 word -1 the last of the page before. docs/regions.md tells the whole story.
@@ -16,6 +17,7 @@ import functools
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from jitppc.ir.block import Block, Value
@@ -145,30 +147,86 @@ class _Former:
     """Collects the pieces of one region."""
 
     def __init__(
-        self, pages: Mapping[int, Page], limit: int, mode: Mode, model: Model | None
+        self,
+        pages: Mapping[int, Page],
+        targets: Mapping[int, int],
+        limit: int,
+        mode: Mode,
+        model: Model | None,
     ) -> None:
         self._pages, self._limit, self._mode, self._model = pages, limit, mode, model
+        self._targets = targets
         self._knows_prefixes = model is None or bool(model.bit & PREFIXING)
         self._order: Literal["little", "big"] = "little" if mode.little else "big"
         self.pieces: dict[int, Piece] = {}
         self.calls: dict[int, set[int]] = {}     # called word -> words behind its calls
         self.ways: dict[int, set[int]] = {}      # return or indirect jump -> where it may go
         self._flows: deque[int] = deque()
-        self._calls: deque[tuple[int, int]] = deque()
-        self._indirect: deque[int] = deque()
+        self._sites: list[int] = []              # calls and indirect jumps that were not followed
+        self._loops: list[tuple[int, int]] = []  # words between which branches go back
+        self._outside: set[int] = set()          # words behind the entry's loop
 
     def follow(self, entry: int) -> None:
         """Take in what can be reached; calls last, so that a loop is whole before its callees."""
+        self._outside = self._around_loop(entry)
         self._flows.append(entry)
         while len(self.pieces) < self._limit:
             if self._flows:
                 self._run_from(self._flows.popleft())
-            elif self._calls:
-                self._call(*self._calls.popleft())
-            elif self._indirect:
-                self._look_around(self._indirect.popleft())
+            elif self._sites:
+                site = min(self._sites, key=self._comes_late)
+                self._sites.remove(site)
+                self._go_on_at(site)
             else:
                 return
+
+    def _comes_late(self, site: int) -> int:
+        """Jumps are part of a function's flow; calls in loops are worth more than others."""
+        if not self.pieces[site].is_call:
+            return 0
+        return 1 if any(first <= site <= last for first, last in self._loops) else 2
+
+    def _around_loop(self, entry: int) -> set[int]:
+        """The words of the entry's function that control reaches from it, but does not come back
+        from: what is behind the loop that the entry is in. Nothing if it is in none, or in a large
+        one.
+        """
+        before: dict[int, list[int]] = {}
+        seen: set[int] = set()
+        work = deque([entry])
+        while work:
+            index = work.popleft()
+            if index in seen or not self._known(index):
+                continue
+            if len(seen) >= self._limit:
+                return set()
+            seen.add(index)
+            piece = _template(self._word(index), self._mode, self._model)
+            if piece is None:
+                continue
+            for after in self._successors(index, piece):
+                before.setdefault(after, []).append(index)
+                work.append(after)
+                if after <= index:
+                    self._loops.append((after, index))
+        inside, work = set[int](), deque([entry])
+        while work:
+            for index in before.get(work.popleft(), ()):
+                if index not in inside:
+                    inside.add(index)
+                    work.append(index)
+        return seen - inside if inside else set()
+
+    def _successors(self, index: int, piece: Piece) -> Iterator[int]:
+        """Where control may go within a function, over calls, from a template placed at a word."""
+        if piece.falls or piece.is_call:
+            yield index + piece.words
+        if piece.is_call:
+            return
+        if piece.is_indirect:
+            yield from self._guesses(index)
+        elif piece.taken is not None and not self._known(index + piece.taken) & RARELY:
+            yield index + piece.taken
 
     def _known(self, index: int) -> int:
         page = self._pages.get(index // WORDS)
@@ -184,6 +242,19 @@ class _Former:
             return word << 32 | int.from_bytes(code[at + 4:at + 8], self._order)
         return word
 
+    def _go_on_at(self, site: int) -> None:
+        """Follow a call or an indirect jump."""
+        piece = self.pieces[site]
+        if piece.taken is not None:
+            self._call(piece.taken, site + piece.words)
+            return
+        for target in self._guesses(site):
+            if piece.is_call:
+                self._call(target, site + piece.words)
+            else:
+                self._flows.append(target)
+            self.ways.setdefault(site, set()).add(target)
+
     def _call(self, callee: int, behind: int) -> None:
         self._run_from(callee)
         if callee in self.pieces:
@@ -192,33 +263,35 @@ class _Former:
 
     def _run_from(self, index: int) -> None:
         while index not in self.pieces and len(self.pieces) < self._limit:
-            if not self._known(index):
+            if not self._known(index) or index in self._outside:
                 return
             piece = _piece(self._word(index), index, self._mode, self._model)
             if piece is None:
                 return
             self.pieces[index] = piece
             if piece.is_indirect:
-                self._indirect.append(index)
+                self._sites.append(index)
             elif piece.taken is not None and not self._known(piece.taken) & RARELY:
                 if piece.is_call:
-                    self._calls.append((piece.taken, index + 1))
+                    self._sites.append(index)
                 else:
                     self._flows.append(piece.taken)
+                    if piece.taken <= index:
+                        self._loops.append((piece.taken, index))
             if not piece.falls:
                 return
             index += piece.words
 
-    def _look_around(self, index: int) -> None:
-        """Guess where an indirect jump or call goes: to what is often reached, nobody knows how."""
+    def _guesses(self, index: int) -> list[int]:
+        """Where an indirect jump or call may go: where it went last; and unless that is far, to
+        what is often reached near by, nobody knows how.
+        """
+        last = self._targets.get(index)
+        if last is not None and abs(last - index) >= NEAR:
+            return [last]
         around = sorted(range(index - NEAR, index + NEAR), key=lambda i: abs(i - index))
-        ways = [i for i in around if self._known(i) & OFTEN and self._is_reached_by_jumps(i)]
-        for target in ways[:WAYS]:
-            if self.pieces[index].is_call:
-                self._calls.append((target, index + 1))
-            else:
-                self._flows.append(target)
-            self.ways.setdefault(index, set()).add(target)
+        ways = [i for i in around if self._known(i) & OFTEN and self._is_reached_by_jumps(i)][:WAYS]
+        return ways if last is None or last in ways else [last, *ways[:WAYS - 1]]
 
     def _is_reached_by_jumps(self, index: int) -> bool:
         """Control does not fall into the word, nor return to it."""
@@ -227,13 +300,14 @@ class _Former:
         before = _template(self._word(index - 1), self._mode, self._model)
         return before is not None and not before.falls and not before.is_call
 
-    def successors(self, index: int) -> Iterator[int]:
-        """Where control goes within a function: over a call, not into it."""
+    def _flow_after(self, index: int) -> Iterator[int]:
+        """Where control goes within a function, over calls, as far as it is followed."""
         piece = self.pieces[index]
-        if piece.falls or (piece.is_call and piece.taken is not None):
+        if piece.falls or piece.is_call:
             yield index + piece.words
-        if piece.taken is not None and not piece.is_call:
-            yield piece.taken
+        if piece.is_call or piece.is_return:
+            return
+        yield from self.ways.get(index, ()) if piece.taken is None else (piece.taken,)
 
     def find_returns(self) -> None:
         """To the ways belong, for each return, the words behind the calls that it may answer."""
@@ -243,7 +317,7 @@ class _Former:
                 index = work.pop()
                 if self.pieces[index].is_return:
                     self.ways.setdefault(index, set()).update(behind)
-                for after in self.successors(index):
+                for after in self._flow_after(index):
                     if after in self.pieces and after not in seen:
                         seen.add(after)
                         work.append(after)
@@ -257,6 +331,7 @@ def form_region(
     *,
     single_block: bool = False,
     model: Model | None = DEFAULT_MODEL,
+    targets: Mapping[int, int] = MappingProxyType({}),
 ) -> Region | None:
     """The region of an entry, or None when its first instruction cannot be in one.
 
@@ -266,8 +341,9 @@ def form_region(
         limit: instructions at most.
         single_block: no more than the basic block at the entry.
         model: the processor whose instructions they are; None executes every row.
+        targets: words with indirect jumps, and the words where they went last.
     """
-    former = _Former(pages, limit, mode, model)
+    former = _Former(pages, targets, limit, mode, model)
     former.follow(entry)
     former.find_returns()
     if entry not in former.pieces:

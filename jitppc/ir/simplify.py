@@ -147,6 +147,10 @@ def _and(b, _name, args, _attr, _result):
         return x
     if x.op.name == "and" and x.args[1].constant is not None:  # (x & c) & d == x & (c & d)
         return b.emit("and", x.args[0], b.const(x.args[1].constant & mask, x.type))
+    if x.op.name == "add":  # (x + c) & -2**n == (x & -2**n) + c when 2**n divides c
+        addend, grain = x.args[1].constant, -mask & x.type.mask
+        if addend is not None and grain & grain - 1 == 0 and addend % grain == 0:
+            return b.emit("add", b.emit("and", x.args[0], y), x.args[1])
     if x.op.name == "or":  # (x | z) & c == x & c when z & c == 0
         for this, other in (x.args, x.args[::-1]):
             if possible_bits(other) & mask == 0:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from jitppc.backend.region import region_text
-from jitppc.backend.region_graph import RegionBlock
+from jitppc.backend.region_graph import RegionBlock, successors
 from jitppc.frontend.levels import DEFAULT_MODEL, MODELS
 from jitppc.frontend.page import Page
 from jitppc.frontend.regions import Region, form_region
-from jitppc.ir.passes import one_view_each, run_passes_of_regions
+from jitppc.ir.passes import constants_across, one_view_each, run_passes_of_regions
 from jitppc.strategies import RegionOptions
 
 from .region_file import page_contents, page_hash
@@ -29,16 +31,19 @@ def translate_region(
     entry: int,
     options: RegionOptions,
     models: int = DEFAULT_MODEL.bit,
+    targets: Mapping[int, int] = MappingProxyType({}),
 ) -> Translation | None:
     """The region of an entry, or None when there is nothing to translate.
 
     `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run.
     `models` is the bit of the processor, or those of several: then every row is an instruction.
+    `targets` are words with indirect jumps, and where those went last.
     """
     given = {n: Page(*page) for n, page in pages.items()}
     model = next((m for m in MODELS.values() if m.bit == models), None)
     region = form_region(
-        given, entry, options.limit, single_block=options.single_blocks, model=model)
+        given, entry, options.limit, single_block=options.single_blocks, model=model,
+        targets=targets)
     if region is None:
         return None
     keep_dead = not options.flag_elimination
@@ -47,6 +52,16 @@ def translate_region(
         RegionBlock(b.index, b.count, block, b.ways)
         for b, block in zip(region.blocks, one_view_each(done), strict=True)
     ]
+    if not keep_dead:
+        _propagate(blocks)
     contents = {n: page_contents(page_hash(pages[n][0], models)) for n in region.pages}
     text = region_text(entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead)
     return Translation(region, blocks, text)
+
+
+def _propagate(blocks: list[RegionBlock]) -> None:
+    """Let blocks know the constants that those before them leave in registers."""
+    position = {block.index: n for n, block in enumerate(blocks)}
+    ways = [[position[index] for index in successors(block, position)] for block in blocks]
+    for block, done in zip(blocks, constants_across([b.block for b in blocks], ways), strict=True):
+        block.block = done

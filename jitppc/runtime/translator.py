@@ -9,13 +9,12 @@ the one that was translated.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -24,19 +23,15 @@ import numpy as np
 from jitppc.backend.arena import ArenaFullError
 from jitppc.backend.image import Image, LoadError
 from jitppc.backend.segments import Segments
-from jitppc.frontend.page import OFTEN, RARELY, RUN
 from jitppc.ir.layout import (
-    CELL,
     CELL_BYTES,
     CELLS_PER_PAGE,
     HOT,
     HOT_RING,
-    HOT_THRESHOLD,
     PAGE_INFO,
     PAGE_INFO_OFFSET,
     SEEN,
     SEEN_RING,
-    UNIT_THRESHOLD,
 )
 from jitppc.strategies import RegionOptions
 
@@ -46,9 +41,10 @@ from .engine import Engine
 from .memory import GuestMemory
 from .page_profile import Profile
 from .region_file import page_contents, page_hash
+from .region_pages import CodePage, NearPages, Pages, at, cells_at, walk, what_has_run
 from .region_store import RegionStore
 from .vcpu import Vcpu
-from .wanted import Key, Place, Wanted
+from .wanted import Place, Wanted
 from .workers import WorkerError, WorkerPool
 
 log = logging.getLogger(__name__)
@@ -56,12 +52,6 @@ POLL_SECONDS = 0.004
 #: how long the next look may be put off while the guest sleeps, and how few instructions sleep is
 SLEEP_SECONDS, SLEEP_INSTRUCTIONS = 0.128, 50_000
 SAVE_SECONDS = 30.0
-#: pages before and after a page of the kernel's linear map that its regions may reach
-REACH = 8
-#: what addresses of the linear map begin with
-LINEAR_MAP = 0xC000
-#: jumps to a word from which on it counts as often jumped to, and below which as rarely
-OFTEN_TIMES, RARE_TIMES = 400, 12
 PACE = 40
 #: regions that wait for room in the arena; more are forgotten
 WAITING = 1000
@@ -125,7 +115,8 @@ class Translator:
         self._rings: list[Rings] = []
         self._wanted = Wanted()
         self._refused: set[tuple[bytes, int]] = set()     # cannot be translated: asked once
-        self._under_way: set[tuple[bytes, int]] = set()
+        #: what is being compiled, with the PAGE_INFO of each page that it may have words of
+        self._under_way: dict[tuple[bytes, int], dict[int, int]] = {}
         self._done: deque[tuple[Place, Future[Any]]] = deque()
         self._waiting: deque[tuple[Place, int, Image]] = deque()
         self._profiles: dict[int, tuple[int, bytes]] = {}     # page -> generation, name
@@ -266,7 +257,7 @@ class Translator:
 
     def _name_of(self, page: int, generation: int) -> bytes | None:
         """The name of a page's contents, if it is still of this generation and translatable."""
-        info = np.frombuffer(_at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+        info = np.frombuffer(at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
         models = self._models_of(info)
         if int(info["generation"]) != generation or not models:
             return None
@@ -324,60 +315,58 @@ class Translator:
             return None
         if not self._install([place]):
             return None
-        models = self._models_of(np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0])
-        pages = self._pages(place, models)
-        if 0 not in pages or page_hash(pages[0][0], models) != place.name:
+        models = self._models_of(np.frombuffer(at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0])
+        pages, targets, infos = self._pages(place, models)
+        if 0 not in pages or page_hash(pages[0].code, models) != place.name:
             return None
+        told = {distance: (page.code, page.has_run) for distance, page in pages.items()}
         try:
             future = self._pool.submit(
-                "compile_region", pages, place.index, self._options, models)
+                "compile_region", told, place.index, self._options, models, targets)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
             return None
-        self._under_way.add(place.key)
+        self._under_way[place.key] = infos
         return future
 
-    def _pages(self, place: Place, models: int) -> dict[int, tuple[bytes, bytes]]:
-        """The pages a region may have words of, by distance from the place's: bytes, what has run.
-
-        They are neighbours in real memory; the region itself sees to it that they are mapped so.
+    def _pages(self, place: Place, models: int) -> tuple[Pages, dict[int, int], dict[int, int]]:
+        """The pages a region may have words of, by distance from the place's; where its indirect
+        jumps went last; and the address of each page's PAGE_INFO.
         """
-        pages: dict[int, tuple[bytes, bytes]] = {}
-        code_pages = self._rings[place.vcpu].space.code_pages
-        first = int(np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]["gra"]) >> 12
-        for distance in neighbours(first << 12, place.cia, self._memory.size):
-            cells = int(code_pages[first + distance])
+        rings = self._rings[place.vcpu]
+        first = int(np.frombuffer(at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]["gra"]) >> 12
+        near = NearPages(
+            rings.state, rings.space.code_pages, first, place.page - PAGE_INFO_OFFSET, place.cia)
+        infos: dict[int, int] = {}
+
+        def page_at(distance: int) -> CodePage | None:
+            cells = near.cells(distance)
             if not cells:
-                continue
-            page = cells + PAGE_INFO_OFFSET
-            info = np.frombuffer(_at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+                return None
+            page = infos[distance] = cells + PAGE_INFO_OFFSET
+            info = np.frombuffer(at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
             generation = int(info["generation"])
-            code = self._memory.read(first + distance << 12, 4096)
+            code = self._memory.read(int(info["gra"]), 4096)
             is_stale = distance == 0 and generation != place.generation
             if self._models_of(info) != models or is_stale:
-                continue
+                return None
             name = page_hash(code, models)
             if info["contents"] != page_contents(name):
                 self._cache.tell_contents(place.vcpu, page, generation, page_contents(name))
-            known = Profile.from_bytes(self._store.profile(name))
-            pages[distance] = code, (self._has_run(page) | known.has_run).tobytes()
-        return pages
+            known = Profile.from_bytes(self._store.profile(name)).has_run
+            copy = cells_at(page)
+            return CodePage(code, (self._has_run(copy) | known).tobytes(), copy["imm"])
 
-    def _has_run(self, page: int) -> np.ndarray:
+        pages, targets = walk(place.index, place.cia, page_at)
+        return pages, targets, infos
+
+    def _has_run(self, cells: np.ndarray) -> np.ndarray:
         """One byte for each word, as of frontend.page.Page."""
-        # A copy: the vCPU decodes on while we look.
-        live = _at(page - PAGE_INFO_OFFSET, CELLS_PER_PAGE * CELL_BYTES)
-        cells = np.frombuffer(live, CELL).copy()
-        numbers = int(cells["handler"].max()) + 1
-        handlers = np.frombuffer(_at(self._handlers, 8 * numbers), np.uint64)
-        times = arrivals(cells, handlers, has_units=bool(self._memory.state[0]["stencils"]))
-        flags = np.full(CELLS_PER_PAGE, RUN, np.uint8)
-        flags |= np.where(times >= OFTEN_TIMES, OFTEN, 0).astype(np.uint8)
-        flags |= np.where(times < RARE_TIMES, RARELY, 0).astype(np.uint8)
-        return np.where(cells["handler"] != 0, flags, 0).astype(np.uint8)
+        has_units = bool(self._memory.state[0]["stencils"])
+        return what_has_run(cells, self._handlers, has_units=has_units)
 
     def _finished(self, place: Place, done: Future[Any]) -> None:
-        self._under_way.discard(place.key)
+        infos = self._under_way.pop(place.key, {})
         if done.cancelled() or self._stop.is_set():
             return
         try:
@@ -390,23 +379,12 @@ class Translator:
         except (WorkerError, LoadError) as error:
             self._refuse(place, error)
             return
-        self._wanted.drop(self._cells(place, words))
+        cells = (divmod(word, CELLS_PER_PAGE) for word in words)
+        self._wanted.drop((infos[page], index) for page, index in cells)
         self._store.add(place.name, place.index, instructions, data)
         self._profiles[place.page] = place.generation, place.name
         if len(self._waiting) < WAITING:
             self._waiting.append((place, instructions, image))
-
-    def _cells(self, place: Place, words: Iterable[int]) -> Iterator[Key]:
-        """The words of a region, which count from the first one of its entry's page."""
-        code_pages = self._rings[place.vcpu].space.code_pages
-        info = np.frombuffer(_at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]
-        first = int(info["gra"]) >> 12
-        for word in words:
-            distance, index = divmod(word, CELLS_PER_PAGE)
-            if not distance:
-                yield place.page, index
-            elif cells := int(code_pages[first + distance]):
-                yield cells + PAGE_INFO_OFFSET, index
 
     def _note_refused(self, place: Place) -> None:
         if len(self._refused) >= REFUSED:
@@ -460,7 +438,7 @@ class Translator:
         for page, (generation, name) in self._profiles.items():
             if self._name_of(page, generation) == name:
                 known = Profile.from_bytes(self._store.profile(name))
-                has_run = self._has_run(page) | known.has_run
+                has_run = self._has_run(cells_at(page)) | known.has_run
                 new = Profile(has_run, tuple(wanted.get(page, ())))
                 self._store.set_profile(name, new.to_bytes())
 
@@ -468,30 +446,3 @@ class Translator:
 def next_pause(pause: float, instructions: int) -> float:
     """Seconds until the next look, when the guest executed so much in the last `pause`."""
     return POLL_SECONDS if instructions >= SLEEP_INSTRUCTIONS else min(2 * pause, SLEEP_SECONDS)
-
-
-def neighbours(gra: int, cia: int, ram: int) -> range:
-    """Distances to the pages that may be mapped beside the page of `gra` as they lie beside it.
-
-    Linux maps memory in pages of 64 KiB, and its linear map as one.
-    """
-    first, last = gra >> 12, ram >> 12
-    if cia >> 48 == LINEAR_MAP:
-        return range(max(-REACH, -first), min(REACH + 1, last - first))
-    return range(-(first & 15), min(16 - (first & 15), last - first))
-
-
-def arrivals(cells: np.ndarray, handlers: np.ndarray, *, has_units: bool) -> np.ndarray:
-    """How many jumps have arrived at cells, as far as their heat tells; HOT_THRESHOLD is many.
-
-    A cell counts down to its unit first, if there are units, and from there to its region.
-    """
-    heat = cells["heat"].astype(np.int64)
-    is_plain = cells["entry"] == handlers[cells["handler"]]
-    start = UNIT_THRESHOLD if has_units else HOT_THRESHOLD
-    first = np.where(is_plain | (not has_units), start, start + HOT_THRESHOLD)
-    return np.where(heat > first, HOT_THRESHOLD, np.minimum(first - heat, HOT_THRESHOLD))
-
-
-def _at(address: int, size: int) -> Any:
-    return (ctypes.c_char * size).from_address(address)

@@ -6,9 +6,11 @@ begun comes before all that the kernel did once when it booted.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 #: a word of code: host address of its PAGE_INFO, index of the word
 Key = tuple[int, int]
@@ -37,13 +39,13 @@ class Place:
 
 @dataclass(slots=True)
 class _Wish:
-    place: Place
-    heat: float
-    since: float      # when it was so hot
-    times: int
+    """What of two wishes is the hotter one stays so, since all heats fall alike: `rank` is the
+    logarithm of the heat at time 0 that would be left of it now.
+    """
 
-    def heat_at(self, now: float) -> float:
-        return self.heat * 2.0 ** ((self.since - now) / HALF_LIFE)
+    place: Place
+    rank: float
+    times: int
 
 
 class Wanted:
@@ -52,6 +54,8 @@ class Wanted:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._wishes: dict[Key, _Wish] = {}
+        #: a heap; entries that are not true any more are passed over
+        self._order: list[tuple[float, int, Key]] = []
         self._arriving: dict[Key, float] = {}      # until when they are not heard
 
     def __len__(self) -> int:
@@ -67,23 +71,29 @@ class Wanted:
         wish = self._wishes.get(key)
         if now < self._arriving.get(key, now):
             return
-        if wish is None:
-            self._wishes[key] = _Wish(place, times, now, times)
-        else:
-            wish.place, wish.heat, wish.since = place, wish.heat_at(now) + times, now
-            wish.times += times
+        before = now / HALF_LIFE
+        heat = times + (2.0 ** (wish.rank - before) if wish else 0.0)
+        self._set(key, _Wish(place, before + math.log2(heat), times + (wish.times if wish else 0)))
 
     def remind(self, place: Place, times: int) -> None:
         """An earlier run still wanted it: it comes behind all that this one asks for."""
-        self._wishes.setdefault((place.page, place.index), _Wish(place, 0.0, 0.0, times))
+        key = place.page, place.index
+        if key not in self._wishes:
+            self._set(key, _Wish(place, -math.inf, times))
+
+    def _set(self, key: Key, wish: _Wish) -> None:
+        self._wishes[key] = wish
+        heappush(self._order, (-wish.rank, -wish.times, key))
 
     def take(self) -> Place | None:
         """The hottest one, which is not wanted any more; of cold ones, the one asked for most."""
-        if not self._wishes:
-            return None
-        now = self._clock()
-        key = max(self._wishes, key=lambda k: (self._wishes[k].heat_at(now), self._wishes[k].times))
-        return self._wishes.pop(key).place
+        while self._order:
+            rank, times, key = heappop(self._order)
+            wish = self._wishes.get(key)
+            if wish is not None and (-rank, -times) == (wish.rank, wish.times):
+                del self._wishes[key]
+                return wish.place
+        return None
 
     def drop(self, keys: Iterable[Key]) -> None:
         """They were translated, as parts of others. One that is entered still gets hot again."""

@@ -12,7 +12,8 @@ import os
 import pickle
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import IO, Any
 
 from jitppc.frontend.levels import DEFAULT_MODEL
@@ -53,20 +54,22 @@ def compile_region(
     entry: int,
     options: RegionOptions,
     models: int = DEFAULT_MODEL.bit,
+    targets: Mapping[int, int] = MappingProxyType({}),
 ) -> tuple[bytes, int, list[int]] | None:
     """One region to (image, guest instructions, their words), or None when there is nothing to
     translate.
 
     `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run. The
     image depends on the arguments and on nothing else. `models` is the bit of the processor whose
-    instructions they are, or of several: then every row is one. Words count from the page's first.
+    instructions they are, or of several: then every row is one. Words count from the page's first;
+    `targets` says of some where their indirect jumps went last.
     """
     from jitppc.backend.image import image_of
     from jitppc.backend.region import compile_region_text
 
     from .region_translation import translate_region
 
-    found = translate_region(pages, entry, options, models)
+    found = translate_region(pages, entry, options, models, targets)
     if found is None:
         return None
     image = image_of(compile_region_text(found.text, options.level))

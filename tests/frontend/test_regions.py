@@ -99,3 +99,40 @@ def test_branches_that_were_rarely_taken_are_not_followed():
 
 def test_the_limit_holds():
     assert 20 == region(dict.fromkeys(range(100), NOP), limit=20).instructions
+
+
+def test_an_indirect_jump_goes_where_it_went_last_however_far_that_is():
+    far = 5000 * WORDS
+    words = {0: b(9, 1), 1: NOP, 2: BLR, 9: NOP, 10: BCTR, far: NOP, far + 1: BLR}
+    found = region(words, targets={10: far})
+    assert {0, 1, 2, 9, 10, far, far + 1} == words_of(found)
+    assert {10: (far,), far + 1: (1,)} == ways(found)         # the jump is a part of the function
+
+
+def test_a_call_through_a_pointer_comes_back():
+    far = -3 * WORDS
+    found = region({0: BCTRL, 1: NOP, 2: BLR, far: BLR}, targets={0: far})
+    assert {0: (far,), far: (1,)} == ways(found)
+    assert {0} == words_of(region({0: BCTRL, 1: NOP, 2: BLR, far: BLR}, targets={0: far + 1}))
+
+
+def test_a_loop_is_taken_in_without_what_is_behind_it():
+    words = {0: NOP, 1: beq(4), 2: b(98, 1), 3: b(-3), 5: NOP, 6: BLR, 100: beq(3), 101: BLR,
+             103: BLR}  # fmt: skip
+    assert {0, 1, 2, 3, 100, 101, 103} == words_of(region(words))
+    straight = words | {3: NOP, 4: NOP}
+    assert set(straight) == words_of(region(straight))
+
+
+def test_a_loop_that_is_larger_than_a_region_counts_as_none():
+    words = {n: NOP for n in range(20)} | {2: beq(30), 32: BLR, 20: b(-20)}
+    assert {*range(9)} == words_of(region(words, limit=9))
+    assert {*range(21)} == words_of(region(words, limit=40))
+
+
+def test_calls_in_loops_come_before_others():
+    words = {0: beq(8), 1: b(199, 1), 2: beq(-1), 3: BLR, 8: b(92, 1), 9: BLR}
+    callees = {n: NOP for n in range(100, 110)} | {110: BLR, 200: NOP, 201: BLR}
+    assert {0, 1, 2, 3, 8, 200, 201, 100} == words_of(region(words | callees, limit=8))
+    other = words | {1: b(99, 1), 8: b(192, 1)}
+    assert {0, 1, 8, *range(100, 105)} == words_of(region(other | callees, limit=8))

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from jitppc.ir.layout import CELL, HOT_AGAIN, HOT_THRESHOLD, UNIT_THRESHOLD
+from jitppc.runtime.region_pages import arrivals
 from jitppc.runtime.translator import (
     POLL_SECONDS,
     SLEEP_INSTRUCTIONS,
     SLEEP_SECONDS,
-    arrivals,
     next_pause,
 )
 

@@ -14,6 +14,7 @@ from .dce import eliminate_dead
 from .dead_state import drop_dead_sets
 from .fold import fold
 from .pending_status import keep_status_pending
+from .region_constants import constants_across
 from .state_forwarding import forward_state
 from .vector_views import one_view_each
 
@@ -50,6 +51,7 @@ def run_passes_of_regions(block: Block, *, keep_dead: bool = False) -> Block:
 __all__ = [
     "ORDER",
     "Pass",
+    "constants_across",
     "drop_dead_sets",
     "eliminate_dead",
     "fold",
