@@ -40,7 +40,7 @@ from .lower.effects import (
 )
 from .objects import SHORT_LIST, Emit, compile_function, compile_text, to_object
 from .region_graph import WORDS, Graph, RegionBlock, branch_target
-from .region_memory import Group, group_accesses
+from .region_memory import Group, shared_look_ups
 from .region_registers import VSR_AT, VSR_END, Held, RegisterEmitter
 
 EXITS = (*WAYS_OUT, "hot")
@@ -114,7 +114,7 @@ class RegionEmitter(RegisterEmitter):
         self._blocks = tuple(self._graph.blocks.values())
         self._index = entry        # the instruction being emitted
         self._done = 0             # instructions of the current block before it
-        self._groups: dict[Value, tuple[Group, int]] = {}
+        self._groups = shared_look_ups(self._blocks)
         self._exit_label = ""
         self._exits: dict[Exit, list[Leaver]] = {}
         self._late: list[Callable[[], None]] = []
@@ -331,7 +331,6 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
         self.line(f"{_label(index)}:")
         self.line(f"{_left(index)} = {ARRIVALS}{index}")
         self._block, self._held, self._dirty = item, {}, item.dirty_in
-        self._groups = group_accesses(block)
         self._exit_label, self._in_block = "", {}
         unused = self._unused(item)
         terminator = block.values[-1] if block.ends else None

@@ -6,7 +6,7 @@ import pytest
 
 from jitppc.backend.region import HAS_VARIABLES, region_text
 from jitppc.backend.region_graph import Graph, RegionBlock
-from jitppc.backend.region_memory import group_accesses
+from jitppc.backend.region_memory import shared_look_ups
 from jitppc.frontend.page import Page
 from jitppc.frontend.regions import form_region
 from jitppc.ir.layout import REGISTERS
@@ -73,14 +73,52 @@ def test_nothing_is_put_off_when_every_write_counts():
     assert (0, set()) == (graph.blocks[0].lazy, graph.compared)
 
 
+def look_ups(*words: int) -> list[tuple[int, int, int, bool]]:
+    """Members, span and kind of each look-up that is shared."""
+    graph = Graph.of(blocks_of(*words))
+    found = shared_look_ups(list(graph.blocks.values()))
+    groups = {id(group): group for group, _ in found.values()}.values()
+    return [(g.members, g.low, g.high, g.writes) for g in groups]
+
+
 def test_accesses_near_each_other_share_a_look_up():
-    block = blocks_of(LD_3_8_4, STD_5_16_4, LD_6_0_7, BLR)[0].block
-    groups = group_accesses(block)
-    (group,) = {id(group): group for group, _ in groups.values()}.values()
-    # r7 is alone
-    assert (2, 8, 24, True) == (group.members, group.low, group.high, group.writes)
-    assert [8, 16] == [distance for _, distance in groups.values()]
+    assert [(2, 8, 24, True)] == look_ups(LD_3_8_4, STD_5_16_4, LD_6_0_7, BLR)   # r7 is alone
 
 
 def test_accesses_far_from_each_other_do_not():
-    assert {} == group_accesses(blocks_of(0xE8640000, 0xE8647F00, BLR)[0].block)
+    assert [] == look_ups(0xE8640000, 0xE8647F00, BLR)
+
+
+ADDI_4, ADD_8_4_5, SUBF_9_5_4, ADDI_8_4_16 = 0x38840008, 0x7D042A14, 0x7D252050, 0x39040010
+LDX_3_4_5, LDX_3_8_5, LD_3_8_8, LD_3_0_9 = 0x7C64282A, 0x7C68282A, 0xE8680008, 0xE8690000
+LD_3_0_8, STD_3_8_4, LD_3_0_4 = 0xE8680000, 0xF8640008, 0xE8640000
+BEQ = 0x41820008
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((LDX_3_4_5, ADD_8_4_5, LD_3_8_8), [(2, 0, 16, False)]),           # r4 + r5, and 8 more
+        ((LDX_3_4_5, ADDI_8_4_16, LDX_3_8_5), [(2, 0, 24, False)]),
+        ((SUBF_9_5_4, LD_3_0_9, ADDI_4, SUBF_9_5_4, LD_3_0_9), [(2, 0, 16, False)]),
+        ((LDX_3_4_5, ADDI_4, LD_3_0_4), []),
+    ],
+)
+def test_addresses_are_taken_apart(words, expected):
+    assert expected == look_ups(*words, BLR)
+
+
+def test_a_block_goes_on_with_what_the_one_before_it_looked_up():
+    assert [(3, 0, 16, False)] == look_ups(
+        LD_3_0_4, ADDI_4, BEQ + 8, LD_3_0_4, ADDI_8_4_16, 0xE868FFF0, BLR)
+    assert [(2, 0, 16, True)] == look_ups(STD_5_16_4 - 16, BEQ, STD_3_8_4, BLR)
+
+
+def test_a_store_behind_a_branch_does_not_make_a_load_ask_for_writing():
+    assert [] == look_ups(LD_3_0_4, BEQ, STD_3_8_4, BLR)
+    assert [(2, 0, 16, True)] == look_ups(LD_3_0_4, STD_3_8_4, BEQ, BLR)
+
+
+def test_a_block_with_two_ways_to_it_looks_up_anew():
+    # the branch goes round the addi, and both ways come to the last load
+    assert [] == look_ups(LD_3_0_4, BEQ, ADDI_3, LD_3_0_4, BLR)

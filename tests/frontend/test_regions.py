@@ -125,14 +125,14 @@ def test_a_loop_is_taken_in_without_what_is_behind_it():
 
 
 def test_a_loop_that_is_larger_than_a_region_counts_as_none():
-    words = {n: NOP for n in range(20)} | {2: beq(30), 32: BLR, 20: b(-20)}
+    words = dict.fromkeys(range(20), NOP) | {2: beq(30), 32: BLR, 20: b(-20)}
     assert {*range(9)} == words_of(region(words, limit=9))
     assert {*range(21)} == words_of(region(words, limit=40))
 
 
 def test_calls_in_loops_come_before_others():
     words = {0: beq(8), 1: b(199, 1), 2: beq(-1), 3: BLR, 8: b(92, 1), 9: BLR}
-    callees = {n: NOP for n in range(100, 110)} | {110: BLR, 200: NOP, 201: BLR}
+    callees = dict.fromkeys(range(100, 110), NOP) | {110: BLR, 200: NOP, 201: BLR}
     assert {0, 1, 2, 3, 8, 200, 201, 100} == words_of(region(words | callees, limit=8))
     other = words | {1: b(99, 1), 8: b(192, 1)}
     assert {0, 1, 8, *range(100, 105)} == words_of(region(other | callees, limit=8))

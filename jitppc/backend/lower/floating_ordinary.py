@@ -35,7 +35,7 @@ B = OpsMixin
 #: the operation on the host, to nearest
 NEAR: dict[str, Callable[..., Value]] = {
     "o_add": lambda b, _a, x, y: b.d_add(x, y),
-    "o_sub": lambda b, _a, x, y: b.d_add(x, b.xor(y, fast.SIGN)),
+    "o_sub": lambda b, _a, x, y: b.d_sub(x, y),
     "o_mul": lambda b, _a, x, y: b.d_mul(x, y),
     "o_div": lambda b, _a, x, y: b.d_div(x, y),
     "o_sqrt": lambda b, _a, x: b.d_sqrt(x),
@@ -76,11 +76,36 @@ def doubtful(b: B, v: Value, operands: list[Value], near: Value) -> list[Value]:
     return [b.ne(b.and_(bits, BELOW_SINGLE), 0)]
 
 
+def near(b: B, v: Value, operands: list[Value]) -> tuple[Value, list[Value]]:
+    """The host's result, and what is doubtful about it (i1)."""
+    exact = NEAR[v.op.name](b, v.attr, *operands)
+    if precision_of(v) == 64:
+        return exact, []
+    return b.d_single(exact), doubtful(b, v, operands, exact)
+
+
+def signed(b: B, v: Value, bits: Value) -> Value:
+    """The result of an operation whose host's result is this."""
+    is_negated = v.op.name == "o_fma" and v.attr[0].startswith("n")
+    return b.xor(bits, fast.SIGN) if is_negated else bits
+
+
+def watched_way(e: EffectEmitter, v: Value, operands: list[Value]) -> str:
+    """The result, in a region that watches the host's flags."""
+    b = OpsMixin()
+    bits, doubts = near(b, v, operands)
+    outside, result = watched.out_of_range(b, bits, *RANGE[precision_of(v)]), signed(b, v, bits)
+    emit_body(e, b, (result, outside, *doubts))
+    watched.leave_unless_normal(e, e.of(outside), e.of(bits))
+    for doubt in doubts:
+        e.leave_if(e.of(doubt))
+    return e.of(result)
+
+
 def short_way(e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value) -> tuple[str, str]:
     """The result, and the i1 that it may not be used."""
     b, precision = OpsMixin(), precision_of(v)
-    near = NEAR[v.op.name](b, v.attr, *operands)
-    bits = b.d_single(near) if precision == 32 else near
+    bits, doubts = near(b, v, operands)
     least, count = RANGE[precision]
 
     def shift_of(fpscr: str) -> str:
@@ -88,18 +113,14 @@ def short_way(e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value) -
         is_plain = e.tmp(f"icmp eq i64 {state}, {FPSCR.XX}")
         return e.tmp(f"select i1 {is_plain}, i64 {-least}, i64 {FORBIDDEN}")
 
-    if e.watches:
-        unusual = watched.not_normal(b, bits, least, count)
-    else:
-        shift = Value(PARAMETER, I64, (), 64, False)
-        e.names[shift] = e.steady(f"shift{precision}", e.of(fpscr), shift_of)
-        unusual = b.ule(b.const(count), b.add(fast.exponent(b, bits), shift))
-    for doubt in doubtful(b, v, operands, near) if precision == 32 else []:
+    shift = Value(PARAMETER, I64, (), 64, False)
+    e.names[shift] = e.steady(f"shift{precision}", e.of(fpscr), shift_of)
+    unusual = b.ule(b.const(count), b.add(fast.exponent(b, bits), shift))
+    for doubt in doubts:
         unusual = b.or_(unusual, doubt)
-    if v.op.name == "o_fma" and v.attr[0].startswith("n"):
-        bits = b.xor(bits, fast.SIGN)
-    emit_body(e, b, (bits, unusual))
-    return e.of(bits), e.of(unusual)
+    result = signed(b, v, bits)
+    emit_body(e, b, (result, unusual))
+    return e.of(result), e.of(unusual)
 
 
 def long_way(e: EffectEmitter, v: Value, operands: list[Value], fpscr: Value) -> str:
@@ -124,10 +145,9 @@ def _lower(e: EffectEmitter, v: Value) -> str:
     *operands, fpscr = parameters
     if v.op.name not in NEAR:
         return watched.other(e, v, operands) if e.watches else long_way(e, v, operands, fpscr)
-    result, unusual = short_way(e, v, operands, fpscr)
     if e.watches:
-        e.leave_if(unusual)
-        return result
+        return watched_way(e, v, operands)
+    result, unusual = short_way(e, v, operands, fpscr)
     short, long, after, go = (e.fresh(stem) for stem in ("short", "long", "after", "go"))
     e.line(f"br label %{short}")
     e.line(f"{short}:")

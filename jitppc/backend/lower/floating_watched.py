@@ -6,18 +6,31 @@ from __future__ import annotations
 
 from jitppc.ir.block import Value
 from jitppc.ir.builder import OpsMixin
+from jitppc.ir.types import I32
 
 from . import floating_fast as fast
-from .effects import EffectEmitter
+from .effects import UNLIKELY, EffectEmitter
 from .floating_functions import FAST, emit_body
 
 B = OpsMixin
 
 
-def not_normal(b: B, bits: Value, least: int, count: int) -> Value:
-    """i1: a number whose exponent field is not one of `count` from `least` on, and no zero."""
-    outside = fast.outside(b, fast.exponent(b, bits), least, least + count - 1)
-    return b.and_(outside, b.ne(b.shl(bits, 1), 0))
+def out_of_range(b: B, bits: Value, least: int, count: int) -> Value:
+    """i1: the exponent field is not one of `count` from `least` on. It stands at the top of 32 bits
+    whose low ones do not matter.
+    """
+    top = b.trunc(b.lshr(bits, 31), 32)
+    return b.ule(b.const(count << 21, I32), b.sub(top, b.const(least << 21, I32)))
+
+
+def leave_unless_normal(e: EffectEmitter, outside: str, bits: str) -> None:
+    """Leave if the exponent is outside and the number is no zero, which is looked at last."""
+    odd, on = e.fresh("odd"), e.fresh("on")
+    e.line(f"br i1 {outside}, label %{odd}, label %{on}, {UNLIKELY}")
+    e.line(f"{odd}:")
+    e.leave_if(e.tmp(f"icmp ne i64 {e.tmp(f'shl i64 {bits}, 1')}, 0"))
+    e.line(f"br label %{on}")
+    e.line(f"{on}:")
 
 
 def in_range(b: B, is_signed: bool, bits: int, truncates: bool, x: Value) -> list[Value]:
