@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Self
 
@@ -78,11 +79,11 @@ class Endpoint:
             line = b""
             while len(line) < LINE and (data := stream.recv(LINE - len(line))):
                 line += data
-            kind, _, count = line.decode("latin-1").strip().partition(" ")
+            kind, count, seconds = [*line.decode("latin-1").split(), *("0" * 3)][:3]
             if kind == "send":
                 self._take(stream)
             elif kind == "give":
-                give(stream, int(count or 1 << 62))
+                give(stream, int(count), float(seconds))
             elif kind == "request":
                 while byte := stream.recv(1):
                     stream.sendall(byte)
@@ -101,10 +102,12 @@ class Endpoint:
             self.received += total
 
 
-def give(stream: socket.socket, count: int) -> None:
-    """So many bytes, or until the other end closes."""
+def give(stream: socket.socket, count: int, seconds: float = 0) -> None:
+    """So many bytes, or for so long. Who closes while bytes are on their way has them resent."""
+    end = time.monotonic() + seconds
     for block in blocks():
-        stream.sendall(block[:count])
-        count -= len(block)
-        if count <= 0:
+        stream.sendall(block[:count] if count else block)
+        if not count and time.monotonic() > end:
+            return
+        if count and (count := count - len(block)) <= 0:
             return

@@ -3,7 +3,7 @@
  *
  * Each connection begins with a line of 16 bytes that says what the other end does, `endpoint.py`:
  *   send     COUNT bytes go there; it takes them and answers how many and their checksum
- *   give     it gives bytes until we close
+ *   give     it gives bytes for SECONDS, and closes
  *   copy     it gives COUNT bytes; they go to standard output, and what is printed to standard error
  *   request  one byte there, one byte back, one at a time
  *   connect  COUNT connections, each for one such exchange
@@ -95,12 +95,15 @@ int main(int argc, char **argv)
     char answer[256], line[32];
     if (copies)
         snprintf(line, sizeof line, "give %llu", (unsigned long long)count);
+    else if (!strcmp(kind, "give"))
+        snprintf(line, sizeof line, "give 0 %g", seconds);
     else
         snprintf(line, sizeof line, "%s", kind);
+    int gives = !strcmp(kind, "give");
     int s = many ? -1 : opened(line);
     double start = now();
     while ((!count || (by_bytes ? bytes : operations) < count) &&
-           (seconds == 0 || now() - start < seconds)) {
+           (gives || seconds == 0 || now() - start < seconds)) {
         if (many) {
             s = opened("request");
             exchange(s);
@@ -115,8 +118,10 @@ int main(int argc, char **argv)
             bytes += BLOCK;
         } else {
             ssize_t n = read(s, block, BLOCK);
-            if (n <= 0)
+            if (n < 0 || (n == 0 && !gives))
                 failed("read");
+            if (n == 0)
+                break;
             bytes += n;
             if (copies)
                 put(1, block, n);

@@ -1,6 +1,7 @@
-"""The layout of a logical LAN adapter as native code and Python share it.
+"""What native code and Python share of a logical LAN adapter: what the guest sees of it, answers of
+native routines, and its record, in host byte order as in `layout.py`.
 
-`runtime/native/lan.py` says what is done with it. Fields are in host byte order, as in `layout.py`.
+Ref: LoPAR 17.2.2 (interpartition logical LAN); reference §7.4.
 """
 
 from __future__ import annotations
@@ -9,13 +10,26 @@ import numpy as np
 
 U64 = np.uint64
 
+# --- what the guest sees: descriptors, buffers, its list of them, and entries of its receive queue
+VALID, TOGGLE = 1 << 63, 1 << 62
+BUFFER_MIN, HANDLE_SIZE, ENTRY_SIZE = 16, 8, 16
+DROPPED_OFFSET = 4096 - 8
+CONTROL_TOGGLE, CONTROL_VALID = 0x80, 0x40
+MAX_FRAME = 64 << 10                        # of those it sends
+
+# --- why the receiving thread comes back, and in place of a status: the stream takes nothing now
+STOPPED, INTERRUPT, ENDED = range(3)
+BUSY = 1
+
 #: Buffers that an adapter holds at most, and so nodes and sizes.
 MAX_BUFFERS = 5 * 4096
 #: in place of the number of a node: none
 NO_NODE = (1 << 64) - 1
 #: Pieces of memory that one frame may lie in: six buffers, and the pages of 64 KiB.
 MAX_PIECES = 64
-INPUT_BYTES, REST_BYTES = 512 << 10, 128 << 10
+#: What is longer is no frame of a stream's.
+MAX_STREAMED = 65536 + 64
+INPUT_BYTES, REST_BYTES = 4 << 20, 128 << 10
 
 #: A buffer of the guest's: its descriptor, and the next of the same size, or of those that are free
 LAN_NODE = np.dtype([("descriptor", U64), ("next", U64)], align=True)
@@ -51,6 +65,9 @@ LAN = np.dtype([
     # --- of the receiving thread
     ("input", U64), ("input_at", U64), ("input_end", U64),  # what has arrived and is not delivered
     ("untold", U64),            # frames delivered after the last interrupt
-    ("is_urgent", U64),         # the frame has waited for a buffer of its size and takes a larger one
+    ("waits_since", np.int64),  # milliseconds of the host's clock; 0: the frame has not waited for a buffer
+    ("is_urgent", U64),         # it has waited for one of its size, and takes a larger one
     ("polls", U64, 2),          # struct pollfd[]
+    ("time", np.int64, 2),      # struct timespec
+    ("rung", U64),              # what the bell said
 ], align=True)

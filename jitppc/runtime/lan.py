@@ -9,7 +9,9 @@ import numpy as np
 
 from jitppc.bell import Bell
 from jitppc.ir.lan_layout import (
+    BUSY,
     INPUT_BYTES,
+    INTERRUPT,
     LAN,
     LAN_NODE,
     LAN_SIZE,
@@ -21,14 +23,11 @@ from jitppc.ir.lan_layout import (
 from .code_space import aligned_zeros
 from .memory import GuestMemory
 
-STOPPED, INTERRUPT, ENDED = range(3)
-BUSY = 1
-
 
 class NativeLan:
     """One adapter, shut; native code answers its hypercalls from now on. Any thread may call.
 
-    Ref: native/lan.py, which says what each routine does.
+    Ref: native/lan_*.py, which say what each routine does.
     """
 
     def __init__(self, memory: GuestMemory, unit: int, tces: int, tce_count: int) -> None:

@@ -69,8 +69,11 @@ class GuestMemory:
         self.tb_offset = 0
         #: called, the gate closed, with the real address of a page of code that was changed
         self.on_code_write: Callable[[int], None] | None = None
-        #: adapters whose records `shared` leads to
+        #: adapters and inboxes of devices whose records `shared` leads to
         self.lans: list[object] = []
+        self.inboxes: list[object] = []
+        #: windows of devices, which `shared` leads to
+        self.tces: np.ndarray | None = None
         #: calls a native routine by name, once there is a vCPU
         self.call_native: Callable[..., int] | None = None
         self._mmio_callback: object = None
@@ -167,6 +170,11 @@ class GuestMemory:
     def attach_xive(self, address: int) -> None:
         """The XIVE controller at this host address answers for its pages while it is active."""
         self._tell(xive=address)
+
+    def attach_tces(self, tables: np.ndarray) -> None:
+        """These windows of devices (TCE_TABLE[]) are native code's to change."""
+        self.tces = tables
+        self.shared[0]["tces"] = tables.ctypes.data
 
     def make_hash_table(self, size_log2: int, page_limit_log2: int = 16) -> None:
         """A hashed page table of 1 << size_log2 bytes, empty; 0 for none.

@@ -163,10 +163,10 @@ class Translator:
     def _serve(self) -> None:
         if self._open_store is not None:
             self._store = self._open_store()
-        saved = time.monotonic()
+        saved = looked = time.monotonic()
         pause, retired = POLL_SECONDS, 0
         while True:
-            is_woken = self._wake.wait(pause)
+            self._wake.wait(pause)
             self._wake.clear()
             if self._stop.is_set():
                 break
@@ -179,11 +179,13 @@ class Translator:
                 self._ask()                 # first of all: workers are what is scarce
             self._cache.pump()
             self._retry()
-            if time.monotonic() - saved > SAVE_SECONDS:
+            now = time.monotonic()
+            if now - saved > SAVE_SECONDS:
                 self._store.save()
-                saved = time.monotonic()
-            before, retired = retired, sum(int(r.state["retired"]) for r in self._rings)
-            pause = POLL_SECONDS if is_woken else next_pause(pause, retired - before)
+                saved = now
+            if now - looked >= POLL_SECONDS:    # workers that have done wake us, whatever it does
+                before, retired = retired, sum(int(r.state["retired"]) for r in self._rings)
+                pause, looked = next_pause(pause, retired - before), now
         self._remember()
         self._store.save()
 

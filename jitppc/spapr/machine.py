@@ -51,7 +51,7 @@ from jitppc.spapr.rtas.clock import RtcWish
 from jitppc.spapr.rtas.event_log import EventQueue, epow_shutdown_log
 from jitppc.spapr.rtas.table import advertised_tokens
 from jitppc.spapr.run import run_until_stopped
-from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory
+from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory, share_windows
 from jitppc.spapr.statistics import added
 from jitppc.spapr.stop import Stop, StopLatch
 from jitppc.spapr.tce import TceTables
@@ -179,6 +179,7 @@ class Machine:
         self._interrupts = interrupts.Interrupts(self.cpus, self._xive, self._wishes.ic_mode)
         self._interrupts.claim(fdt.EPOW_IRQ)
         self._tces = TceTables()
+        share_windows(self.memory, self._tces)
         self._events = EventQueue(lambda: self._interrupts.pulse(fdt.EPOW_IRQ))
         self._entropy = RepeatableEntropy() if is_repeatable else HostEntropy()
         self._clock = rtc.make(self._guest_time_ns, is_repeatable)

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from jitppc.spapr.cpu_models import CpuModel
 from jitppc.spapr.ports import GuestMemory, Vcpu, XiveEvents
-from jitppc.spapr.tce import TceTable
+from jitppc.spapr.tce import TceTable, TceTables
 from jitppc.strategies import Strategy
 from jitppc.topology import Topology
 
@@ -54,6 +54,21 @@ class NativeRuntime:
         )
         memory.attach_xive(events.address)
         return events
+
+
+def share_windows(memory: Any, tables: TceTables) -> None:
+    """Native code changes entries of the tables that stay, if memory is one that it knows."""
+    if hasattr(memory, "attach_tces"):
+        memory.attach_tces(tables.rows)
+
+
+def native_inbox(memory: Any, unit_address: int) -> Any:
+    """As `native_lan`, for a device that has a command/response queue."""
+    if getattr(memory, "call_native", None) is None:
+        return None
+    from jitppc.runtime.crq import NativeInbox
+
+    return NativeInbox(memory, unit_address)
 
 
 def native_lan(memory: Any, window: TceTable) -> Any:

@@ -15,31 +15,35 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from jitppc.devices.ports import DmaError, DmaSpace
+from jitppc.ir.tce_layout import MAX_TABLES, TCE_READ, TCE_TABLE, TCE_WRITE
 from jitppc.spapr.memory_map import GRA_MASK
 
-TCE_READ = 1
-TCE_WRITE = 2
 MAX_ENTRIES = 1 << 22
 """Of one window: 32 MiB of the host, and room for 256 GiB of a guest in pages of 64 KiB."""
-
-MAX_STANDING = 1 << 16
-"""Entries of a table that is emptied in place: native code may know where it is."""
 
 
 class TceTable:
     """One window. `entries`: (page_count,) u64, native; never-touched parts take no host memory.
 
     While `is_bypassed`, device addresses are guest real addresses, wherever the window ends.
+    `row` says of it what native code has to know (TCE_TABLE).
     """
 
-    def __init__(self, liobn: int, bus_offset: int, page_shift: int, page_count: int) -> None:
+    def __init__(
+        self, liobn: int, bus_offset: int, page_shift: int, page_count: int, *, stays: bool = False
+    ) -> None:
+        """`stays`: the table is never removed and its entries never move, so it is not large."""
         if not 0 < page_count <= MAX_ENTRIES:
             raise ValueError(f"a TCE table of {page_count} entries")
         self.liobn, self.bus_offset = liobn, bus_offset
         self.page_shift, self.page_count = page_shift, page_count
         self._page_mask = GRA_MASK & -(1 << page_shift)
+        self.stays = stays
         self._entries = np.zeros(page_count, np.uint64)
-        self._is_touched = False
+        self.row = np.zeros(1, TCE_TABLE)[0]
+        self.row["liobn"], self.row["bus_offset"] = liobn, bus_offset
+        self.row["page_shift"], self.row["page_count"] = page_shift, page_count
+        self.row["entries"] = self._entries.ctypes.data
         self.reset()
 
     @property
@@ -57,27 +61,27 @@ class TceTable:
 
     def put(self, index: int, tces: Sequence[int] | np.ndarray) -> None:
         """Entries from `index` on; the caller has asked `index` whether they are there."""
-        self._is_touched = True
+        self.row["is_touched"] = 1
         self._entries[index : index + len(tces)] = tces
 
     def fill(self, index: int, count: int, tce: int) -> None:
-        self._is_touched = True
+        self.row["is_touched"] = 1
         self._entries[index : index + count] = tce
 
     def reset(self) -> None:
         """No page is mapped and the table is not bypassed."""
-        if self.page_count <= MAX_STANDING and self._is_touched:
+        if self.row["is_touched"] and self.stays:
             self._entries[:] = 0
-        elif self._is_touched:
+        elif self.row["is_touched"]:
             self._entries = np.zeros(self.page_count, np.uint64)
         self._words = self._entries.data
-        self._is_touched = self.is_bypassed = False
+        self.row["is_touched"], self.is_bypassed = 0, False
 
     @property
     def address(self) -> int:
-        """The host address of the entries, which stays with tables of up to `MAX_STANDING`."""
-        assert self.page_count <= MAX_STANDING
-        return int(self._entries.ctypes.data)
+        """The host address of the entries."""
+        assert self.stays
+        return int(self.row["entries"])
 
     def page_at(self, address: int, count: int, is_write: bool) -> int | None:
         """The guest real address of `count` bytes, when they are in one page that allows it.
@@ -127,15 +131,23 @@ class TceTable:
 
 
 class TceTables:
-    """The tables of the machine by LIOBN."""
+    """The tables of the machine by LIOBN.
+
+    `rows`: TCE_TABLE[], those of the tables that stay, as far as there is room; for native code.
+    """
 
     def __init__(self) -> None:
         self._tables: dict[int, TceTable] = {}
+        self.rows = np.zeros(MAX_TABLES + 1, TCE_TABLE)
 
     def add(self, table: TceTable) -> TceTable:
         if table.liobn in self._tables:
             raise ValueError(f"LIOBN {table.liobn:#x} is taken")
         self._tables[table.liobn] = table
+        free = int(np.count_nonzero(self.rows["page_count"]))
+        if table.stays and free < MAX_TABLES:
+            self.rows[free] = table.row
+            table.row = self.rows[free]
         return table
 
     def remove(self, liobn: int) -> None:

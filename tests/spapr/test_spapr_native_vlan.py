@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 from devices.fake_ram import FakeRam
 
+from jitppc.ir.lan_layout import VALID
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.lan import NativeLan
 from jitppc.runtime.memory import GuestMemory
@@ -19,7 +20,7 @@ from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.tce import TCE_READ, TCE_WRITE, TceTables
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.native_vlan import NativeVlan
-from jitppc.spapr.vio.vlan import VALID, Vlan
+from jitppc.spapr.vio.vlan import Vlan
 from jitppc.spapr.vio.window import DmaWindow
 
 UNIT = 0x71000003

@@ -23,13 +23,14 @@ RING, UNITS, DATA = 0x1000, 0x4000, 0x10000
 class VscsiGuest:
     """An adapter with a disk (target 0) and a CD-ROM (2), its window mapped, its ring open."""
 
-    def __init__(self, ring_size=PAGE):
+    def __init__(self, ring_size=PAGE, inbox=None):
         self.ram = FakeRam(RAM)
         self.pulses = []
         self.window = DmaWindow(UNIT, TceTables(), self.ram)
         pages = RAM // PAGE
         self.window.table.put(0, [n * PAGE | TCE_READ | TCE_WRITE for n in range(pages)])
-        self.vscsi = Vscsi(Slot(UNIT, 0x1102, lambda: self.pulses.append(1)), self.window)
+        slot = Slot(UNIT, 0x1102, lambda: self.pulses.append(1))
+        self.vscsi = Vscsi(slot, self.window, inbox)
         self.disk, self.cd = MemoryDisk(), MemoryDisk(100 * 2048, read_only=True)
         for unit, target in ((Disk(self.disk), 0), (Cdrom(self.cd), 2)):
             unit.take_attention()

@@ -19,10 +19,13 @@ from . import (
     code,
     contexts,
     copy_paste,
+    crq_calls,
     exclusive,
     hash_resize,
     interrupts,
-    lan,
+    lan_buffers,
+    lan_receiving,
+    lan_sending,
     loop,
     others,
     reserve,
@@ -34,6 +37,7 @@ from . import (
     xive,
 )
 from .host import U, address_of, cpu_at
+from .lan_record import lan_at
 
 P, I64, U64 = types.voidptr, types.int64, types.uint64
 
@@ -145,29 +149,33 @@ def rt_resize_hash(pointer: Any) -> Any:
 
 
 def rt_lan_receive(pointer: Any) -> Any:
-    return lan.receive(lan.lan_at(address_of(pointer)))
+    return lan_receiving.receive(lan_at(address_of(pointer)))
 
 
 def rt_lan_shut(pointer: Any) -> Any:
-    lan.shut(lan.lan_at(address_of(pointer)))
+    lan_receiving.shut(lan_at(address_of(pointer)))
     return U(0)
 
 
 def rt_lan_use(pointer: Any, fd: Any) -> Any:
-    lan.use(lan.lan_at(address_of(pointer)), fd)
+    lan_receiving.use(lan_at(address_of(pointer)), fd)
     return U(0)
 
 
 def rt_lan_add(pointer: Any, descriptor: Any) -> Any:
-    return lan.add(lan.lan_at(address_of(pointer)), descriptor)
+    return lan_buffers.add(lan_at(address_of(pointer)), descriptor)
 
 
 def rt_lan_take(pointer: Any, count: Any) -> Any:
-    return lan.take(lan.lan_at(address_of(pointer)), count)
+    return lan_buffers.take(lan_at(address_of(pointer)), count)
 
 
 def rt_lan_send(pointer: Any, descriptors: Any) -> Any:
-    return lan.send(lan.lan_at(address_of(pointer)), descriptors)
+    return lan_sending.send(lan_at(address_of(pointer)), descriptors)
+
+
+def rt_crq_put(pointer: Any, high: Any, low: Any) -> Any:
+    return crq_calls.put(crq_calls.crq_at(address_of(pointer)), high, low)
 
 
 def routines() -> dict[str, tuple[Any, Any]]:
@@ -193,6 +201,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_lan_receive": (U64(P), rt_lan_receive), "rt_lan_shut": (U64(P), rt_lan_shut),
         "rt_lan_use": (U64(P, I64), rt_lan_use), "rt_lan_add": (U64(P, U64), rt_lan_add),
         "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
+        "rt_crq_put": (U64(P, U64, U64), rt_crq_put),
         "rt_xive": (U64(P, U64, U64, U64, U64), rt_xive),
         "rt_take": (U64(P), rt_take), "rt_give": (U64(P), rt_give),
     }

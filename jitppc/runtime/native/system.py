@@ -13,6 +13,7 @@ from jitppc.ir.layout import LPCR, MSR, NO_TAG, TRANSACTIONAL, ExitReason
 from . import pmu
 from .clock import timebase
 from .contexts import forget_all, set_msr, switch_context
+from .crq_calls import crq_call
 from .hash_calls import hash_call
 from .host import I, U
 from .idle import CEDE, cede
@@ -20,8 +21,9 @@ from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import _PRIVILEGED as PRIVILEGED
 from .interrupts import _SC as SC
 from .interrupts import CTR, FSCR, LR, SRR0, SRR1, raise_kind
-from .lan import lan_call
+from .lan_calls import lan_call
 from .radix import AMR, IAMR, PIDR
+from .tce_calls import tce_call
 
 PR, EE, IR, DR, ME, RI = (U(b) for b in (MSR.PR, MSR.EE, MSR.IR, MSR.DR, MSR.ME, MSR.RI))
 #: bits a guest can set (no HV, S, TM)
@@ -162,8 +164,8 @@ def mtmsr(cpu: Any) -> None:
 def sc(cpu: Any) -> None:
     """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall.
 
-    A hypercall of problem state gets H_PRIVILEGE; H_CEDE, those on a hashed page table, and with
-    frames of a logical LAN, are answered here.
+    A hypercall of problem state gets H_PRIVILEGE; H_CEDE, those on a hashed page table, and those
+    of virtual I/O for each request or frame, are answered here.
     """
     if cpu.scratch[0] & U(1) == U(0):
         raise_kind(cpu, U(SC), U(0))
@@ -176,8 +178,15 @@ def sc(cpu: Any) -> None:
             end_slice(cpu)
     elif cpu.hash_mode != U(0) and hash_call(cpu) != U(0):
         return
-    elif lan_call(cpu) == U(0):
+    elif cpu.shows_hcalls != U(0) or _vio_call(cpu) == U(0):
         cpu.exit_reason = HCALL
+
+
+@njit
+def _vio_call(cpu: Any) -> Any:
+    if lan_call(cpu) != U(0) or tce_call(cpu) != U(0) or crq_call(cpu) != U(0):
+        return U(1)
+    return U(0)
 
 
 @njit

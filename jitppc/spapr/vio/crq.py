@@ -8,16 +8,15 @@ Ref: LoPAR 17.2.1.6 (reliable command/response transport); reference §2.10, §7
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from jitppc.bell import Bell
 from jitppc.devices.ports import DmaError, DmaSpace
+from jitppc.ir.crq_layout import ELEMENT_SIZE, MAX_WAITING
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.window import PAGE_SIZE
 
-ELEMENT_SIZE = 16
 RING_SIZE_MAX = 256 << 20
-MAX_WAITING = 256
-"""Elements of the guest that wait for the device; further ones are dropped, and it is told so."""
 
 VALID_PAYLOAD, VALID_INIT, VALID_EVENT = 0x80, 0xC0, 0xFF
 INIT, INIT_COMPLETE = 1, 2
@@ -83,65 +82,109 @@ class CrqRing:
         return True
 
 
+class Inbox(Protocol):
+    """What the guest says to a device by hypercalls: items that wait, and what it wants.
+
+    Any thread may put and ring; one at a time takes, clears and waits.
+    """
+
+    signals: bool
+    """The guest wants interrupts."""
+
+    def set_open(self, *, is_open: bool) -> None:
+        """Whether native code, if there is some, may take items by itself."""
+
+    def put(self, item: bytes, /) -> bool:
+        """False when too much is waiting."""
+
+    def take(self) -> bytes | None: ...
+
+    def clear(self) -> None: ...
+
+    def wait(self) -> None:
+        """Until there may be something to take, or somebody rings."""
+
+    def ring(self) -> None: ...
+
+
+class PlainInbox:
+    """An inbox without native code."""
+
+    def __init__(self) -> None:
+        self.signals = False
+        self._waiting: deque[bytes] = deque()
+        self._bell, self._sleeps = Bell(), False
+
+    def set_open(self, *, is_open: bool) -> None:
+        pass
+
+    def put(self, item: bytes) -> bool:
+        if len(self._waiting) >= MAX_WAITING:
+            return False
+        self._waiting.append(item)
+        if self._sleeps:
+            self._bell.ring()
+        return True
+
+    def take(self) -> bytes | None:
+        return self._waiting.popleft() if self._waiting else None
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def wait(self) -> None:
+        self._sleeps = True
+        if not self._waiting:       # from now on, who puts rings
+            self._bell.wait()
+        self._sleeps = False
+
+    def ring(self) -> None:
+        self._bell.ring()
+
+
 class Serving:
     """A device's thread: what is put is handled there, in order, until `stop`.
 
     `drop` returns when nothing of what was put before is handled any more.
     """
 
-    def __init__(self, name: str, handle: Callable[[bytes], None]) -> None:
-        self._name, self._handle = name, handle
-        self._waiting: deque[tuple[int, bytes] | None] = deque()
-        self._bell, self._sleeps = Bell(), False
+    def __init__(self, name: str, handle: Callable[[bytes], None], inbox: Inbox) -> None:
+        self._name, self._handle, self._inbox = name, handle, inbox
         self._busy, self._starting = threading.Lock(), threading.Lock()
-        self._era = 0
+        self._stops = False
         self._thread: threading.Thread | None = None
 
     def put(self, item: bytes) -> bool:
         """False when too much is waiting."""
-        if len(self._waiting) >= MAX_WAITING:
-            return False
-        self._append((self._era, item))
+        self.start()
+        return self._inbox.put(item)
+
+    def start(self) -> None:
+        """The thread runs, if it did not; two may be first."""
         if self._thread is None:
-            self._start()
-        return True
-
-    def _append(self, entry: tuple[int, bytes] | None) -> None:
-        self._waiting.append(entry)
-        if self._sleeps:
-            self._bell.ring()
-
-    def _start(self) -> None:
-        """The thread runs; whoever puts first starts it, and two may be first."""
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+            with self._starting:
+                if self._thread is None and not self._stops:
+                    self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                    self._thread.start()
 
     def drop(self) -> None:
         with self._busy:
-            self._era += 1
+            self._inbox.clear()
 
     def stop(self) -> None:
-        """The thread has ended."""
+        """The thread has ended, and no other one will be."""
         self.drop()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._append(None)
-            thread.join()
+        with self._starting:
+            self._stops = True
+        self._inbox.ring()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
-        while (entry := self._next()) is not None:
-            era, item = entry
+        while not self._stops:
             with self._busy:
-                if era == self._era:
+                item = self._inbox.take()
+                if item is not None:
                     self._handle(item)
-
-    def _next(self) -> tuple[int, bytes] | None:
-        while True:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._sleeps = True
-            if not self._waiting:       # from now on, who appends rings
-                self._bell.wait()
-            self._sleeps = False
+            if item is None:
+                self._inbox.wait()

@@ -8,7 +8,7 @@ from jitppc.devices.ports import StreamingNetBackend
 from jitppc.errors import OptionError
 from jitppc.spapr.device_model import BOOT_INDEX, DeviceModel, Property, mac_address, switch
 from jitppc.spapr.dma import RamDma
-from jitppc.spapr.runtime_factory import native_lan
+from jitppc.spapr.runtime_factory import native_inbox, native_lan
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.native_vlan import NativeVlan
 from jitppc.spapr.vio.nvram import Nvram
@@ -58,9 +58,13 @@ def _window(board: "Board", slot: Slot) -> DmaWindow:
     return DmaWindow(slot.unit_address, board.tces, RamDma(board.memory))
 
 
+def _vscsi(board: "Board", slot: Slot) -> Vscsi:
+    return Vscsi(slot, _window(board, slot), native_inbox(board.memory, slot.unit_address))
+
+
 def _plug_vscsi(board: "Board", values: Mapping[str, Any]) -> Vscsi:
     """Its bus is called after it: `ID.0`, or `scsi.0` without an id."""
-    vscsi = board.vio.plug(lambda slot: Vscsi(slot, _window(board, slot)))
+    vscsi = board.vio.plug(lambda slot: _vscsi(board, slot))
     board.add_bus("scsi", f"{values['id'] or 'scsi'}.0", vscsi.bus)
     return vscsi
 

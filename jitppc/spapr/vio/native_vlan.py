@@ -1,8 +1,8 @@
 """spapr-vlan over a stream of the host's: frames move in native code.
 
-What is ordinary never comes here: `runtime/native/lan.py` answers H_SEND_LOGICAL_LAN,
-H_ADD_LOGICAL_LAN_BUFFER and H_VIO_SIGNAL where `sc` is executed, and puts frames into the guest's
-buffers on the back end's thread. Ref: as `vlan`.
+What is ordinary never comes here: `runtime/native/lan_calls.py` answers H_SEND_LOGICAL_LAN,
+H_ADD_LOGICAL_LAN_BUFFER and H_VIO_SIGNAL where `sc` is executed, and `lan_receiving.py` puts frames
+into the guest's buffers on the back end's thread. Ref: as `vlan`.
 """
 
 import time
@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from jitppc.devices.ports import DmaError, StreamingNetBackend
+from jitppc.ir.lan_layout import HANDLE_SIZE
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.vlan import (
-    HANDLE_SIZE,
     SEND_PATIENCE_S,
     SEND_PAUSE_S,
     ReceiveQueue,

@@ -22,20 +22,25 @@ from fdt import Node
 
 from jitppc.devices.ports import DmaError, NetBackend
 from jitppc.devices.scsi.task import DataBuffer
+from jitppc.ir.lan_layout import (
+    BUFFER_MIN,
+    CONTROL_TOGGLE,
+    CONTROL_VALID,
+    DROPPED_OFFSET,
+    ENTRY_SIZE,
+    HANDLE_SIZE,
+    MAX_BUFFERS,
+    MAX_FRAME,
+    TOGGLE,
+    VALID,
+)
 from jitppc.spapr.fdt_values import cells, put
 from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.bus import Slot, vio_node
-from jitppc.spapr.vio.crq import Serving
+from jitppc.spapr.vio.crq import PlainInbox, Serving
 from jitppc.spapr.vio.window import PAGE_SIZE, DmaWindow
 
-VALID, TOGGLE = 1 << 63, 1 << 62
-CONTROL_TOGGLE, CONTROL_VALID = 0x80, 0x40
-QUEUE_OFFSET, FILTERS_OFFSET, DROPPED_OFFSET = 0, 8, PAGE_SIZE - 8
-ENTRY_SIZE = 16
-HANDLE_SIZE = 8
-BUFFER_MIN = 16
-MAX_BUFFERS = 5 * 4096
-MAX_FRAME = 64 << 10
+QUEUE_OFFSET, FILTERS_OFFSET = 0, 8
 GATHER_S = 0.0005
 SEND_PATIENCE_S, SEND_PAUSE_S = 0.1, 0.0005
 
@@ -74,7 +79,7 @@ class Vlan:
         self._signals = False
         self._changed = threading.Condition()
         self._is_closed = self._is_starved = False
-        self._sending = Serving(f"vlan-{slot.unit_address:x}", self._send)
+        self._sending = Serving(f"vlan-{slot.unit_address:x}", self._send, PlainInbox())
         self._list = 0
         self._queue: ReceiveQueue | None = None
         self._sizes: list[int] = []

@@ -58,13 +58,15 @@ def lun_field(address: Address) -> bytes:
 class Vscsi:
     """The adapter; its units are on `bus`."""
 
-    def __init__(self, slot: Slot, window: DmaWindow) -> None:
+    def __init__(self, slot: Slot, window: DmaWindow, inbox: crq.Inbox | None = None) -> None:
         self.slot, self.window = slot, window
         self.bus = ScsiBus(LIMITS)
-        self._signals = False
+        self._inbox = crq.PlainInbox() if inbox is None else inbox
         self._dma: DmaSpace = window.dma
         self._ring = crq.CrqRing(window.dma, self._interrupt)
-        self._serving = crq.Serving(f"vscsi-{slot.unit_address:x}", self._element)
+        self._serving = crq.Serving(
+            f"vscsi-{slot.unit_address:x}", self._element, self._inbox
+        )
 
     def tree_node(self) -> Node:
         made = vio_node(self.slot, "v-scsi", "vscsi", "IBM,v-scsi")
@@ -78,17 +80,22 @@ class Vscsi:
     def set_signal(self, mode: int) -> bool:
         if mode > 1:
             return False
-        self._signals = bool(mode)
+        self._inbox.signals = bool(mode)
         return True
 
     def register_crq(self, ioba: int, size: int) -> H:
-        return self._ring.register(ioba, size)
+        status = self._ring.register(ioba, size)
+        if status is H.SUCCESS:
+            self._serving.start()
+            self._inbox.set_open(is_open=True)
+        return status
 
     def free_crq(self) -> None:
         """What was under way is finished or forgotten; nothing is written any more."""
+        self._inbox.set_open(is_open=False)
         self._serving.drop()
         self._ring.free()
-        self._signals = False
+        self._inbox.signals = False
 
     def send_crq(self, element: bytes) -> H:
         if not self._ring.is_open:
@@ -108,7 +115,7 @@ class Vscsi:
         self._serving.stop()
 
     def _interrupt(self) -> None:
-        if self._signals:
+        if self._inbox.signals:
             self.slot.pulse()
 
     # The device's side, on its own thread.

@@ -12,13 +12,14 @@ from jitppc.spapr.tce import TceDma, TceTable, TceTables
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 WINDOW_SIZE = 256 << 20
+WINDOW_PAGES = WINDOW_SIZE >> PAGE_SHIFT
 
 
 class DmaWindow:
     """256 MiB of device addresses from 0; its LIOBN is the device's unit address."""
 
     def __init__(self, unit_address: int, tces: TceTables, ram: DmaSpace) -> None:
-        table = TceTable(unit_address, 0, PAGE_SHIFT, WINDOW_SIZE >> PAGE_SHIFT)
+        table = TceTable(unit_address, 0, PAGE_SHIFT, WINDOW_PAGES, stays=True)
         self.table = tces.add(table)
         self.dma = TceDma(lambda: (table,), ram)
 

@@ -1,0 +1,28 @@
+"""What a guest says to a device by hypercalls and native code takes: elements, and whether it wants
+interrupts. Fields are in host byte order, as in `layout.py`.
+
+Ref: LoPAR 17.2.1.6 (reliable command/response transport); reference §2.10.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+U64 = np.uint64
+
+#: Elements that wait for the device; further ones are dropped, and the guest is told so.
+MAX_WAITING = 256
+ELEMENT_SIZE = 16
+
+#: One device. `lock` is for those who put.
+CRQ = np.dtype([
+    ("here", U64),              # host address of this record
+    ("next", U64),              # that of the next device of the machine, or 0
+    ("unit", U64),              # unit address
+    ("lock", U64),
+    ("open", U64),
+    ("signals", U64),           # the guest wants interrupts
+    ("bell", U64),              # eventfd that wakes the device's thread
+    ("put", U64), ("taken", U64),   # how many elements ever were
+    ("elements", np.uint8, (MAX_WAITING, ELEMENT_SIZE)),    # as the guest sees them
+], align=True)
