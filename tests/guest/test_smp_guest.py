@@ -43,6 +43,7 @@ KINDS = {
         ("8,cores=4,threads=2", "power9", "interp", "xive"),
     ],
 }  # fmt: skip
+SAID = "-smp {} -cpu {} -strategy {} -M ic-mode={}"
 #: all processors work at once; then the machine is switched off
 INIT_BOOT = f"""\
 #!/bin/sh
@@ -56,26 +57,46 @@ sort /tmp/sum.* | uniq -c
 poweroff -f
 """
 
+#: what the kernel says may come into the middle of a line, so all is said once more in the end
+INIT_LITMUS = f"""\
+#!/bin/sh
+{MOUNTS}\
+export PATH=/bin
+echo
+/smp_litmus {LITMUS_SECONDS} | tee /tmp/results
+sleep 1
+echo
+cat /tmp/results
+poweroff -f
+"""
+
 
 @pytest.fixture(scope="module")
 def boots(long_proof):
     return long_proof("--smp-boots", "test-smp")
 
 
-def boot(images, smp, cpu, strategy, ic_mode):
-    """What is to be said of it; what was wrong, with the whole console, or nothing."""
-    faulthandler.dump_traceback_later(3 * BOOT_SECONDS, exit=True)     # native code hangs
+def ran(initrd, kind, seconds, memory="2G"):
+    """Debian's kernel until it is off: the stop, the console, and how long it took."""
+    smp, cpu, strategy, ic_mode = kind
+    faulthandler.dump_traceback_later(3 * seconds, exit=True)          # native code hangs
     machine = Machine(
-        *images, append="loglevel=5", smp=parse(smp), cpu=cpu, strategy=strategy, ic_mode=ic_mode
-    )
+        fetched_kernel(), initrd, append="loglevel=5", memory=memory,
+        smp=parse(smp), cpu=cpu, strategy=strategy, ic_mode=ic_mode,
+    )  # fmt: skip
     try:
         with Delays() as delays:
-            stop = machine.run(timeout=BOOT_SECONDS)
-        console = machine.console_output.decode(errors="replace")
+            stop = machine.run(timeout=seconds)
+        return stop, machine.console_output.decode(errors="replace"), delays
     finally:
         machine.close()
         faulthandler.cancel_dump_traceback_later()
-    count = parse(smp).cpus
+
+
+def boot(initrd, kind):
+    """What is to be said of it; what was wrong, with the whole console, or nothing."""
+    stop, console, delays = ran(initrd, kind, BOOT_SECONDS)
+    count = parse(kind[0]).cpus
     digest = hashlib.sha256(fetch_busybox().read_bytes()).hexdigest()
     is_right = (
         stop.reason == "poweroff"
@@ -92,13 +113,13 @@ def test_every_boot_ends_with_power_off_and_all_processors_have_worked(
 ):
     initrd = tmp_path_factory.mktemp("smp") / "boot.gz"
     initrd.write_bytes(busybox_initramfs(fetch_busybox(), INIT_BOOT))
-    images, kinds = (fetched_kernel(), initrd), KINDS[cpus]
+    kinds = KINDS[cpus]
     right: Counter[str] = Counter()
     failures = []
     for number in range(boots):
         kind = kinds[number % len(kinds)]
-        times, wrong = boot(images, *kind)
-        name = "-smp {} -cpu {} -strategy {} -M ic-mode={}".format(*kind)
+        times, wrong = boot(initrd, kind)
+        name = SAID.format(*kind)
         load = os.getloadavg()[0]
         said = "WRONG" if wrong else "right"
         print(f"boot {number + 1}: {name}: {said}, {times}, load {load:.1f}", flush=True)
@@ -121,9 +142,8 @@ def work(seconds, require_tool, tmp_path_factory):
     """What guests do, by name: their initramfs, and what is wrong with what they said."""
     folder = tmp_path_factory.mktemp("smp")
     litmus = compiled(require_tool, SOURCE, folder / "smp_litmus")
-    init = f"#!/bin/sh\n{MOUNTS}export PATH=/bin\necho\n/smp_litmus {LITMUS_SECONDS}\npoweroff -f\n"
     archives = {
-        "litmus": busybox_initramfs(fetch_busybox(), init, {"smp_litmus": litmus}),
+        "litmus": busybox_initramfs(fetch_busybox(), INIT_LITMUS, {"smp_litmus": litmus}),
         "stress-ng": stress_ng.initramfs(folder, STRESS_SECONDS),
     }
     judges = {"litmus": litmus_complaints, "stress-ng": stress_ng.complaints}
@@ -133,7 +153,8 @@ def work(seconds, require_tool, tmp_path_factory):
 
 
 def litmus_complaints(console):
-    results = re.findall(r"^([a-z0-9-]+) (\d+) (\d+)\r?$", console, re.MULTILINE)
+    lines = re.findall(r"^([a-z0-9-]+) (\d+) (\d+)\r?$", console, re.MULTILINE)
+    results = list(dict.fromkeys(lines))
     print(*(" ".join(result) for result in results), sep=", ")
     wrong = [f"{name}: {n} wrong" for name, _, n in results if int(n)]
     idle = [f"{name}: did nothing" for name, times, _ in results if not int(times)]
@@ -146,24 +167,13 @@ def test_nothing_goes_wrong_and_nothing_hangs_for_an_hour(seconds, work):
     turns = itertools.cycle([(name, kind) for kind in kinds for name in work])
     spent, failures = 0.0, []
     while spent < seconds:
-        name, (smp, cpu, strategy, ic_mode) = next(turns)
+        name, kind = next(turns)
         initrd, judge = work[name]
-        faulthandler.dump_traceback_later(3 * WORK_SECONDS, exit=True)     # native code hangs
-        machine = Machine(
-            fetched_kernel(), initrd, append="loglevel=5", memory="1G",
-            smp=parse(smp), cpu=cpu, strategy=strategy, ic_mode=ic_mode,
-        )  # fmt: skip
-        try:
-            with Delays() as delays:
-                stop = machine.run(timeout=WORK_SECONDS)
-            console = machine.console_output.decode(errors="replace")
-        finally:
-            machine.close()
-            faulthandler.cancel_dump_traceback_later()
+        stop, console, delays = ran(initrd, kind, WORK_SECONDS, memory="1G")
         spent += delays.seconds - delays.stopped
         wrong = judge(console) + delays.broken(console)
         wrong += [] if stop.reason == "poweroff" else [stop.reason]
-        what = f"{name}: -smp {smp} -cpu {cpu} -strategy {strategy} -M ic-mode={ic_mode}"
+        what = f"{name}: " + SAID.format(*kind)
         said = f"{wrong or 'right'}, {delays.says(console)}"
         print(f"{what}: {said}; {spent:.0f} s in all", flush=True)
         if wrong:
