@@ -3,7 +3,8 @@
     python -m benchmarks.smp [-n 3] [--only jitppc] [--ic-mode xics] [--cpu power10]
 
 `two` is the time of two computations at once over that of one (1 is best); `pipe` and `futex` are
-microseconds for a word there and back between two processors, `spin` without the kernel.
+microseconds for a word there and back between two processors, `spin` without the kernel. `host` is
+the same program without a machine: what two processors are worth here at the moment.
 """
 
 import argparse
@@ -18,9 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SOURCE = Path(__file__).with_name("smp.c")
 sys.path.insert(0, str(ROOT / "tests/guest"))
 
-MACHINES = ("jitppc", "qemu")
+MACHINES = ("jitppc", "qemu", "host")
 CAPS = "cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off"
 INIT = """\
 #!/bin/sh
@@ -34,7 +36,7 @@ SAYS = re.compile(r"^SMP (\w+) ([\d.]+)$", re.MULTILINE)
 
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.smp", description=__doc__)
-    parser.add_argument("--only", choices=MACHINES, help="leave the other out")
+    parser.add_argument("--only", choices=MACHINES, help="leave the others out")
     parser.add_argument("-n", type=int, default=1, help="repeats (1)")
     parser.add_argument("-s", "--seconds", type=float, default=1, help="for each measurement (1)")
     parser.add_argument("--cpu", default="power9")
@@ -49,7 +51,10 @@ def main(words: Sequence[str] | None = None) -> int:
         kernel, initrd = _guest(Path(name), options.seconds)
         for _ in range(options.n):
             for machine in wanted:
-                values = _once(machine, kernel, initrd, options)
+                if machine == "host":
+                    values = _on_the_host(Path(name), options.seconds)
+                else:
+                    values = _once(machine, kernel, initrd, options)
                 print(machine, values, file=sys.stderr, flush=True)
                 found[machine].append(values)
     print(_table(found))
@@ -63,10 +68,10 @@ def _guest(work: Path, seconds: float) -> tuple[Path, Path]:
     from jitppc.host import installer
     from jitppc.host.archive import program
 
-    source, binary = Path(__file__).with_name("smp.c"), work / "smp"
+    binary = work / "smp"
     flags = ["-O2", "-mcpu=power8", "-static", "-pthread"]
     subprocess.run(
-        ["powerpc64le-linux-gnu-gcc", *flags, "-o", str(binary), str(source)], check=True
+        ["powerpc64le-linux-gnu-gcc", *flags, "-o", str(binary), str(SOURCE)], check=True
     )
     init = INIT.format(seconds=seconds)
     more = {"bin/smp": program(binary.read_bytes())}
@@ -96,8 +101,21 @@ def _once(
     if "SMP-END" not in text:
         print(text[-2000:], done.stderr[-2000:], file=sys.stderr)
         return {}
-    values = {name: float(value) for name, value in SAYS.findall(text)}
-    return values | {"all_s": round(time.monotonic() - began, 1)}
+    return _said(text) | {"all_s": round(time.monotonic() - began, 1)}
+
+
+def _said(text: str) -> dict[str, float]:
+    return {name: float(value) for name, value in SAYS.findall(text)}
+
+
+def _on_the_host(work: Path, seconds: float) -> dict[str, float]:
+    """What the program says without a machine around it."""
+    binary = work / "host"
+    if not binary.exists():
+        flags = ["-O2", "-pthread"]
+        subprocess.run(["gcc", *flags, "-o", str(binary), str(SOURCE)], check=True)
+    command = [str(binary), str(seconds)]
+    return _said(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def _table(found: dict[str, list[dict[str, float]]]) -> str:

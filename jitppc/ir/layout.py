@@ -109,10 +109,12 @@ CPU_STATE = np.dtype([
     ("has_copied", U64), ("copied", U64, 16),   # the buffer of copy and paste
     # --- idling in H_CEDE, see runtime/native/idle.py
     ("prodded", U64),           # SHARED: H_PROD came, and no H_CEDE, H_JOIN or H_CONFER has returned for it yet
+    ("waits_for_prod", U64),    # SHARED: in Python, which is to answer H_PROD
     ("shows_hcalls", U64),      # somebody looks at each hypercall: Python answers it
     ("vpa", U64),               # real address of the virtual processor area, or 0
     ("dispatches", U64),        # its dispatch counter: even while running
     ("pollfd", U64), ("nap", np.int64, 2),  # scratch for ppoll
+    ("eager", U64),             # ticks of the Time Base for which it looks before it sleeps
 ], align=True)
 
 #: Most vCPUs of a machine: one bit each in a doubleword.
@@ -124,7 +126,7 @@ RESERVE_STRIPES = 1 << 14
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
             "units", "unit_insns", "unit_flushes", "hash_calls", "exclusive", "shootdowns",
-            "lan_calls", "cedes", "xive_accesses", "tce_calls", "crq_calls")
+            "lan_calls", "cedes", "xive_accesses", "tce_calls", "crq_calls", "xics_calls")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -244,6 +246,7 @@ SHARED_STATE = np.dtype([
     ("lans", U64),              # host address of the first LAN record (lan_layout.py), or 0
     ("crqs", U64),              # host address of the first CRQ record (crq_layout.py), or 0
     ("tces", U64),              # host address of TCE_TABLE[] (tce_layout.py), or 0
+    ("eager_limit", U64),       # most ticks for which an idle vCPU looks before it sleeps; 0 if that is in the way
 ], align=True)
 
 #: A vCPU's view of its machine: RAM and tables that all have, and its own cells, units and rings. Written by the
@@ -263,7 +266,7 @@ MACHINE_STATE = np.dtype([
     # host address of the hashed page table, its number of groups - 1, and log2 of the largest page in it
     ("hpt", U64), ("hpt_mask", U64), ("hpt_page_limit", U64),
     ("shared", U64),            # host address of SHARED_STATE
-    ("xive", U64),              # host address of XIVE_STATE, or 0
+    ("xive", U64), ("xics", U64),  # host addresses of XIVE_STATE and XICS_STATE, or 0
     ("bit", U64),               # this vCPU's in `owners`
 ], align=True)
 

@@ -171,6 +171,10 @@ class GuestMemory:
         """The XIVE controller at this host address answers for its pages while it is active."""
         self._tell(xive=address)
 
+    def attach_xics(self, address: int) -> None:
+        """The XICS controller at this host address answers its hypercalls while it is active."""
+        self._tell(xics=address)
+
     def attach_tces(self, tables: np.ndarray) -> None:
         """These windows of devices (TCE_TABLE[]) are native code's to change."""
         self.tces = tables

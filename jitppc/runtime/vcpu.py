@@ -68,7 +68,7 @@ class Vcpu:
     """A processor.
 
     `run` executes natively without the GIL; everything else is for when it stands still, except
-    `request_stop`, `set_external` and `pend_system_reset`.
+    `request_stop` and `pend_system_reset`.
     """
 
     nia = _field("nia", "Where to go on.")
@@ -79,6 +79,7 @@ class Vcpu:
     vpa = _field("vpa", "Real address of the virtual processor area; 0 without one.")
     dispatches = _field("dispatches", "Its dispatch counter.")
     is_prodded = _flag("prodded", "H_PROD came and nothing has returned for it yet.")
+    waits_for_prod = _flag("waits_for_prod", "Its thread waits in Python for H_PROD.")
     shows_hcalls = _flag("shows_hcalls", "Every hypercall ends `run`, also what need not.")
 
     def __init__(
@@ -325,11 +326,6 @@ class Vcpu:
         self.state["stop_request"] = 1
         self._alarm.ring()
 
-    def set_external(self, level: bool) -> None:
-        """The external interrupt line has this level."""
-        self.state["external"] = int(level)
-        self._alarm.ring()
-
     def pend_system_reset(self) -> None:
         """A system reset interrupt comes as soon as possible."""
         self.state["system_reset"] = 1
@@ -337,7 +333,8 @@ class Vcpu:
 
     def _has_reason_to_run(self) -> bool:
         s = self.state
-        return bool(s["external"] or s["stop_request"] or s["system_reset"] or s["doorbell"])
+        asked = s["stop_request"] or s["prodded"]
+        return bool(s["external"] or asked or s["system_reset"] or s["doorbell"])
 
     def wait_for_interrupt(self, timeout_s: float | None) -> bool:
         """Idle until an interrupt or a request is pending, for H_CEDE; False when time ran out."""

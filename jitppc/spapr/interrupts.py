@@ -5,12 +5,11 @@ for the guest to say at client-architecture-support; it is switched in place.
 Ref: reference §1.2 (ic-mode), §4.6, §6.1.
 """
 
-from collections.abc import Sequence
 from enum import Enum
 
 from jitppc.errors import OptionError
 from jitppc.spapr.cpu_models import CpuModel
-from jitppc.spapr.ports import InterruptLine, XiveEvents
+from jitppc.spapr.ports import XicsEvents, XiveEvents
 from jitppc.spapr.xics import Xics
 from jitppc.spapr.xive.controller import Xive
 
@@ -38,10 +37,10 @@ class Interrupts:
     """`xics` and `xive` know all sources; the one not in use has all of them masked."""
 
     def __init__(
-        self, lines: Sequence[InterruptLine], events: XiveEvents, mode: IcMode = IcMode.XICS
+        self, xics: XicsEvents, xive: XiveEvents, mode: IcMode = IcMode.XICS
     ) -> None:
         self.mode = mode
-        self.xics, self.xive = Xics(lines), Xive(events)
+        self.xics, self.xive = Xics(xics), Xive(xive)
         self._active: Xics | Xive = self.xics
         self.reset()
 
@@ -59,7 +58,7 @@ class Interrupts:
         self.xics.reset()
         self.xive.reset()
         self._active = self.xive if is_xive else self.xics
-        self.xive.is_active = is_xive
+        self.xics.is_active, self.xive.is_active = not is_xive, is_xive
 
     # What devices do.
 

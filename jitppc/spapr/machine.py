@@ -142,6 +142,7 @@ class Machine:
 
         self._partition = Partition([VcpuRecord(vcpu) for vcpu in self.cpus])
         self._latch = StopLatch(self._partition.wake_all)
+        self._xics = factory.xics(self.memory, self.cpus)
         self._xive = factory.xive(self.memory, self.cpus)
         self._make_devices(clock != "host", rtc or RtcWish())
         self.hcalls = HcallDispatcher()
@@ -176,7 +177,7 @@ class Machine:
 
     def _make_devices(self, is_repeatable: bool, rtc: RtcWish) -> None:
         """What every machine has: interrupt controller, clock, watchdogs, event queue."""
-        self._interrupts = interrupts.Interrupts(self.cpus, self._xive, self._wishes.ic_mode)
+        self._interrupts = interrupts.Interrupts(self._xics, self._xive, self._wishes.ic_mode)
         self._interrupts.claim(fdt.EPOW_IRQ)
         self._tces = TceTables()
         share_windows(self.memory, self._tces)

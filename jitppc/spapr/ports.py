@@ -37,6 +37,8 @@ class Vcpu(Protocol):
     """The dispatch counter in it. Kept at reset."""
     is_prodded: bool
     """H_PROD came, and no call that waits for it has returned. Any thread may set it."""
+    waits_for_prod: bool
+    """The vCPU's thread waits for that: its H_PROD comes to this room."""
     shows_hcalls: bool
     """`run` returns for every hypercall, also for those that it could answer. Kept at reset."""
 
@@ -55,9 +57,6 @@ class Vcpu(Protocol):
 
     def request_stop(self) -> None:
         """`run` and `wait_for_interrupt` return soon (also the next one). Any thread may call."""
-
-    def set_external(self, level: bool) -> None:
-        """The external interrupt line has this level. Any thread may call."""
 
     def set_process_table(self, dw1: int) -> None:
         """The partition table's second doubleword is dw1; LPCR UPRT, HR and GTSE follow it."""
@@ -142,6 +141,21 @@ class Mmio(Protocol):
     def store(self, gra: int, size: int, value: int, vcpu_id: int) -> None: ...
 
 
+class XicsEvents(Protocol):
+    """The XICS controller's sources and servers. Any thread may call."""
+
+    is_active: bool
+
+    @property
+    def count(self) -> int:
+        """Processors."""
+
+    def has_source(self, number: int) -> bool: ...
+
+    def ask(self, what: int, a: int = 0, b: int = 0, c: int = 0) -> int:
+        """An operation of `ir/xics_layout.py`."""
+
+
 class XiveEvents(Protocol):
     """The XIVE controller's sources, queues and contexts, by number.
 
@@ -182,9 +196,3 @@ class Chardev(Protocol):
     """The host side of a console."""
 
     def write(self, data: bytes) -> None: ...
-
-
-class InterruptLine(Protocol):
-    """Whatever can be told that an external interrupt is or is not pending (a `Vcpu`)."""
-
-    def set_external(self, level: bool) -> None: ...

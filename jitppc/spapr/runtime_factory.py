@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from jitppc.spapr.cpu_models import CpuModel
-from jitppc.spapr.ports import GuestMemory, Vcpu, XiveEvents
+from jitppc.spapr.ports import GuestMemory, Vcpu, XicsEvents, XiveEvents
 from jitppc.spapr.tce import TceTable, TceTables
 from jitppc.strategies import Strategy
 from jitppc.topology import Topology
@@ -15,6 +15,8 @@ class RuntimeFactory(Protocol):
     def memory(self, size: int) -> GuestMemory: ...
 
     def vcpus(self, memory: GuestMemory, model: CpuModel, topology: Topology) -> list[Vcpu]: ...
+
+    def xics(self, memory: GuestMemory, vcpus: list[Vcpu]) -> XicsEvents: ...
 
     def xive(self, memory: GuestMemory, vcpus: list[Vcpu]) -> XiveEvents: ...
 
@@ -39,6 +41,14 @@ class NativeRuntime:
         for vcpu in made:
             vcpu.has_large_decrementer = model.has_large_decrementer
         return [*made]
+
+    def xics(self, memory: Any, vcpus: Any) -> XicsEvents:
+        """The XICS controller of a machine with these."""
+        from jitppc.runtime.xics_events import XicsEvents as NativeXics
+
+        events = NativeXics(vcpus[0].engine, memory.vcpu_addresses)
+        memory.attach_xics(events.address)
+        return events
 
     def xive(self, memory: Any, vcpus: Any) -> XiveEvents:
         """The XIVE controller of a machine with these; its pages are where `xive_places` says."""

@@ -304,10 +304,14 @@ def test_problem_state_may_not_call(native):
     assert mmu.call(12, 0, 0)[:3] == (0, 0, 0)
 
 
+def table_words(mmu: Mmu) -> np.ndarray:
+    """The entries' doublewords in memory."""
+    return mmu.native.memory._hash_table.view(np.uint64).reshape(-1, 2)
+
+
 def table_of(mmu: Mmu) -> list[tuple[int, int]]:
     """All entries, as they are in memory."""
-    words = mmu.native.memory._hash_table.view(np.uint64).reshape(-1, 2)
-    return [(int(high), int(low)) for high, low in words]
+    return [(int(high), int(low)) for high, low in table_words(mmu)]
 
 
 def found_bolted(mmu: Mmu) -> dict[tuple[int, int], tuple[int, int]]:

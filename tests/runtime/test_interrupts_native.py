@@ -33,7 +33,7 @@ def native(request) -> Bench:
     found = bench(request.param, RAM)
     found.load_state(new_state())
     found.vcpu.lpcr = LPCR.LD | LPCR.ILE
-    found.vcpu.set_external(False)
+    found.vcpu.state["external"] = 0
     found.vcpu.state["dec_deadline"] = (1 << 63) - 1
     found.place_vectors(little=True)
     return found
@@ -158,11 +158,11 @@ def test_system_reset_needs_no_EE_and_comes_once(native):
 
 def test_external_comes_before_decrementer_before_doorbell(native):
     vcpu = native.vcpu
-    vcpu.set_external(True)
+    vcpu.state["external"] = 1
     vcpu.state["dec_deadline"], vcpu.state["doorbell"] = 0, 1
     assert execute(native, [NOP]).nia == CODE + 4  # EE is off
     assert execute(native, [NOP], BASE | MSR.EE).nia == 0x500
-    vcpu.set_external(False)
+    vcpu.state["external"] = 0
     assert execute(native, [NOP], BASE | MSR.EE).nia == 0x900
     execute(native, [MTDEC_R6], r6=1 << 40)
     assert execute(native, [NOP], BASE | MSR.EE).nia == 0xA00
@@ -170,16 +170,16 @@ def test_external_comes_before_decrementer_before_doorbell(native):
 
 
 def test_the_external_line_is_a_level(native):
-    native.vcpu.set_external(True)
+    native.vcpu.state["external"] = 1
     for _ in range(2):
         assert execute(native, [NOP], BASE | MSR.EE).nia == 0x500
-    native.vcpu.set_external(False)
+    native.vcpu.state["external"] = 0
     assert execute(native, [NOP], BASE | MSR.EE).nia == CODE + 4
 
 
 @pytest.mark.parametrize("word", [MTMSRD_R6, MTMSRD_R6_L1, MTMSR_R6])
 def test_enabling_EE_takes_what_is_pending_at_once(native, word):
-    native.vcpu.set_external(True)
+    native.vcpu.state["external"] = 1
     vcpu = execute(native, [word, 0x38600001], r3=0, r6=BASE | MSR.EE, count=3)
     assert vcpu.nia == 0x500
     assert vcpu.spr["SRR0"] == CODE + 4

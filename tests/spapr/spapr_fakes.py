@@ -1,6 +1,6 @@
 """A vCPU whose guest is a Python generator, and RAM in a bytearray.
 
-Of the runtime room they take what is native on every machine: the XIVE controller's events.
+Of the runtime room they take what is native on every machine: the interrupt controllers' events.
 """
 
 import ctypes
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from jitppc.ir.layout import CPU_STATE
 from jitppc.runtime.code_space import aligned_zeros
 from jitppc.runtime.engine import Engine
+from jitppc.runtime.xics_events import XicsEvents
 from jitppc.runtime.xive_events import XiveEvents
 from jitppc.spapr.boot import STACK_GRA
 from jitppc.spapr.memory_map import MIB
@@ -93,6 +94,11 @@ class Line:
         self.record[0]["external"] = level
 
 
+def fake_xics(lines):
+    """The controller's memory for these lines."""
+    return XicsEvents(engine(), [line.record.ctypes.data for line in lines])
+
+
 def fake_xive(lines, memory):
     """The controller's memory for these lines."""
     ram = ctypes.addressof(ctypes.c_char.from_buffer(memory.data))
@@ -111,7 +117,7 @@ class FakeVcpu(Line):
         self.spr = {}
         self.wakes = threading.Condition()
         self.vpa = self.dispatches = 0
-        self.is_prodded = self.shows_hcalls = False
+        self.is_prodded = self.waits_for_prod = self.shows_hcalls = False
         self.reset()
 
     def reset(self, *, keeps_time=False):
@@ -150,7 +156,7 @@ class FakeVcpu(Line):
         """Native code sets `external` and tells nobody."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         with self.wakes:
-            while not (self.stop or self.external or self.system_reset):
+            while not (self.stop or self.external or self.system_reset or self.is_prodded):
                 if end is not None and time.monotonic() >= end:
                     return False
                 self.wakes.wait(0.005)
@@ -234,6 +240,9 @@ class FakeRuntime:
 
     def vcpus(self, memory, model, topology):
         return [FakeVcpu(memory, number, self.program) for number in range(topology.cpus)]
+
+    def xics(self, memory, vcpus):
+        return fake_xics(vcpus)
 
     def xive(self, memory, vcpus):
         return fake_xive(vcpus, memory)

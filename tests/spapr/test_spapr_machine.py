@@ -300,4 +300,7 @@ def test_what_devices_did_last_is_not_pending_after_a_reset(machine_with, monkey
 
     monkeypatch.setattr(machine.board, "reset", reset)
     machine.reset()
-    assert not machine._interrupts.xics._sources[EPOW_IRQ].is_masked_pending
+    xics = machine._interrupts.xics
+    xics.set_cppr(0, 0xFF)
+    xics.set_xive(EPOW_IRQ, 0, 5)
+    assert xics.poll(0) == (0xFF000000, 0xFF)

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from spapr_fakes import FakeMemory, FakeRuntime, Line, elf, fake_xive
+from spapr_fakes import FakeMemory, FakeRuntime, Line, elf, fake_xics, fake_xive
 from test_spapr_open_firmware import cas_vector
 
 from jitppc.errors import OptionError
@@ -42,7 +42,7 @@ class Driver:
         self.lines = [Line() for _ in range(count)]
         self.memory = FakeMemory(RAM)
         self.pages = fake_xive(self.lines, self.memory)
-        self.interrupts = Interrupts(self.lines, self.pages, IcMode.DUAL)
+        self.interrupts = Interrupts(fake_xics(self.lines), self.pages, IcMode.DUAL)
         self.interrupts.claim(EDGE)
         self.interrupts.claim(LEVEL, is_level=True)
         self.interrupts.choose(is_xive=True)

@@ -47,9 +47,10 @@ HEAD = """\
 Written by `python tests/spapr/tree_differences.py`. `tests/spapr/test_spapr_fdt.py` compares our
 trees of a POWER8 and a POWER9 machine with the decoded ones of QEMU 7.2 (`-m 1G -smp 2`, in
 `tests/spapr/data`) and fails at a difference that is not here, and at an explanation that is out of
-date. PCI functions are compared with QEMU's in `test_pci_tree.py`, NUMA nodes and the XIVE
-controller in `test_spapr_numa.py`, processors of other models in `test_spapr_cpu_models.py`. Paths
-and names are regular expressions.
+date. It asks QEMU itself for trees of a POWER7 and a POWER10 machine, with the same explanations
+(7.2 has no POWER11, and the first POWER10). PCI functions are compared with QEMU's in
+`test_pci_tree.py`, NUMA nodes and the XIVE controller in `test_spapr_numa.py`, processors of other
+models in `test_spapr_cpu_models.py`. Paths and names are regular expressions.
 """
 
 

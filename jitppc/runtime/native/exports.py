@@ -34,6 +34,7 @@ from . import (
     strings,
     system,
     trace,
+    xics,
     xive,
 )
 from .host import U, address_of, cpu_at
@@ -144,6 +145,10 @@ def rt_give(pointer: Any) -> Any:
     return U(0)
 
 
+def rt_xics(pointer: Any, what: Any, a: Any, b: Any, c: Any) -> Any:
+    return xics.ask(address_of(pointer), what, a, b, c)
+
+
 def rt_resize_hash(pointer: Any) -> Any:
     return hash_resize.resize(cpu_at(pointer))
 
@@ -203,6 +208,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
         "rt_crq_put": (U64(P, U64, U64), rt_crq_put),
         "rt_xive": (U64(P, U64, U64, U64, U64), rt_xive),
+        "rt_xics": (U64(P, U64, U64, U64, U64), rt_xics),
         "rt_take": (U64(P), rt_take), "rt_give": (U64(P), rt_give),
     }
     for name in ROUTINES:

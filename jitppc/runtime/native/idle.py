@@ -1,6 +1,7 @@
-"""H_CEDE: a vCPU with nothing to do waits in the host's kernel, without Python.
+"""H_CEDE, H_CONFER and H_PROD: a vCPU with nothing to do waits in the host's kernel, or lets others
+go first, without Python.
 
-Ref: LoPAR 14.11.4.1 (H_CEDE), 14.11.3.4 (the dispatch counter).
+Ref: LoPAR 14.11.4.1 (H_CEDE) to 14.11.4.3 (H_PROD), 14.11.3.4 (the dispatch counter).
 """
 
 from __future__ import annotations
@@ -15,50 +16,114 @@ from . import bells
 from .access import stored
 from .clock import timebase
 from .code import note_store
-from .exclusive import enter, leave
+from .exclusive import enter, leave, vcpu
+from .hash_calls import PARAMETER, SUCCESS
 from .host import (
     I,
     U,
     bswap64,
+    cpu_at,
     exchange,
     load_acquire,
     machine_of,
     pointer_of,
+    shared_of,
     store32,
     store_release,
 )
+from .spin import _yield as yield_processor
 
 _ppoll = types.ExternalFunction(
     "ppoll", types.int32(types.voidptr, types.uint64, types.voidptr, types.voidptr))
-CEDE = U(0xE0)
+CEDE, CONFER, PROD = U(0xE0), U(0xE4), U(0xE8)
+TO_ALL = U((1 << 64) - 1)
 EE = U(MSR.EE)
 CEDES, IDLE = COUNTER["cedes"], COUNTER["idle_ns"]
 DISPATCH_COUNTER = U(0x100)
 POLLFD, NAP, WAITED_FOR = (U(offset(name)) for name in ("pollfd", "nap", "waited_for"))
-EXTERNAL, STOP, RESET, DOORBELL = (
-    U(offset(name)) for name in ("external", "stop_request", "system_reset", "doorbell"))
+EXTERNAL, STOP, RESET, DOORBELL, PRODDED, WAITS_FOR_PROD = (
+    U(offset(name)) for name in (
+        "external", "stop_request", "system_reset", "doorbell", "prodded", "waits_for_prod"))
 POLLIN = U(1 << 32)
 #: ticks of the Time Base: nobody sleeps longer at once
 HOUR = I(3600 * 512_000_000)
 SECOND_NS = I(1_000_000_000)
+#: ticks: 10 microseconds
+LEAST_EAGER = U(5120)
 
 
 @njit
-def cede(cpu: Any) -> Any:
-    """The caller waits with interrupts enabled; 1. Or 0: Python is to answer.
+def idle_call(cpu: Any) -> Any:
+    """Answer the hypercall in r3, 0xe0 to 0xe8; 0: Python is to do that.
 
-    It does when there is more to it: time that follows instructions, a prod or a stop, an observer.
+    It does when there is more to it: an observer, and for H_CEDE time that follows instructions, a
+    stop.
     """
-    unusual = cpu.clock_is_insns | cpu.stop_request | cpu.prodded | cpu.shows_hcalls | cpu.pmu_on
-    if unusual != U(0):
+    call = cpu.gpr[3]
+    if cpu.shows_hcalls != U(0):
+        return U(0)
+    if call == CEDE:
+        return _cede(cpu)
+    if call == CONFER:
+        return _confer(cpu)
+    return _prod(cpu) if call == PROD else U(0)
+
+
+@njit
+def _cede(cpu: Any) -> Any:
+    """The caller waits with interrupts enabled."""
+    if cpu.clock_is_insns | cpu.stop_request | cpu.pmu_on != U(0):
         return U(0)
     cpu.counters[CEDES] += U(1)
     cpu.msr |= EE
-    _count_dispatch(cpu, U(1))
-    _wait(cpu)
-    _count_dispatch(cpu, U(0))
+    if load_acquire(cpu.here + PRODDED) == U(0):
+        _count_dispatch(cpu, U(1))
+        _wait(cpu)
+        _count_dispatch(cpu, U(0))
     cpu.prodded = U(0)
-    cpu.gpr[3] = U(0)
+    cpu.gpr[3] = SUCCESS
+    return U(1)
+
+
+@njit
+def _confer(cpu: Any) -> Any:
+    """Others of the host's threads go first, unless the target has run since the caller looked.
+
+    To itself it waits for H_PROD, in Python.
+    """
+    target, seen = cpu.gpr[4], cpu.gpr[5]
+    is_due = True
+    if target != TO_ALL:
+        if target == cpu.vcpu_id:
+            return U(0)
+        if target >= shared_of(cpu).count:
+            cpu.gpr[3] = PARAMETER
+            return U(1)
+        other = vcpu(cpu, target)
+        is_same = other.dispatches == seen & U(0xFFFF_FFFF)
+        is_due = seen & U(1) != U(0) and other.vpa != U(0) and is_same
+    if is_due:
+        leave(cpu)
+        yield_processor()
+        enter(cpu)
+        cpu.waits += U(1)
+    cpu.gpr[3] = SUCCESS
+    return U(1)
+
+
+@njit
+def _prod(cpu: Any) -> Any:
+    """The target leaves H_CEDE, or does not wait in the next one."""
+    if cpu.gpr[4] >= shared_of(cpu).count:
+        cpu.gpr[3] = PARAMETER
+        return U(1)
+    other = shared_of(cpu).cpus[cpu.gpr[4]]
+    exchange(other + PRODDED, U(1))          # a full barrier: it looks, or we see it wait
+    if load_acquire(other + WAITS_FOR_PROD) != U(0):
+        return U(0)
+    if load_acquire(other + WAITED_FOR) != U(0):
+        bells.ring(cpu_at(pointer_of(other)).alarm)
+    cpu.gpr[3] = SUCCESS
     return U(1)
 
 
@@ -80,6 +145,7 @@ def _count_dispatch(cpu: Any, is_idle: Any) -> None:
 def _has_reason_to_run(cpu: Any) -> Any:
     """What other threads may set."""
     found = load_acquire(cpu.here + EXTERNAL) | load_acquire(cpu.here + STOP)
+    found |= load_acquire(cpu.here + PRODDED)
     return (found | load_acquire(cpu.here + RESET) | load_acquire(cpu.here + DOORBELL)) != U(0)
 
 
@@ -88,6 +154,7 @@ def _wait(cpu: Any) -> None:
     """Until there is a reason to run, or the decrementer is negative."""
     leave(cpu)
     began = timebase(cpu, pointer_of(cpu.here))
+    _look(cpu, began)
     exchange(cpu.here + WAITED_FOR, U(1))            # a full barrier: who rings sees it, or we look
     while not _has_reason_to_run(cpu):
         left = cpu.dec_deadline - I(timebase(cpu, pointer_of(cpu.here)))
@@ -97,8 +164,28 @@ def _wait(cpu: Any) -> None:
     store_release(cpu.here + WAITED_FOR, U(0))
     passed = timebase(cpu, pointer_of(cpu.here)) - began
     cpu.counters[IDLE] += passed * U(125) // U(64)
+    _learn(cpu, passed)
     enter(cpu)
     cpu.waits += U(1)
+
+
+@njit
+def _look(cpu: Any, began: Any) -> None:
+    """For as long as it has paid lately, look instead of sleeping: waking a thread takes longer."""
+    while not _has_reason_to_run(cpu):
+        now = timebase(cpu, pointer_of(cpu.here))
+        if now - began >= cpu.eager or cpu.dec_deadline < I(now):
+            return
+
+
+@njit
+def _learn(cpu: Any, passed: Any) -> None:
+    """It looks longer when that would have found the reason, and half as long after a long wait."""
+    limit = shared_of(cpu).eager_limit
+    if passed > limit:
+        cpu.eager >>= U(1)
+    elif passed > cpu.eager:
+        cpu.eager = min(max(U(2) * cpu.eager, LEAST_EAGER), limit)
 
 
 @njit

@@ -15,8 +15,8 @@ from .clock import timebase
 from .contexts import forget_all, set_msr, switch_context
 from .crq_calls import crq_call
 from .hash_calls import hash_call
-from .host import I, U
-from .idle import CEDE, cede
+from .host import I, U, pointer_of
+from .idle import CEDE, PROD, idle_call
 from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import _PRIVILEGED as PRIVILEGED
 from .interrupts import _SC as SC
@@ -24,6 +24,7 @@ from .interrupts import CTR, FSCR, LR, SRR0, SRR1, raise_kind
 from .lan_calls import lan_call
 from .radix import AMR, IAMR, PIDR
 from .tce_calls import tce_call
+from .xics import xics_call
 
 PR, EE, IR, DR, ME, RI = (U(b) for b in (MSR.PR, MSR.EE, MSR.IR, MSR.DR, MSR.ME, MSR.RI))
 #: bits a guest can set (no HV, S, TM)
@@ -164,20 +165,22 @@ def mtmsr(cpu: Any) -> None:
 def sc(cpu: Any) -> None:
     """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall.
 
-    A hypercall of problem state gets H_PRIVILEGE; H_CEDE, those on a hashed page table, and those
-    of virtual I/O for each request or frame, are answered here.
+    A hypercall of problem state gets H_PRIVILEGE; those that wait or wake, on a hashed page table,
+    of XICS, and of virtual I/O for each request or frame, are answered here.
     """
     if cpu.scratch[0] & U(1) == U(0):
         raise_kind(cpu, U(SC), U(0))
     elif cpu.msr & PR != U(0):
         cpu.gpr[3] = U(0xFFFF_FFFF_FFFF_FFFD)
-    elif cpu.gpr[3] == CEDE:
-        if cede(cpu) == U(0):
+    elif CEDE <= cpu.gpr[3] <= PROD:
+        if idle_call(cpu) == U(0):
             cpu.exit_reason = HCALL
         else:
             end_slice(cpu)
     elif cpu.hash_mode != U(0) and hash_call(cpu) != U(0):
         return
+    elif xics_call(cpu, pointer_of(cpu.here)) != U(0):
+        check_soon(cpu)
     elif cpu.shows_hcalls != U(0) or _vio_call(cpu) == U(0):
         cpu.exit_reason = HCALL
 

@@ -1,5 +1,7 @@
 """Virtual processors: areas, idling, waking each other. Ref: LoPAR 14.11.3, 14.11.4."""
 
+import os
+
 from jitppc.ir.layout import MSR
 from jitppc.spapr.guest_buffers import read_or_none
 from jitppc.spapr.hcall.codes import H
@@ -97,7 +99,8 @@ def h_cede(cpu: PaprCpu) -> HcallResult:
     """The caller waits with interrupts enabled until one is pending or someone prods it.
 
     It may also come back for no reason (the host wanted to stop the machine): guests look again.
-    Native code answers most of these calls itself (runtime/native/idle.py).
+    Native code answers most of these calls, of H_CONFER and of H_PROD itself
+    (runtime/native/idle.py).
     Ref: LoPAR 14.11.4.1 (H_CEDE).
     """
     record, vcpu = cpu.record, cpu.vcpu
@@ -112,16 +115,19 @@ def h_cede(cpu: PaprCpu) -> HcallResult:
 
 def _wait_for_prod(cpu: PaprCpu) -> HcallResult:
     """Waits with interrupts as they are. A stop of the machine makes the call execute again."""
-    record = cpu.record
+    record, vcpu = cpu.record, cpu.record.vcpu
     record.count_dispatch(cpu.memory, is_running=False)
-    while not record.vcpu.is_prodded:
-        record.wake.clear()
+    vcpu.waits_for_prod = True
+    while not vcpu.is_prodded:
+        record.wake.clear()             # its lock is a barrier: who prods sees us wait, or we look
         if cpu.platform.power.is_requested or record.has_fwnmi_reset:
+            vcpu.waits_for_prod = False
             return Resume.RESTART
-        if not record.vcpu.is_prodded:
+        if not vcpu.is_prodded:
             record.wake.wait()
+    vcpu.waits_for_prod = False
     record.count_dispatch(cpu.memory, is_running=True)
-    record.vcpu.is_prodded = record.is_joined = False
+    vcpu.is_prodded = record.is_joined = False
     return H.SUCCESS
 
 
@@ -145,7 +151,7 @@ def h_confer(cpu: PaprCpu, target: int, dispatch_count: int) -> HcallResult:
         now = read_or_none(cpu.memory, record.vcpu.vpa + DISPATCH_COUNTER_OFFSET, 4)
         if now is None or int.from_bytes(now, "big") != dispatch_count & 0xFFFFFFFF:
             return H.SUCCESS
-    cpu.vcpu.wait_for_interrupt(0.0)
+    os.sched_yield()
     return H.SUCCESS
 
 
@@ -169,7 +175,7 @@ def h_join(cpu: PaprCpu) -> HcallResult:
         return H.BAD_MODE
     with cpu.partition.lock:
         others = [r for r in cpu.partition.running() if r is not cpu.record]
-        if all(record.is_joined for record in others):
+        if all(record.is_joined and not record.vcpu.is_prodded for record in others):
             return H.CONTINUE
         cpu.record.is_joined = True
     return _wait_for_prod(cpu)

@@ -1,5 +1,7 @@
 """The XICS controller's hypercalls; HARDWARE while the guest uses XIVE.
 
+While it does not, native code answers them (`runtime/native/xics.py`) unless somebody looks.
+
 Ref: LoPAR 14.5.4.6 (H_EOI and its siblings).
 """
 
@@ -16,14 +18,14 @@ with_xics = while_xive_is(False, REFUSED)
 @with_xics
 def h_eoi(cpu: PaprCpu, xirr: int) -> HcallResult:
     """The source in `xirr` is no longer in service; the CPPR is that of `xirr`."""
-    cpu.interrupts.xics.end_of_interrupt(cpu.record.vcpu_id, xirr & 0xFFFFFFFF)
+    cpu.interrupts.xics.end_of_interrupt(cpu.record.vcpu_id, xirr)
     return H.SUCCESS
 
 
 @hcall(0x68, "H_CPPR")
 @with_xics
 def h_cppr(cpu: PaprCpu, cppr: int) -> HcallResult:
-    cpu.interrupts.xics.set_cppr(cpu.record.vcpu_id, cppr & 0xFF)
+    cpu.interrupts.xics.set_cppr(cpu.record.vcpu_id, cppr)
     return H.SUCCESS
 
 
@@ -33,7 +35,7 @@ def h_ipi(cpu: PaprCpu, server: int, mfrr: int) -> HcallResult:
     """`server` is asked for an inter-processor interrupt of priority `mfrr` (0xff: none)."""
     if not cpu.interrupts.xics.has_server(server):
         return H.PARAMETER
-    cpu.interrupts.xics.set_mfrr(server, mfrr & 0xFF)
+    cpu.interrupts.xics.set_mfrr(server, mfrr)
     return H.SUCCESS
 
 
