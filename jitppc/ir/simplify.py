@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .ops import Op
-from .types import I1, Type
+from .types import I1, I32, Type
 
 if TYPE_CHECKING:
     from .block import Value
@@ -130,6 +130,31 @@ def _select(b, _name, args, _attr, _result):
 
 
 # --- bitwise ---------------------------------------------------------------------------------
+_WORD = (1 << 32) - 1
+
+
+def _rotated_word(b, rotated, mask):
+    """rotl(w | w << 32, n) & m for a word w and a mask of words: a shift, if m has bits from one
+    end of w alone, or else the rotated word.
+    """
+    twice, amount = rotated.args
+    if amount.constant is None or twice.op.name != "or":
+        return None
+    low, high = twice.args if twice.args[1].op.name == "shl" else twice.args[::-1]
+    is_twice = high.op.name == "shl" and high.args[0] is low and high.args[1].constant == 32
+    if not is_twice or possible_bits(low) > _WORD:
+        return None
+    n = amount.constant % 32
+    below = (1 << n) - 1
+    if mask.constant & below == 0:
+        whole = low.args[0] if low.op.name == "and" and low.args[1].constant == _WORD else low
+        return b.emit("and", b.emit("shl", whole, b.const(n)), mask)
+    if mask.constant & ~below == 0:
+        return b.emit("and", b.emit("lshr", low, b.const(32 - n)), mask)
+    word = b.emit("rotl", b.emit("trunc", low, attr=32), b.const(n, I32))
+    return b.emit("and", b.emit("zext", word, attr=64), mask)
+
+
 @_rule("and")
 def _and(b, _name, args, _attr, _result):
     x, y = args
@@ -151,6 +176,10 @@ def _and(b, _name, args, _attr, _result):
         addend, grain = x.args[1].constant, -mask & x.type.mask
         if addend is not None and grain & grain - 1 == 0 and addend % grain == 0:
             return b.emit("add", b.emit("and", x.args[0], y), x.args[1])
+    if x.op.name == "rotl" and mask >> 32 == 0:
+        turned = _rotated_word(b, x, y)
+        if turned is not None:
+            return turned
     if x.op.name == "or":  # (x | z) & c == x & c when z & c == 0
         for this, other in (x.args, x.args[::-1]):
             if possible_bits(other) & mask == 0:

@@ -10,9 +10,10 @@ from strategies import EDGES, SparseMemory, random_state
 from jitppc.ir.block import Value
 from jitppc.ir.builder import Builder
 from jitppc.ir.interp import Evaluator
-from jitppc.ir.layout import REGISTERS
+from jitppc.ir.layout import CPU_STATE, REGISTERS
 from jitppc.ir.ops import OPS
 from jitppc.ir.ops.integer import ROWS
+from jitppc.ir.passes import eliminate_dead
 from jitppc.ir.types import BY_BITS, I1, I64
 
 SOURCES = ("gpr", "so", "ca", "crf", "vsr", "xer_low")
@@ -100,3 +101,28 @@ def test_the_opposite_of_a_comparison_is_a_comparison():
     x, y = b.get("gpr", 3), b.get("gpr", 4)
     assert "sle" == b.not_(b.slt(x, y)).op.name
     assert [y, x] == list(b.not_(b.slt(x, y)).args)
+
+
+@given(
+    st.integers(0, 31), st.sampled_from([0, 1, 0xFF, 0xFF00, 0xFFFF0000, 0xFFFFFFFF, 0xC0000003]),
+    st.sampled_from(EDGES), st.booleans(),
+)  # fmt: skip
+def test_rotated_words_are_what_they_were(amount, mask, number, is_swapped):
+    """As rlwinm makes them; narrower masks too, in which one end of the word counts."""
+    results = []
+    for builder in (Builder(), PlainBuilder()):
+        low = builder.and_(builder.get("gpr", 1), 0xFFFFFFFF)
+        halves = (low, builder.shl(low, 32))
+        twice = builder.or_(*(halves[::-1] if is_swapped else halves))
+        for n, one in enumerate((mask, mask & (1 << amount) - 1, mask & -1 << amount)):
+            builder.set("gpr", 3 + n, builder.and_(builder.rotl(twice, amount), one))
+        state = np.zeros(1, CPU_STATE)
+        state["gpr"][0, 1] = number & (1 << 64) - 1
+        Evaluator(state, SparseMemory()).run(builder.block, 0)
+        results.append(state["gpr"][0, 3:6].tolist())
+        if isinstance(builder, PlainBuilder):
+            continue
+        used = eliminate_dead(builder.block).values
+        rotations = [v.type.bits for v in used if v.op.name == "rotl"]
+        assert set(rotations) <= {32}
+    assert results[0] == results[1]
