@@ -16,6 +16,8 @@ pytestmark = pytest.mark.slow
 BOOT_SECONDS = 3600
 COMMAND_SECONDS = 3600
 PACKAGE = "hello"
+#: systemd gives up after 90 s otherwise, on a host that has other things to do
+PATIENT = "systemd.default_timeout_start_sec=3600 systemd.default_device_timeout_sec=3600"
 
 
 def is_clean(disk):
@@ -32,10 +34,11 @@ def test_the_system_is_used_and_shut_down_clean(directory, disk, bus):
     port = free_port()
     nic = f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{port}-:22"
     if bus == "virtio":
-        words = ["debian", "-disk", str(disk), "-nic", nic]
+        words = ["debian", "-disk", str(disk), "-nic", nic, "-append", PATIENT]
     else:
         kernel, initrd = boot_files(disk)
-        words = ["run", "-kernel", str(kernel), "-initrd", str(initrd), "-append", APPEND]
+        words = ["run", "-kernel", str(kernel), "-initrd", str(initrd), "-append"]
+        words += [f"{APPEND} {PATIENT}"]
         words += ["-drive", f"file={disk},format=raw,if=scsi", "-nic", nic]
     session = Session(*words)
     try:
