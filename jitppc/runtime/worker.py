@@ -107,7 +107,8 @@ def main() -> None:
         try:
             answer = (True, TASKS[name](*arguments))
         except Exception as error:  # noqa: BLE001  (the parent decides what it means)
-            answer = (False, f"{type(error).__name__}: {error}")
+            said = " ".join(str(error).split())          # LLVM's messages have several lines
+            answer = (False, f"{type(error).__name__}: {said}")
         try:
             send(outbox, answer)
         except BrokenPipeError:  # killed, and could not say so

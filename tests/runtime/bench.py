@@ -326,6 +326,8 @@ class Judge:
     def run(self, nia: int, limit: int) -> int:
         """`limit` instructions; interrupts go to their vectors. Returns where execution goes on."""
         while self.retired < limit:
+            if nia & REAL_MASK >= len(self.memory.data):
+                nia = expect_interrupt(self.state, "FETCH", nia)
             if self.fetch(nia) == STAY:
                 self.retired = limit
                 break
@@ -345,6 +347,8 @@ SRR1_CAUSE = {
     "PROGRAM_PRIVILEGED": 1 << (63 - 45),
     "PROGRAM_FP_ENABLED": 1 << (63 - 43),
 }
+#: in real mode: no such memory, for a datum and for an instruction
+NOT_RAM_CAUSE = {"STORAGE": 1 << (63 - 42), "FETCH": 1 << (63 - 45)}
 SRR1_OWN = sum(1 << (63 - n) for n in (*range(33, 37), *range(42, 48)))
 
 
@@ -361,8 +365,8 @@ def expect_interrupt(
         record["spr"][8], record["spr"][9] = cia + 4 & NO_TAG, msr & ~SRR1_OWN
         set_msr(record, new | msr & (MSR.EE | MSR.RI))
         return 0x17000 + 32 * value
-    if kind == "STORAGE":  # in real mode: no such memory
-        cause, vector = 1 << (63 - 42), 0x200
+    if kind in NOT_RAM_CAUSE:
+        cause, vector = NOT_RAM_CAUSE[kind], 0x200
     else:
         cause, vector = SRR1_CAUSE.get(kind, 0), INTERRUPTS[kind]
     if kind in ("ALIGNMENT", "AMO_FUNCTION"):
