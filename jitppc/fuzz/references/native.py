@@ -69,6 +69,7 @@ class NativeReference:
         self._space = AddressSpace()
         self.vcpu = Vcpu(self._engine, self._space.memory, 0, PVR[DEFAULT_MODEL.name], "insns")
         self.vcpu.is_silent = True
+        self.vcpu.shows_hcalls = True        # a case ends with one, whatever is in r3
         self.vcpu.set_process_table(PROCESS_TABLE)
         self.vcpu.set_ile(little=True)
         self.vcpu.lpcr &= ~LPCR.AIL
