@@ -114,7 +114,6 @@ CPU_STATE = np.dtype([
     ("vpa", U64),               # real address of the virtual processor area, or 0
     ("dispatches", U64),        # its dispatch counter: even while running
     ("pollfd", U64), ("nap", np.int64, 2),  # scratch for ppoll
-    ("eager", U64),             # ticks of the Time Base for which it looks before it sleeps
 ], align=True)
 
 #: Most vCPUs of a machine: one bit each in a doubleword.
@@ -246,7 +245,6 @@ SHARED_STATE = np.dtype([
     ("lans", U64),              # host address of the first LAN record (lan_layout.py), or 0
     ("crqs", U64),              # host address of the first CRQ record (crq_layout.py), or 0
     ("tces", U64),              # host address of TCE_TABLE[] (tce_layout.py), or 0
-    ("eager_limit", U64),       # most ticks for which an idle vCPU looks before it sleeps; 0 if that is in the way
 ], align=True)
 
 #: A vCPU's view of its machine: RAM and tables that all have, and its own cells, units and rings. Written by the

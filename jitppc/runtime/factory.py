@@ -24,9 +24,6 @@ from .workers import WorkerPool
 if TYPE_CHECKING:
     from .perf_files import PerfFiles
 
-#: of the Time Base: 200 microseconds, more than it takes to wake a thread
-EAGER_TICKS = 102_400
-
 
 def make_vcpus(
     memory: GuestMemory,
@@ -37,8 +34,6 @@ def make_vcpus(
 ) -> list[Vcpu]:
     """All vCPUs of a machine; `options` as of `make_vcpu`. They share engine and translator."""
     first = make_vcpu(memory, 0, pvr, strategy, count=topology.cpus, **options)
-    if 1 < topology.cpus <= len(os.sched_getaffinity(0)):
-        memory.shared[0]["eager_limit"] = EAGER_TICKS
     rest = range(1, topology.cpus)
     options |= {"beside": first, "count": topology.cpus}
     vcpus = [first, *(make_vcpu(memory, n, pvr, strategy, **options) for n in rest)]

@@ -31,7 +31,7 @@ from .host import (
     store32,
     store_release,
 )
-from .spin import _yield as yield_processor
+from .spin import yield_processor
 
 _ppoll = types.ExternalFunction(
     "ppoll", types.int32(types.voidptr, types.uint64, types.voidptr, types.voidptr))
@@ -48,8 +48,6 @@ POLLIN = U(1 << 32)
 #: ticks of the Time Base: nobody sleeps longer at once
 HOUR = I(3600 * 512_000_000)
 SECOND_NS = I(1_000_000_000)
-#: ticks: 10 microseconds
-LEAST_EAGER = U(5120)
 
 
 @njit
@@ -154,7 +152,6 @@ def _wait(cpu: Any) -> None:
     """Until there is a reason to run, or the decrementer is negative."""
     leave(cpu)
     began = timebase(cpu, pointer_of(cpu.here))
-    _look(cpu, began)
     exchange(cpu.here + WAITED_FOR, U(1))            # a full barrier: who rings sees it, or we look
     while not _has_reason_to_run(cpu):
         left = cpu.dec_deadline - I(timebase(cpu, pointer_of(cpu.here)))
@@ -164,28 +161,8 @@ def _wait(cpu: Any) -> None:
     store_release(cpu.here + WAITED_FOR, U(0))
     passed = timebase(cpu, pointer_of(cpu.here)) - began
     cpu.counters[IDLE] += passed * U(125) // U(64)
-    _learn(cpu, passed)
     enter(cpu)
     cpu.waits += U(1)
-
-
-@njit
-def _look(cpu: Any, began: Any) -> None:
-    """For as long as it has paid lately, look instead of sleeping: waking a thread takes longer."""
-    while not _has_reason_to_run(cpu):
-        now = timebase(cpu, pointer_of(cpu.here))
-        if now - began >= cpu.eager or cpu.dec_deadline < I(now):
-            return
-
-
-@njit
-def _learn(cpu: Any, passed: Any) -> None:
-    """It looks longer when that would have found the reason, and half as long after a long wait."""
-    limit = shared_of(cpu).eager_limit
-    if passed > limit:
-        cpu.eager >>= U(1)
-    elif passed > cpu.eager:
-        cpu.eager = min(max(U(2) * cpu.eager, LEAST_EAGER), limit)
 
 
 @njit

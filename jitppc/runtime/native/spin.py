@@ -9,7 +9,7 @@ from numba import njit, types
 
 from .host import U, compare_and_swap, store_release
 
-_yield = types.ExternalFunction("sched_yield", types.int32())
+yield_processor = types.ExternalFunction("sched_yield", types.int32())
 _sleep = types.ExternalFunction("usleep", types.int32(types.uint32))
 #: looks at what is waited for before the host's processor is given away, and before one sleeps
 EAGER, PATIENT, NAP_US = 200, 2000, np.uint32(50)
@@ -21,7 +21,7 @@ def pause(looks: Any) -> Any:
     if looks > PATIENT:
         _sleep(NAP_US)
     elif looks > EAGER:
-        _yield()
+        yield_processor()
     return looks + 1
 
 
