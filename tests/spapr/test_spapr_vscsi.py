@@ -24,7 +24,7 @@ def guest():
 def test_an_initialisation_is_answered_and_interrupts(guest):
     assert guest.send(valid=0xC0, form=1, size=0, where=0) == H.SUCCESS
     assert bytes((0xC0, 2)) + bytes(14) == guest.receive()
-    assert 1 == len(guest.pulses)
+    assert 1 == guest.pulses_by_now()
 
 
 def test_nothing_interrupts_while_signals_are_off(guest):
@@ -32,7 +32,7 @@ def test_nothing_interrupts_while_signals_are_off(guest):
     assert not guest.vscsi.set_signal(2)
     guest.send(valid=0xC0, form=1, size=0, where=0)
     assert guest.receive() is not None
-    assert [] == guest.pulses
+    assert 0 == guest.pulses_by_now()
 
 
 def test_a_login_says_how_much_may_be_outstanding(guest):

@@ -55,6 +55,13 @@ class VscsiGuest:
         self.at = (self.at + 16) % self.ring_size
         return element
 
+    def pulses_by_now(self):
+        """Interrupts, with those for all that is in the ring."""
+        while self.vscsi._ring._has_news:
+            time.sleep(0.0002)
+        with self.vscsi._serving._busy:     # whoever tells has told
+            return len(self.pulses)
+
     def exchange(self, iu, form=1):
         """What the unit has become when its answer has come, and the answer's element."""
         self.ram.memory[UNITS : UNITS + 256] = iu.ljust(256, b"\0")

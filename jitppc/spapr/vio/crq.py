@@ -18,6 +18,9 @@ from jitppc.spapr.vio.window import PAGE_SIZE
 
 RING_SIZE_MAX = 256 << 20
 
+MANY = 8
+"""Items that a device handles before it interrupts the guest though more are waiting."""
+
 VALID_PAYLOAD, VALID_INIT, VALID_EVENT = 0x80, 0xC0, 0xFF
 INIT, INIT_COMPLETE = 1, 2
 
@@ -25,9 +28,9 @@ INIT, INIT_COMPLETE = 1, 2
 class CrqRing:
     """The ring that the device writes. Any thread may call."""
 
-    def __init__(self, dma: DmaSpace, interrupt: Callable[[], None]) -> None:
+    def __init__(self, dma: DmaSpace) -> None:
         self._dma = dma
-        self._interrupt = interrupt
+        self._has_news = False
         self._lock = threading.Lock()
         self._start = self._size = self._next = 0
 
@@ -78,8 +81,14 @@ class CrqRing:
             except DmaError:
                 return False
             self._next = (self._next + ELEMENT_SIZE) % self._size
-        self._interrupt()
+            self._has_news = True
         return True
+
+    def take_news(self) -> bool:
+        """Elements were pushed after the last time this was asked."""
+        with self._lock:
+            had, self._has_news = self._has_news, False
+        return had
 
 
 class Inbox(Protocol):
@@ -145,11 +154,18 @@ class PlainInbox:
 class Serving:
     """A device's thread: what is put is handled there, in order, until `stop`.
 
-    `drop` returns when nothing of what was put before is handled any more.
+    `drop` returns when nothing of what was put before is handled any more. `tell` is called when
+    all that waited is handled, and after every `MANY` items.
     """
 
-    def __init__(self, name: str, handle: Callable[[bytes], None], inbox: Inbox) -> None:
-        self._name, self._handle, self._inbox = name, handle, inbox
+    def __init__(
+        self,
+        name: str,
+        handle: Callable[[bytes], None],
+        inbox: Inbox,
+        tell: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._name, self._handle, self._inbox, self._tell = name, handle, inbox, tell
         self._busy, self._starting = threading.Lock(), threading.Lock()
         self._stops = False
         self._thread: threading.Thread | None = None
@@ -181,10 +197,15 @@ class Serving:
             self._thread.join()
 
     def _run(self) -> None:
+        untold = 0
         while not self._stops:
             with self._busy:
                 item = self._inbox.take()
                 if item is not None:
                     self._handle(item)
+                    untold += 1
+                if untold and (item is None or untold == MANY):
+                    self._tell()
+                    untold = 0
             if item is None:
                 self._inbox.wait()

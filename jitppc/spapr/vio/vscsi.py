@@ -63,9 +63,9 @@ class Vscsi:
         self.bus = ScsiBus(LIMITS)
         self._inbox = crq.PlainInbox() if inbox is None else inbox
         self._dma: DmaSpace = window.dma
-        self._ring = crq.CrqRing(window.dma, self._interrupt)
+        self._ring = crq.CrqRing(window.dma)
         self._serving = crq.Serving(
-            f"vscsi-{slot.unit_address:x}", self._element, self._inbox
+            f"vscsi-{slot.unit_address:x}", self._element, self._inbox, self._tell
         )
 
     def tree_node(self) -> Node:
@@ -114,8 +114,8 @@ class Vscsi:
         self.free_crq()
         self._serving.stop()
 
-    def _interrupt(self) -> None:
-        if self._inbox.signals:
+    def _tell(self) -> None:
+        if self._ring.take_news() and self._inbox.signals:
             self.slot.pulse()
 
     # The device's side, on its own thread.
