@@ -12,18 +12,17 @@ what is loaded from need not be writable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jitppc.ir.block import Block, Value
-from jitppc.ir.ops import OPS, Effect
-from jitppc.ir.passes.places import Place, file_places, overlapping, place
+from jitppc.ir.ops import OPS
+from jitppc.ir.passes.places import Place, forget_changed, place
 from jitppc.ir.types import signed
 
 from .region_graph import RegionBlock
 
 GET, SET = OPS["get"], OPS["set"]
-_CLEARING = frozenset(n for n, row in OPS.items() if row.effects & Effect.WRITES_STATE) - {"set"}
 #: bytes that one look-up may cover
 SPAN = 2048
 #: ... and by how many a block may widen the span of another
@@ -114,10 +113,11 @@ def _follow(block: Block, before: _Behind, found: dict[Value, tuple[Group, int]]
                 if here in registers:
                     known[value] = registers[here]
                 registers.setdefault(here, (((value, 1),), 0))
-        elif value.op is SET:
-            _write(registers, value, known)
-        elif value.op.name in _CLEARING:
-            registers.clear()
+        else:
+            forget_changed(registers, value)
+            here = place(value) if value.op is SET else None
+            if here is not None and value.args[-1].type.bits == 64:
+                registers[here] = sum_of(value.args[-1], known)
         if value.op.name in ("load", "store"):
             terms, low = sum_of(value.args[0], known)
             high, stores = low + value.attr // 8, value.op.name == "store"
@@ -137,16 +137,3 @@ def _takes(group: Group, low: int, high: int, stores: bool, is_own: bool) -> boo
     if is_own:
         return group.fits(low, high)
     return group.fits(low, high, group.high - group.low + WIDER) and group.writes >= stores
-
-
-def _write(registers: dict[Place, Sum], value: Value, known: dict[Value, Sum]) -> None:
-    here = place(value)
-    gone: Iterable[Place] = file_places(value.attr) if here is None else overlapping(here)
-    for other in gone:
-        registers.pop(other, None)
-    if here is not None:
-        new = value.args[-1]
-        if new.type.bits == 64:
-            registers[here] = sum_of(new, known)
-        else:
-            registers.pop(here, None)

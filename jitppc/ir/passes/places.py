@@ -7,12 +7,16 @@ ranges and never about names. The rules come from `layout.REGISTERS` alone.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from jitppc.ir.block import Value
 from jitppc.ir.layout import REGISTERS
-from jitppc.ir.ops import OPS
+from jitppc.ir.ops import OPS, Effect
 
 CONST, SET = OPS["const"], OPS["set"]
+_RESERVING = frozenset(("load_reserve", "store_conditional"))
+#: ops that may change any register
+_CLEARING = frozenset(n for n, row in OPS.items() if row.effects & Effect.WRITES_STATE) - {"set"}
 
 #: (byte offset, bits): a register, whatever it is called
 Place = tuple[int, int]
@@ -89,3 +93,19 @@ def reservation() -> frozenset[Place]:
     """What load_reserve and store_conditional write."""
     here = _of_register("reserve_ea", 0)
     return frozenset((here, *overlapping(here)))
+
+
+def forget_changed(known: dict[Place, Any], op: Value) -> None:
+    """What is known of the places that an op may change is known no longer."""
+    if op.op is SET:
+        here = place(op)
+        gone = file_places(op.attr) if here is None else (here, *overlapping(here))
+    elif op.op.name in _RESERVING:
+        gone = reservation()
+    elif op.op.name in _CLEARING:
+        known.clear()
+        return
+    else:
+        return
+    for other in gone:
+        known.pop(other, None)

@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jitppc.ir.block import Block, Value
-from jitppc.ir.ops import OPS, Effect
+from jitppc.ir.ops import OPS
 from jitppc.ir.types import BY_BITS
 
 from .dce import eliminate_dead
 from .fold import fold
-from .places import Place, file_places, overlapping, place, reservation
+from .places import Place, forget_changed, place
 from .rebuild import with_operands, with_starts
 
 CONST, GET, SET = OPS["const"], OPS["get"], OPS["set"]
-_RESERVING = frozenset(("load_reserve", "store_conditional"))
-_CLEARING = frozenset(n for n, row in OPS.items() if row.effects & Effect.WRITES_STATE) - {"set"}
 
 Known = dict[Place, int]
 
@@ -60,18 +58,10 @@ def _constants(block: Block) -> bool:
 
 def _note(known: Known, value: Value) -> None:
     """What is known behind an op."""
-    if value.op is SET:
-        here = place(value)
-        for other in file_places(value.attr) if here is None else (here, *overlapping(here)):
-            known.pop(other, None)
-        new = value.args[-1].constant
-        if here is not None and new is not None:
-            known[here] = new
-    elif value.op.name in _RESERVING:
-        for other in reservation():
-            known.pop(other, None)
-    elif value.op.name in _CLEARING:
-        known.clear()
+    forget_changed(known, value)
+    here = place(value) if value.op is SET else None
+    if here is not None and value.args[-1].constant is not None:
+        known[here] = value.args[-1].constant
 
 
 def _rewritten(block: Block, before: Known) -> Block:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from jitppc.ir.block import Block, Value
-from jitppc.ir.ops import OPS, Effect
+from jitppc.ir.ops import OPS
 from jitppc.ir.types import I64, I128
 
-from .places import Place, file_places, overlapping, place, reservation
+from .places import Place, forget_changed, place
 from .rebuild import with_operands, with_starts
 
 GET, SET = OPS["get"], OPS["set"]
-_RESERVING = frozenset(("load_reserve", "store_conditional"))
-#: ops that may change any register
-_CLEARING = frozenset(n for n, row in OPS.items() if row.effects & Effect.WRITES_STATE) - {"set"}
 
 
 def forward_state(block: Block) -> Block:
@@ -45,28 +42,14 @@ def forward_state(block: Block) -> Block:
             replaced[old] = held
             continue
         value = with_operands(old, replaced)
-        if row is SET:
-            here = place(value)
-            if here is None:
-                _forget(known, file_places(value.attr))
-            else:
-                new = value.args[-1]
-                if known.get(here) is new:
-                    continue
-                known[here] = new
-                for other in overlapping(here):
-                    known.pop(other, None)
-        elif row.name in _RESERVING:
-            _forget(known, reservation())
-        elif row.name in _CLEARING:
-            known.clear()
+        here = place(value) if row is SET else None
+        if here is not None and known.get(here) is value.args[-1]:
+            continue
+        forget_changed(known, value)
+        if here is not None:
+            known[here] = value.args[-1]
         values.append(value)
     return with_starts(values, block, at)
-
-
-def _forget(known: dict[Place, Value], places: frozenset[Place]) -> None:
-    for here in [p for p in known if p in places]:
-        del known[here]
 
 
 def _assembled(here: Place, known: dict[Place, Value]) -> Value | None:
