@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .vio_layout import VIO_FIELDS
+
 U64 = np.uint64
 
 #: Elements that wait for the device; further ones are dropped, and the guest is told so.
@@ -16,12 +18,9 @@ ELEMENT_SIZE = 16
 
 #: One device. `lock` is for those who put.
 CRQ = np.dtype([
-    ("here", U64),              # host address of this record
-    ("next", U64),              # that of the next device of the machine, or 0
-    ("unit", U64),              # unit address
+    *VIO_FIELDS,
     ("lock", U64),
     ("open", U64),
-    ("signals", U64),           # the guest wants interrupts
     ("bell", U64),              # eventfd that wakes the device's thread
     ("put", U64), ("taken", U64),   # how many elements ever were
     ("elements", np.uint8, (MAX_WAITING, ELEMENT_SIZE)),    # as the guest sees them

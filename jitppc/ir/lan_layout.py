@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .vio_layout import VIO_FIELDS
+
 U64 = np.uint64
 
 # --- what the guest sees: descriptors, buffers, its list of them, and entries of its receive queue
@@ -38,15 +40,12 @@ LAN_SIZE = np.dtype([("bytes", U64), ("head", U64), ("tail", U64)], align=True)
 
 #: One adapter. What is below `lock` is touched under it only, if no thread is named.
 LAN = np.dtype([
-    ("here", U64),              # host address of this record
-    ("next", U64),              # that of the next adapter of the machine, or 0
-    ("unit", U64),              # unit address
+    *VIO_FIELDS,
     ("shared", U64),            # host address of SHARED_STATE
     ("ram", U64), ("ram_size", U64),
     ("tces", U64), ("tce_count", U64),      # its window: host address of u64[tce_count], pages of 4 KiB
     ("lock", U64),
     ("open", U64),
-    ("signals", U64),           # the guest wants interrupts
     ("busy", U64),              # the receiving thread writes to guest memory
     ("starved", U64),           # it waits for a buffer of so many bytes: whoever adds one rings the bell
     ("queue", U64), ("queue_size", U64),    # device address and bytes of the receive queue

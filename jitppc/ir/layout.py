@@ -125,7 +125,7 @@ RESERVE_STRIPES = 1 << 14
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
             "units", "unit_insns", "unit_flushes", "hash_calls", "exclusive", "shootdowns",
-            "lan_calls", "cedes", "xive_accesses", "tce_calls", "crq_calls", "xics_calls")
+            "vio_calls", "cedes", "xive_accesses", "tce_calls", "xics_calls")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -242,8 +242,7 @@ SHARED_STATE = np.dtype([
     ("count", U64),             # vCPUs
     ("owners", U64),            # host address of u64[ram_size >> 12]: which vCPUs have active cells of the page
     ("cpus", U64, MAX_VCPUS),   # host addresses of their CPU_STATE
-    ("lans", U64),              # host address of the first LAN record (lan_layout.py), or 0
-    ("crqs", U64),              # host address of the first CRQ record (crq_layout.py), or 0
+    ("vio", U64),               # host address of the first VIO_DEVICE (vio_layout.py), or 0
     ("tces", U64),              # host address of TCE_TABLE[] (tce_layout.py), or 0
 ], align=True)
 

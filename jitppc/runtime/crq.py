@@ -7,6 +7,7 @@ from collections.abc import Callable
 from jitppc.bell import Bell
 from jitppc.ir.crq_layout import CRQ, ELEMENT_SIZE, MAX_WAITING
 from jitppc.ir.layout import offset
+from jitppc.ir.vio_layout import CRQ_DEVICE
 
 from .code_space import aligned_zeros
 from .memory import GuestMemory
@@ -22,15 +23,14 @@ class NativeInbox:
         assert memory.call_native is not None, "a vCPU has brought native code"
         self._call: Callable[..., int] = memory.call_native
         record = aligned_zeros(CRQ.itemsize)
-        self._state = record.view(CRQ)[0]
+        records = record.view(CRQ)
+        self._state = records[0]
         self._address = int(record.ctypes.data)
         self._bytes = record.data.cast("B")
         self._counts = self._bytes[:ELEMENTS].cast("Q")
         self._bell = Bell()
-        self._state["here"], self._state["unit"] = self._address, unit
-        self._state["bell"], self._state["next"] = self._bell.number, memory.shared[0]["crqs"]
-        memory.shared[0]["crqs"] = self._address
-        memory.inboxes.append(self)
+        self._state["bell"] = self._bell.number
+        memory.attach_vio(self, records, CRQ_DEVICE, unit)
 
     @property
     def signals(self) -> bool:

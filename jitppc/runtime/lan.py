@@ -19,6 +19,7 @@ from jitppc.ir.lan_layout import (
     NO_NODE,
     REST_BYTES,
 )
+from jitppc.ir.vio_layout import LAN_DEVICE
 
 from .code_space import aligned_zeros
 from .memory import GuestMemory
@@ -44,17 +45,15 @@ class NativeLan:
         self._rest = np.zeros(REST_BYTES, np.uint8)
         self._bell = Bell()
         fields = {
-            "here": self.address, "unit": unit, "tces": tces, "tce_count": tce_count,
+            "tces": tces, "tce_count": tce_count,
             "shared": memory.shared.ctypes.data, "ram": memory.base, "ram_size": memory.size,
             "nodes": self._nodes.ctypes.data, "sizes": self._sizes.ctypes.data,
             "input": self._input.ctypes.data, "rest": self._rest.ctypes.data,
             "bell": self._bell.number, "fd": -1, "free": NO_NODE,
-            "next": memory.shared[0]["lans"],
         }  # fmt: skip
         for name, value in fields.items():
             self.state[name] = value
-        memory.shared[0]["lans"] = self.address
-        memory.lans.append(self)
+        memory.attach_vio(self, self._record, LAN_DEVICE, unit)
 
     def open(self, buffer_list: int, queue: int, queue_size: int, toggle: int) -> None:
         """It has a receive queue, and a page where dropped frames are counted."""

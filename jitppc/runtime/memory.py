@@ -69,11 +69,8 @@ class GuestMemory:
         self.tb_offset = 0
         #: called, the gate closed, with the real address of a page of code that was changed
         self.on_code_write: Callable[[int], None] | None = None
-        #: adapters and inboxes of devices whose records `shared` leads to
-        self.lans: list[object] = []
-        self.inboxes: list[object] = []
-        #: windows of devices, which `shared` leads to
-        self.tces: np.ndarray | None = None
+        #: what native code has addresses of
+        self._attached: list[object] = []
         #: calls a native routine by name, once there is a vCPU
         self.call_native: Callable[..., int] | None = None
         self._mmio_callback: object = None
@@ -175,9 +172,18 @@ class GuestMemory:
         """The XICS controller at this host address answers its hypercalls while it is active."""
         self._tell(xics=address)
 
+    def attach_vio(self, device: object, record: np.ndarray, kind: int, unit: int) -> None:
+        """Native code answers hypercalls to this unit; the record begins with VIO_FIELDS, and
+        `device` keeps whatever it leads to.
+        """
+        self._attached.append(device)
+        state, shared, address = record[0], self.shared[0], record.ctypes.data
+        state["here"], state["kind"], state["unit"] = address, kind, unit
+        state["next"], shared["vio"] = shared["vio"], address
+
     def attach_tces(self, tables: np.ndarray) -> None:
         """These windows of devices (TCE_TABLE[]) are native code's to change."""
-        self.tces = tables
+        self._attached.append(tables)
         self.shared[0]["tces"] = tables.ctypes.data
 
     def make_hash_table(self, size_log2: int, page_limit_log2: int = 16) -> None:

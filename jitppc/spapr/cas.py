@@ -8,12 +8,12 @@ Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support); reference §4.6.
 
 from dataclasses import dataclass, field
 
+from jitppc.ir.hcalls import H
 from jitppc.numa import Numa
 from jitppc.spapr.associativity import Form
 from jitppc.spapr.cpu_models import CpuModel, best_mode, compat_modes
 from jitppc.spapr.guest_buffers import read_or_none
 from jitppc.spapr.hash_pages import ResizeHpt
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.interrupts import IcMode
 from jitppc.spapr.ports import GuestMemory
 

@@ -16,6 +16,8 @@ The boot vCPU enters the kernel with r5 = PROM_ENTRY_GRA and a stack of 32 KiB, 
 its `prom_init`. Firmware memory below FIRMWARE_END is claimed, everything else is the kernel's.
 """
 
+from jitppc.ir.hcalls import Hcall
+
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
@@ -36,18 +38,15 @@ KERNEL_LIMIT = 2 * GIB
 KERNEL_HEADROOM = 40 * MIB
 """Kernel and initrd end at least this far below the end of the RMA, so that the tree has room."""
 
-PROM_HCALL = 0xF005
-RTAS_HCALL = 0xF000
 
-
-def hypercall_stub(opcode: int) -> bytes:
-    """Five big-endian instruction words that pass r3 as r4 of hypercall `opcode` and return."""
-    words = (0x7C641B78, 0x3C600000, 0x60630000 | opcode, 0x44000022, 0x4E800020)
+def hypercall_stub(call: Hcall) -> bytes:
+    """Five big-endian instruction words that pass r3 as r4 of a hypercall and return."""
+    words = (0x7C641B78, 0x3C600000, 0x60630000 | call, 0x44000022, 0x4E800020)
     return b"".join(word.to_bytes(4, "big") for word in words)
 
 
-PROM_STUB = hypercall_stub(PROM_HCALL)
-RTAS_STUB = hypercall_stub(RTAS_HCALL)
+PROM_STUB = hypercall_stub(Hcall.H_PROM)
+RTAS_STUB = hypercall_stub(Hcall.H_RTAS)
 
 RTAS_ERROR_LOG_MAX = 2048
 

@@ -6,9 +6,9 @@ arguments, number of results, arguments, results. Services are in `of_services`,
 Ref: IEEE 1275-1994 6.3 (client interface), PowerPC binding 8.5 (argument arrays).
 """
 
+from jitppc.ir.hcalls import H
 from jitppc.spapr.fdt_values import cells, get, put
 from jitppc.spapr.guest_buffers import read_c_string, read_cells, write_if_inside
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.of_services import SERVICES
 from jitppc.spapr.of_state import PROM_ERROR, OfState

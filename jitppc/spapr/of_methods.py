@@ -5,11 +5,11 @@ Ref: LoPAR appendix B.6.2.3 (ibm,client-architecture-support), 7.2.2 (instantiat
 
 from collections.abc import Callable
 
+from jitppc.ir.hcalls import H
 from jitppc.spapr.cas import negotiate
 from jitppc.spapr.fdt_agreed import cpu_nodes, show_agreement
 from jitppc.spapr.fdt_values import cells, put
 from jitppc.spapr.guest_buffers import write_if_inside
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.memory_map import RTAS_STUB, rtas_size
 from jitppc.spapr.of_state import PROM_ERROR, OfState, ServiceResult
 

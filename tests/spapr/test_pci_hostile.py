@@ -15,8 +15,8 @@ from devices.virtio.virtio_backends import MemoryDisk
 from spapr_fakes import FakeRuntime, elf
 
 from jitppc.devices.pci.function import Identity, PciFunction
+from jitppc.ir.hcalls import H
 from jitppc.spapr.hardware import Device, Drive, Hardware
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.machine import Machine
 from jitppc.spapr.memory_map import MIB
 from jitppc.spapr.rtas.table import RTAS_CALLS

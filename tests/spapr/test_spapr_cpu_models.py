@@ -8,6 +8,7 @@ import pytest
 from test_spapr_open_firmware import BAD, cas_vector
 
 from jitppc.errors import OptionError
+from jitppc.ir.hcalls import H
 from jitppc.spapr.cas import Offer, negotiate
 from jitppc.spapr.cpu_models import (
     COMPAT_MODES,
@@ -19,7 +20,6 @@ from jitppc.spapr.cpu_models import (
 from jitppc.spapr.fdt_cpus import cpu_node, show_mode
 from jitppc.spapr.fdt_values import cells, get
 from jitppc.spapr.hash_pages import HashTable
-from jitppc.spapr.hcall.codes import H
 
 END = (0, 0xF0000000)
 POWER9, POWER10, POWER11 = (0xFFFF0000, 0x004E0000), (0xFFFF0000, 0x00800000), (BAD, 0x0F000007)

@@ -8,10 +8,10 @@ from spapr_fakes import RAM, elf
 from test_spapr_open_firmware import cas_vector
 
 from jitppc.errors import KernelError, OptionError
+from jitppc.ir.hcalls import H
 from jitppc.spapr.fdt import flatten
 from jitppc.spapr.fdt_values import cells, cells64, get, node, value_of
 from jitppc.spapr.firmware_image import SIZE_MAX, BootWish, read_firmware, tree_gra
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.memory_map import KERNEL_GRA, MIB
 from jitppc.spapr.partition import VcpuState
 

@@ -135,7 +135,7 @@ def refresh(machine, rng):
         give(machine, 0x114, unit, ring, 1 << 63 | 4096 << 32 | 0x10000, 0x11000, 0x525400123456)
 
 
-@pytest.mark.parametrize("opcode", sorted(HCALLS.keys() - WAITING), ids=lambda op: HCALLS[op].name)
+@pytest.mark.parametrize("opcode", sorted(HCALLS.keys() - WAITING), ids=lambda op: op.name)
 def test_no_hypercall_raises_or_leaves_ram(machine, opcode, pytestconfig):
     rng = random.Random(opcode)
     for n in range(CALLS_EACH * pytestconfig.getoption("hostile_rounds")):

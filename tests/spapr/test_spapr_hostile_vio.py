@@ -9,7 +9,7 @@ from vscsi_guest import DATA, PAGE, RAM, RING, UNITS, VscsiGuest, command, lun
 
 from jitppc.devices.scsi import table
 from jitppc.devices.scsi.table import CD_ROM, DISK
-from jitppc.spapr.hcall.codes import H
+from jitppc.ir.hcalls import H
 
 CALLS = 100_000
 OPERATIONS = sorted(

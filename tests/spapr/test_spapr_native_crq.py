@@ -8,9 +8,9 @@ from native_calls import Caller
 from vscsi_guest import DATA, RING, UNIT, UNITS, VscsiGuest, command
 
 from jitppc.ir.crq_layout import MAX_WAITING
+from jitppc.ir.hcalls import H
 from jitppc.ir.layout import COUNTER
 from jitppc.runtime.crq import NativeInbox
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.crq import PlainInbox
 
 SEND, SIGNAL = 0x108, 0x104
@@ -42,7 +42,7 @@ def test_commands_by_hypercall_are_done(caller):
         assert element is not None
         assert element[8:] == n.to_bytes(8, "big")
         assert guest.ram.memory[DATA : DATA + 512] == n.to_bytes(4, "big") * 128
-    assert caller.count(COUNTER["crq_calls"]) >= 3 * 256
+    assert caller.count(COUNTER["vio_calls"]) >= 3 * 256
 
 
 def test_the_guest_says_whether_it_wants_interrupts(caller):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from native_calls import RAM, Caller
 
+from jitppc.ir.hcalls import H
 from jitppc.ir.layout import COUNTER
 from jitppc.spapr.hcall import tce
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.runtime_factory import share_windows
 from jitppc.spapr.tce import TceTable, TceTables
 

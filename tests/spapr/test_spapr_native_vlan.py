@@ -10,13 +10,13 @@ from itertools import pairwise
 import pytest
 from devices.fake_ram import FakeRam
 
+from jitppc.ir.hcalls import H
 from jitppc.ir.lan_layout import VALID
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.lan import NativeLan
 from jitppc.runtime.memory import GuestMemory
 from jitppc.runtime.vcpu import Vcpu
 from jitppc.spapr.dma import RamDma
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.tce import TCE_READ, TCE_WRITE, TceTables
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.native_vlan import NativeVlan

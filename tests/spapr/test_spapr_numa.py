@@ -7,6 +7,7 @@ import pytest
 from test_spapr_open_firmware import cas_vector
 
 from jitppc.errors import OptionError
+from jitppc.ir.hcalls import H
 from jitppc.keyed_values import keyed
 from jitppc.numa import NUMA_KEYS, OBJECT_KEYS, numa
 from jitppc.spapr import fdt
@@ -15,7 +16,6 @@ from jitppc.spapr.cas import Offer, negotiate
 from jitppc.spapr.cpu_models import cpu_model
 from jitppc.spapr.fdt_agreed import show_agreement
 from jitppc.spapr.fdt_values import cells, get, walk
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.interrupts import IcMode
 
 MIB = 1 << 20

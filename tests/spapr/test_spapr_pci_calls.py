@@ -7,8 +7,8 @@ from spapr_fakes import RAM
 from jitppc.devices.pci.config_space import Command, Reg
 from jitppc.devices.pci.function import Identity, PciFunction
 from jitppc.devices.ports import DmaError
+from jitppc.ir.hcalls import H
 from jitppc.spapr.hardware import Device, Hardware
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.pci.msi import FIRST_MSI, MSI_ADDRESS
 from jitppc.spapr.tce import MAX_ENTRIES
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitppc.devices.ports import DmaError
-from jitppc.spapr.hcall.codes import H
+from jitppc.ir.hcalls import H
 from jitppc.spapr.tce import MAX_ENTRIES, TceDma, TceTable, TceTables
 
 M64 = (1 << 64) - 1

@@ -7,9 +7,9 @@ import time
 import pytest
 from devices.fake_ram import FakeRam
 
+from jitppc.ir.hcalls import H
 from jitppc.ir.lan_layout import VALID
 from jitppc.spapr.fdt_values import get
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.tce import TCE_READ, TCE_WRITE, TceTables
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.vlan import Vlan

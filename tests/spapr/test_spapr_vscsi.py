@@ -6,8 +6,8 @@ import threading
 import pytest
 from vscsi_guest import DATA, PAGE, RING, UNIT, UNITS, VscsiGuest, command, lun, response_of
 
+from jitppc.ir.hcalls import H
 from jitppc.spapr.fdt_values import cells, get
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.crq import MAX_WAITING
 
 READ_2_BLOCKS = "28000000000400000200"

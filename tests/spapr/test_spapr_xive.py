@@ -7,6 +7,7 @@ from spapr_fakes import FakeMemory, FakeRuntime, Line, elf, fake_xics, fake_xive
 from test_spapr_open_firmware import cas_vector
 
 from jitppc.errors import OptionError
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.ir.xive_places import (
     CONTEXT_PAGES_GRA,
     OS_PAGE_GRA,
@@ -21,8 +22,6 @@ from jitppc.ir.xive_places import (
 from jitppc.spapr.cas import Offer, negotiate
 from jitppc.spapr.cpu_models import cpu_model
 from jitppc.spapr.fdt_values import cells, cells64, get, text
-from jitppc.spapr.hcall.codes import H
-from jitppc.spapr.hcall.table import HCALLS
 from jitppc.spapr.interrupts import IcMode, Interrupts, ic_mode
 from jitppc.spapr.machine import Machine
 from jitppc.spapr.memory_map import MIB
@@ -31,7 +30,7 @@ RAM = 128 * MIB
 M64 = (1 << 64) - 1
 QUEUE = 0x10000
 EDGE, LEVEL = 0x1300, 0x1200
-NAMES = {row.name: opcode for opcode, row in HCALLS.items()}
+NAMES = Hcall.__members__
 READ, SET_READY, SET_OFF, SET_PENDING = 0x800, 0xC00, 0xD00, 0xE00
 
 

@@ -180,7 +180,7 @@ def rt_lan_send(pointer: Any, descriptors: Any) -> Any:
 
 
 def rt_crq_put(pointer: Any, high: Any, low: Any) -> Any:
-    return crq_calls.put(crq_calls.crq_at(address_of(pointer)), high, low)
+    return crq_calls.send_element(crq_calls.crq_at(address_of(pointer)), high, low)
 
 
 def routines() -> dict[str, tuple[Any, Any]]:

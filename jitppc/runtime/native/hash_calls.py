@@ -10,6 +10,7 @@ from typing import Any
 
 from numba import njit
 
+from jitppc.ir.hcalls import Hcall
 from jitppc.ir.layout import COUNTER, SHARED_STATE, offset
 
 from . import spin
@@ -35,10 +36,12 @@ from .hash import (
     slb_size,
 )
 from .host import I, U, load64, machine_of, shared_of, store64
+from .status import NOT_FOUND, PARAMETER, PTEG_FULL, SUCCESS
 
-SUCCESS, PARAMETER, PTEG_FULL, NOT_FOUND = (U(-n & (1 << 64) - 1) for n in (0, 4, 6, 7))
 REMOVE, ENTER, READ, CLEAR_MOD, CLEAR_REF, PROTECT, BULK_REMOVE = (
-    U(4), U(8), U(0xC), U(0x10), U(0x14), U(0x18), U(0x124))
+    U(call) for call in (
+        Hcall.H_REMOVE, Hcall.H_ENTER, Hcall.H_READ, Hcall.H_CLEAR_MOD, Hcall.H_CLEAR_REF,
+        Hcall.H_PROTECT, Hcall.H_BULK_REMOVE))
 EXACT, READ_4 = U(1 << 39), U(1 << 37)
 WITH_AVPN, AND_CONDITION = U(1 << 31), U(1 << 30)
 W, INHIBITED, M = U(0x40), U(0x20), U(0x10)

@@ -10,6 +10,7 @@ from typing import Any
 
 from numba import njit, types
 
+from jitppc.ir.hcalls import Hcall
 from jitppc.ir.layout import COUNTER, MSR, offset
 
 from . import bells
@@ -17,12 +18,10 @@ from .access import stored
 from .clock import timebase
 from .code import note_store
 from .exclusive import enter, leave, vcpu
-from .hash_calls import PARAMETER, SUCCESS
 from .host import (
     I,
     U,
     bswap64,
-    cpu_at,
     exchange,
     load_acquire,
     machine_of,
@@ -32,10 +31,11 @@ from .host import (
     store_release,
 )
 from .spin import yield_processor
+from .status import PARAMETER, SUCCESS
 
 _ppoll = types.ExternalFunction(
     "ppoll", types.int32(types.voidptr, types.uint64, types.voidptr, types.voidptr))
-CEDE, CONFER, PROD = U(0xE0), U(0xE4), U(0xE8)
+CEDE, CONFER, PROD = U(Hcall.H_CEDE), U(Hcall.H_CONFER), U(Hcall.H_PROD)
 TO_ALL = U((1 << 64) - 1)
 EE = U(MSR.EE)
 CEDES, IDLE = COUNTER["cedes"], COUNTER["idle_ns"]
@@ -52,14 +52,11 @@ SECOND_NS = I(1_000_000_000)
 
 @njit
 def idle_call(cpu: Any) -> Any:
-    """Answer the hypercall in r3, 0xe0 to 0xe8; 0: Python is to do that.
+    """Answer the hypercall in r3 if it is one of ours; 1 if it was.
 
-    It does when there is more to it: an observer, and for H_CEDE time that follows instructions, a
-    stop.
+    Python does when there is more to it: for H_CEDE time that follows instructions, a stop.
     """
     call = cpu.gpr[3]
-    if cpu.shows_hcalls != U(0):
-        return U(0)
     if call == CEDE:
         return _cede(cpu)
     if call == CONFER:
@@ -116,11 +113,10 @@ def _prod(cpu: Any) -> Any:
         cpu.gpr[3] = PARAMETER
         return U(1)
     other = shared_of(cpu).cpus[cpu.gpr[4]]
-    exchange(other + PRODDED, U(1))          # a full barrier: it looks, or we see it wait
+    exchange(other + PRODDED, U(1))
     if load_acquire(other + WAITS_FOR_PROD) != U(0):
         return U(0)
-    if load_acquire(other + WAITED_FOR) != U(0):
-        bells.ring(cpu_at(pointer_of(other)).alarm)
+    bells.wake(other)
     cpu.gpr[3] = SUCCESS
     return U(1)
 

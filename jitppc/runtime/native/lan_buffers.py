@@ -16,8 +16,8 @@ from . import bells
 from .host import U, pointer_of
 from .lan_record import lock, memmove, unlock
 from .lan_window import TCE_READ, TCE_WRITE, is_mapped
+from .status import PARAMETER, RESOURCE, SUCCESS
 
-SUCCESS, PARAMETER, RESOURCE = (U(n & (1 << 64) - 1) for n in (0, -4, -16))
 VALID = U(lan_layout.VALID)
 MAX_BUFFERS, BUFFER_MIN = U(lan_layout.MAX_BUFFERS), U(lan_layout.BUFFER_MIN)
 NONE = U(lan_layout.NO_NODE)

@@ -18,10 +18,10 @@ from . import bells
 from .host import I, U, bswap64, load64, pointer_of
 from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, memmove, refused, unlock
 from .lan_window import IN_PAGE, PAGE_SIZE, TCE_READ, place
+from .status import DROPPED, PARAMETER, RESOURCE, SUCCESS
 
 _sendmsg = types.ExternalFunction(
     "sendmsg", types.int64(types.int32, types.voidptr, types.int32))
-SUCCESS, PARAMETER, DROPPED, RESOURCE = (U(n & (1 << 64) - 1) for n in (0, -4, -12, -16))
 BUSY, VALID = U(lan_layout.BUSY), U(lan_layout.VALID)
 MAX_SENT, MAX_PIECES = U(lan_layout.MAX_FRAME), lan_layout.MAX_PIECES
 MESSAGE, PIECES, LENGTH = (U(offset(name, LAN)) for name in ("message", "pieces", "length"))

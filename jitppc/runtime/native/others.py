@@ -11,16 +11,16 @@ from jitppc.ir.layout import COUNTER, SHOOTS, offset
 from . import bells
 from .contexts import forget_all, forget_pid, forget_range
 from .exclusive import begin, end, is_alone, vcpu
-from .host import I, U, exchange, load_acquire, shared_of
+from .host import I, U, exchange, shared_of
 from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import raise_kind
-from .system import check_soon
+from .slices import check_soon
 
 TLBIE, SHOOTDOWNS = COUNTER["tlbie"], COUNTER["shootdowns"]
 EVERYWHERE = U(8)
 #: in place of the log2 of a size: all of a PID; everything
 WHOLE_PID, EVERYTHING = U(64), U(65)
-DOORBELL, WAITED_FOR = U(offset("doorbell")), U(offset("waited_for"))
+DOORBELL = U(offset("doorbell"))
 PRIVILEGED_DOORBELL = U(5)
 
 
@@ -110,8 +110,7 @@ def msgsndp(cpu: Any) -> None:
         return
     target = shared_of(cpu).cpus[I(cpu.vcpu_id - cpu.thread + thread)]
     exchange(target + DOORBELL, U(1))
-    if load_acquire(target + WAITED_FOR) != U(0):
-        bells.ring(vcpu(cpu, I(cpu.vcpu_id - cpu.thread + thread)).alarm)
+    bells.wake(target)
 
 
 @njit

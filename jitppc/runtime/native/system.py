@@ -13,18 +13,15 @@ from jitppc.ir.layout import LPCR, MSR, NO_TAG, TRANSACTIONAL, ExitReason
 from . import pmu
 from .clock import timebase
 from .contexts import forget_all, set_msr, switch_context
-from .crq_calls import crq_call
-from .hash_calls import hash_call
-from .host import I, U, pointer_of
-from .idle import CEDE, PROD, idle_call
+from .host import I, U
+from .hypercalls import hypercall
 from .interrupts import _ILLEGAL as ILLEGAL
 from .interrupts import _PRIVILEGED as PRIVILEGED
 from .interrupts import _SC as SC
 from .interrupts import CTR, FSCR, LR, SRR0, SRR1, raise_kind
-from .lan_calls import lan_call
 from .radix import AMR, IAMR, PIDR
-from .tce_calls import tce_call
-from .xics import xics_call
+from .slices import check_soon, end_slice
+from .status import PRIVILEGE
 
 PR, EE, IR, DR, ME, RI = (U(b) for b in (MSR.PR, MSR.EE, MSR.IR, MSR.DR, MSR.ME, MSR.RI))
 #: bits a guest can set (no HV, S, TM)
@@ -38,23 +35,8 @@ EBBHR, EBBRR, BESCR = 804, 805, 806
 GE, PME = U(1 << 63), U(1 << 32)
 EXTERNAL_OCCURRED, PMEO, EBB = U(2), U(1), U(1 << 7)
 TRACING = U(1 << 10 | 1 << 9)                        # MSR[SE], MSR[BE]
-HCALL, UNKNOWN_WORD = U(ExitReason.HCALL), U(ExitReason.UNKNOWN_WORD)
+UNKNOWN_WORD = U(ExitReason.UNKNOWN_WORD)
 LARGE_DECREMENTER = U(LPCR.LD)
-
-
-@njit
-def end_slice(cpu: Any) -> None:
-    """Return to the run loop at the next dispatch; instructions that did not run do not count."""
-    cpu.slice -= cpu.icount
-    cpu.icount = I(0)
-
-
-@njit
-def check_soon(cpu: Any) -> None:
-    """Something may be deliverable now: let the run loop look."""
-    pending = (cpu.external | cpu.dec_pending | cpu.doorbell) != U(0) or pmu.is_due(cpu)
-    if cpu.msr & EE != U(0) and pending:
-        end_slice(cpu)
 
 
 @njit
@@ -163,33 +145,13 @@ def mtmsr(cpu: Any) -> None:
 
 @njit
 def sc(cpu: Any) -> None:
-    """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall.
-
-    A hypercall of problem state gets H_PRIVILEGE; those that wait or wake, on a hashed page table,
-    of XICS, and of virtual I/O for each request or frame, are answered here.
-    """
+    """scratch[0] = LEV: 0 is the system call interrupt, 1 a hypercall, not for problem state."""
     if cpu.scratch[0] & U(1) == U(0):
         raise_kind(cpu, U(SC), U(0))
     elif cpu.msr & PR != U(0):
-        cpu.gpr[3] = U(0xFFFF_FFFF_FFFF_FFFD)
-    elif CEDE <= cpu.gpr[3] <= PROD:
-        if idle_call(cpu) == U(0):
-            cpu.exit_reason = HCALL
-        else:
-            end_slice(cpu)
-    elif cpu.hash_mode != U(0) and hash_call(cpu) != U(0):
-        return
-    elif xics_call(cpu, pointer_of(cpu.here)) != U(0):
-        check_soon(cpu)
-    elif cpu.shows_hcalls != U(0) or _vio_call(cpu) == U(0):
-        cpu.exit_reason = HCALL
-
-
-@njit
-def _vio_call(cpu: Any) -> Any:
-    if lan_call(cpu) != U(0) or tce_call(cpu) != U(0) or crq_call(cpu) != U(0):
-        return U(1)
-    return U(0)
+        cpu.gpr[3] = PRIVILEGE
+    else:
+        hypercall(cpu)
 
 
 @njit

@@ -11,13 +11,16 @@ from typing import Any
 
 from numba import carray, njit
 
+from jitppc.ir.hcalls import Hcall
 from jitppc.ir.layout import COUNTER
 from jitppc.ir.tce_layout import MAX_TABLES, TCE_TABLE
 
 from .host import U, bswap64, load64, machine_of, pointer_of, shared_of, store64
+from .status import SUCCESS
 
-PUT, STUFF, INDIRECT = U(0x20), U(0x138), U(0x13C)
-SUCCESS, MAX_INDIRECT = U(0), U(512)
+PUT, STUFF, INDIRECT = (
+    U(call) for call in (Hcall.H_PUT_TCE, Hcall.H_STUFF_TCE, Hcall.H_PUT_TCE_INDIRECT))
+MAX_INDIRECT = U(512)
 REAL, LIST_BYTES = U((1 << 60) - 1), U(4096)
 TABLE_BYTES = U(TCE_TABLE.itemsize)
 CALLS = COUNTER["tce_calls"]

@@ -13,16 +13,15 @@ from typing import Any
 from numba import carray, njit
 
 from jitppc.ir import xics_layout
+from jitppc.ir.hcalls import Hcall
 from jitppc.ir.layout import COUNTER, offset
 from jitppc.ir.xics_layout import XICS_SERVER, XICS_SOURCE, XICS_STATE
 
 from . import bells, spin
 from .clock import timebase
-from .hash_calls import PARAMETER, SUCCESS
 from .host import (
     I,
     U,
-    cpu_at,
     exchange,
     load64,
     load_acquire,
@@ -30,9 +29,10 @@ from .host import (
     pointer_of,
     store64,
 )
+from .status import PARAMETER, SUCCESS
 
 LOCK, ACTIVE = (U(offset(name, XICS_STATE)) for name in ("lock", "active"))
-EXTERNAL, WAITED_FOR = U(offset("external")), U(offset("waited_for"))
+EXTERNAL = U(offset("external"))
 SOURCE_BASE, SOURCE_COUNT, IPI, LEAST_FAVOURED = (
     I(getattr(xics_layout, name))
     for name in ("SOURCE_BASE", "SOURCE_COUNT", "IPI_SOURCE", "LEAST_FAVOURED"))
@@ -42,7 +42,8 @@ RESET, CLAIM, RELEASE, PULSE, LEVEL, SET_XIVE, GET_XIVE, MASK, UNMASK = (
 SET_CPPR, SET_MFRR, ACCEPT, END, POLL = (
     U(getattr(xics_layout, name)) for name in ("SET_CPPR", "SET_MFRR", "ACCEPT", "END", "POLL"))
 H_EOI, H_CPPR, H_IPI, H_IPOLL, H_XIRR, H_XIRR_X = (
-    U(call) for call in (0x64, 0x68, 0x6C, 0x70, 0x74, 0x2FC))
+    U(call) for call in (
+        Hcall.H_EOI, Hcall.H_CPPR, Hcall.H_IPI, Hcall.H_IPOLL, Hcall.H_XIRR, Hcall.H_XIRR_X))
 CALLS = COUNTER["xics_calls"]
 SOURCE_BYTES, SERVER_BYTES = U(XICS_SOURCE.itemsize), U(XICS_SERVER.itemsize)
 
@@ -78,7 +79,7 @@ def xics_call(cpu: Any, pointer: Any) -> Any:
     call, address = cpu.gpr[3], machine_of(cpu).xics
     if call not in (H_EOI, H_CPPR, H_IPI, H_IPOLL, H_XIRR, H_XIRR_X):
         return U(0)
-    if address == U(0) or cpu.shows_hcalls != U(0) or load_acquire(address + ACTIVE) == U(0):
+    if address == U(0) or load_acquire(address + ACTIVE) == U(0):
         return U(0)
     cpu.counters[CALLS] += U(1)
     own, argument = cpu.vcpu_id, cpu.gpr[4]
@@ -223,9 +224,9 @@ def _xirr(server: Any) -> Any:
 @njit
 def _set_line(x: Any, number: Any, level: Any) -> None:
     cpu = x.cpus[number]
-    exchange(cpu + EXTERNAL, level)          # a full barrier: it looks, or we see it wait
-    if level != U(0) and load_acquire(cpu + WAITED_FOR) != U(0):
-        bells.ring(cpu_at(pointer_of(cpu)).alarm)
+    exchange(cpu + EXTERNAL, level)
+    if level != U(0):
+        bells.wake(cpu)
 
 
 @njit

@@ -33,7 +33,6 @@ from .host import (
     I,
     U,
     bswap64,
-    cpu_at,
     exchange,
     load64,
     load_acquire,
@@ -42,7 +41,7 @@ from .host import (
 )
 
 LOCK, ACTIVE = (U(offset(name, XIVE_STATE)) for name in ("lock", "active"))
-EXTERNAL, WAITED_FOR = U(offset("external")), U(offset("waited_for"))
+EXTERNAL = U(offset("external"))
 START, END = U(PAGES_START), U(PAGES_END)
 ALL_ONES = U((1 << 64) - 1)
 #: P and Q: an event was sent on and is not ended yet; another one came meanwhile
@@ -315,9 +314,9 @@ def _present(x: Any, target: Any) -> None:
     is_presented = _most_favoured(context.pending) < context.cppr
     context.is_presented = I(is_presented)
     cpu = x.cpus[target]
-    exchange(cpu + EXTERNAL, U(is_presented))        # a full barrier: it looks, or we see it wait
-    if is_presented and load_acquire(cpu + WAITED_FOR) != U(0):
-        bells.ring(cpu_at(pointer_of(cpu)).alarm)
+    exchange(cpu + EXTERNAL, U(is_presented))
+    if is_presented:
+        bells.wake(cpu)
 
 
 @njit

@@ -2,9 +2,9 @@
 
 import os
 
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.ir.layout import MSR
 from jitppc.spapr.guest_buffers import read_or_none
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, Resume, hcall
 from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.papr_cpu import PaprCpu
@@ -54,7 +54,7 @@ def _registered_area(cpu: PaprCpu, record: VcpuRecord, gra: int, min_size: int) 
     return H.SUCCESS if record.vcpu.vpa else H.RESOURCE
 
 
-@hcall(0xDC, "H_REGISTER_VPA")
+@hcall(Hcall.H_REGISTER_VPA)
 def h_register_vpa(cpu: PaprCpu, flags: int, vcpu_id: int, gra: int) -> HcallResult:
     """Register or forget the VPA, dispatch trace log or SLB shadow of a vCPU.
 
@@ -94,7 +94,7 @@ def h_register_vpa(cpu: PaprCpu, flags: int, vcpu_id: int, gra: int) -> HcallRes
     return H.SUCCESS
 
 
-@hcall(0xE0, "H_CEDE", may_block=True)
+@hcall(Hcall.H_CEDE, may_block=True)
 def h_cede(cpu: PaprCpu) -> HcallResult:
     """The caller waits with interrupts enabled until one is pending or someone prods it.
 
@@ -131,7 +131,7 @@ def _wait_for_prod(cpu: PaprCpu) -> HcallResult:
     return H.SUCCESS
 
 
-@hcall(0xE4, "H_CONFER", may_block=True)
+@hcall(Hcall.H_CONFER, may_block=True)
 def h_confer(cpu: PaprCpu, target: int, dispatch_count: int) -> HcallResult:
     """The caller gives its time to `target` (-1: to all); to itself means waiting for H_PROD.
 
@@ -155,7 +155,7 @@ def h_confer(cpu: PaprCpu, target: int, dispatch_count: int) -> HcallResult:
     return H.SUCCESS
 
 
-@hcall(0xE8, "H_PROD")
+@hcall(Hcall.H_PROD)
 def h_prod(cpu: PaprCpu, target: int) -> HcallResult:
     """Ref: LoPAR 14.11.4.3 (H_PROD)."""
     record = cpu.partition.record(target)
@@ -165,7 +165,7 @@ def h_prod(cpu: PaprCpu, target: int) -> HcallResult:
     return H.SUCCESS
 
 
-@hcall(0x298, "H_JOIN", may_block=True)
+@hcall(Hcall.H_JOIN, may_block=True)
 def h_join(cpu: PaprCpu) -> HcallResult:
     """The caller waits for H_PROD, except the last one of the partition, which goes on.
 
@@ -185,7 +185,7 @@ SYS_RESET_ALL = M64
 SYS_RESET_ALL_OTHERS = M64 - 1
 
 
-@hcall(0x380, "H_SIGNAL_SYS_RESET")
+@hcall(Hcall.H_SIGNAL_SYS_RESET)
 def h_signal_sys_reset(cpu: PaprCpu, target: int) -> HcallResult:
     """System reset is pending on one vCPU, on all (-1) or on all others (-2).
 

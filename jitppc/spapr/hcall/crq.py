@@ -1,6 +1,6 @@
 """Command/response queues. Ref: LoPAR 17.2.1.6.5 (H_REG_CRQ) to 17.2.1.6.8 (H_ENABLE_CRQ)."""
 
-from jitppc.spapr.hcall.codes import H
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.papr_cpu import PaprCpu
 from jitppc.spapr.vio.vscsi import Vscsi
@@ -12,7 +12,7 @@ def _device(cpu: PaprCpu, unit_address: int) -> Vscsi | None:
     return device if isinstance(device, Vscsi) else None
 
 
-@hcall(0xFC, "H_REG_CRQ")
+@hcall(Hcall.H_REG_CRQ)
 def h_reg_crq(cpu: PaprCpu, unit_address: int, ioba: int, size: int) -> HcallResult:
     """The device's ring of `size` bytes is at device address `ioba`.
 
@@ -24,7 +24,7 @@ def h_reg_crq(cpu: PaprCpu, unit_address: int, ioba: int, size: int) -> HcallRes
     return H.PARAMETER if device is None else device.register_crq(ioba, size)
 
 
-@hcall(0x100, "H_FREE_CRQ")
+@hcall(Hcall.H_FREE_CRQ)
 def h_free_crq(cpu: PaprCpu, unit_address: int) -> HcallResult:
     """The device has no ring, and forgets what it was doing."""
     device = _device(cpu, unit_address)
@@ -34,7 +34,7 @@ def h_free_crq(cpu: PaprCpu, unit_address: int) -> HcallResult:
     return H.SUCCESS
 
 
-@hcall(0x108, "H_SEND_CRQ")
+@hcall(Hcall.H_SEND_CRQ)
 def h_send_crq(cpu: PaprCpu, unit_address: int, high: int, low: int) -> HcallResult:
     """The device gets an element. CLOSED without a ring, DROPPED when too many are waiting."""
     device = _device(cpu, unit_address)
@@ -43,7 +43,7 @@ def h_send_crq(cpu: PaprCpu, unit_address: int, high: int, low: int) -> HcallRes
     return device.send_crq((high << 64 | low).to_bytes(16, "big"))
 
 
-@hcall(0x2B0, "H_ENABLE_CRQ")
+@hcall(Hcall.H_ENABLE_CRQ)
 def h_enable_crq(cpu: PaprCpu, unit_address: int) -> HcallResult:
     """Nothing to do: a ring is never suspended, because partitions do not migrate."""
     return H.PARAMETER if _device(cpu, unit_address) is None else H.SUCCESS

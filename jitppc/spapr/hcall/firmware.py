@@ -3,13 +3,13 @@
 Ref: `memory_map`; reference §2.12, §4.6 (step 11).
 """
 
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.fdt import reply_to_cas
 from jitppc.spapr.fdt_parse import MAGIC, parsed
 from jitppc.spapr.fdt_values import cells, get
 from jitppc.spapr.guest_buffers import read_cells, read_or_none, write_if_inside
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
-from jitppc.spapr.memory_map import GRA_MASK, PROM_HCALL, RTAS_HCALL
+from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.of_methods import agree
 from jitppc.spapr.of_tree import OfTree
 from jitppc.spapr.papr_cpu import PaprCpu
@@ -19,13 +19,13 @@ CAS_REPLY_VERSION = 1
 TREE_SIZE_MAX = 2 << 20
 
 
-@hcall(RTAS_HCALL, "H_RTAS")
+@hcall(Hcall.H_RTAS)
 def h_rtas(cpu: PaprCpu, arguments_gra: int) -> HcallResult:
     """Runs the RTAS call of the argument block at `arguments_gra`. Ref: LoPAR 7.2.6."""
     return call_rtas(cpu, arguments_gra)
 
 
-@hcall(PROM_HCALL, "H_PROM")
+@hcall(Hcall.H_PROM)
 def h_prom(cpu: PaprCpu, arguments_gra: int) -> HcallResult:
     """Runs a service of the Open Firmware client interface. Ref: IEEE 1275-1994 6.3."""
     client = cpu.platform.client
@@ -36,7 +36,7 @@ def h_prom(cpu: PaprCpu, arguments_gra: int) -> HcallResult:
     return status
 
 
-@hcall(0xF002, "H_CAS")
+@hcall(Hcall.H_CAS)
 def h_cas(cpu: PaprCpu, vectors_gra: int, reply_gra: int, reply_size: int) -> HcallResult:
     """The guest and the machine agree, and the reply is a version and the tree that follows.
 
@@ -58,7 +58,7 @@ def h_cas(cpu: PaprCpu, vectors_gra: int, reply_gra: int, reply_size: int) -> Hc
     return H.SUCCESS
 
 
-@hcall(0xF003, "H_UPDATE_DT")
+@hcall(Hcall.H_UPDATE_DT)
 def h_update_dt(cpu: PaprCpu, tree_gra: int) -> HcallResult:
     """The flattened tree that firmware has made is the machine's own from now on."""
     if cpu.platform.client is not None:

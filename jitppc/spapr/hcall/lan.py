@@ -1,6 +1,6 @@
 """The logical LAN. Ref: LoPAR 17.2.2.4 (its hypercalls); reference §2.10, §7.4."""
 
-from jitppc.spapr.hcall.codes import H
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.papr_cpu import PaprCpu
 from jitppc.spapr.vio.vlan import Vlan
@@ -14,7 +14,7 @@ def _vlan(cpu: PaprCpu, unit_address: int) -> Vlan | None:
     return device if isinstance(device, Vlan) else None
 
 
-@hcall(0x114, "H_REGISTER_LOGICAL_LAN")
+@hcall(Hcall.H_REGISTER_LOGICAL_LAN)
 def h_register_logical_lan(
     cpu: PaprCpu, unit_address: int, buffer_list: int, queue: int, filters: int, mac: int
 ) -> HcallResult:
@@ -33,21 +33,21 @@ def h_register_logical_lan(
     return H.PARAMETER if vlan is None else vlan.register(buffer_list, queue, filters, mac)
 
 
-@hcall(0x118, "H_FREE_LOGICAL_LAN")
+@hcall(Hcall.H_FREE_LOGICAL_LAN)
 def h_free_logical_lan(cpu: PaprCpu, unit_address: int) -> HcallResult:
     """The adapter is shut; RESOURCE when it was not open."""
     vlan = _vlan(cpu, unit_address)
     return H.PARAMETER if vlan is None else vlan.free()
 
 
-@hcall(0x11C, "H_ADD_LOGICAL_LAN_BUFFER")
+@hcall(Hcall.H_ADD_LOGICAL_LAN_BUFFER)
 def h_add_logical_lan_buffer(cpu: PaprCpu, unit_address: int, descriptor: int) -> HcallResult:
     """The adapter may put a frame there. RESOURCE when it is shut or holds too many."""
     vlan = _vlan(cpu, unit_address)
     return H.PARAMETER if vlan is None else vlan.add_buffer(descriptor)
 
 
-@hcall(0x1D4, "H_FREE_LOGICAL_LAN_BUFFER")
+@hcall(Hcall.H_FREE_LOGICAL_LAN_BUFFER)
 def h_free_logical_lan_buffer(cpu: PaprCpu, unit_address: int, size: int) -> HcallResult:
     """r4 = the handle of a buffer of that size, which the adapter has given up; or NOT_FOUND."""
     vlan = _vlan(cpu, unit_address)
@@ -57,7 +57,7 @@ def h_free_logical_lan_buffer(cpu: PaprCpu, unit_address: int, size: int) -> Hca
     return H.NOT_FOUND if handle is None else (H.SUCCESS, handle)
 
 
-@hcall(0x120, "H_SEND_LOGICAL_LAN", may_block=True)
+@hcall(Hcall.H_SEND_LOGICAL_LAN, may_block=True)
 def h_send_logical_lan(
     cpu: PaprCpu,
     unit_address: int,
@@ -83,13 +83,13 @@ def h_send_logical_lan(
     return vlan.send(pieces), 0
 
 
-@hcall(0x130, "H_MULTICAST_CTRL")
+@hcall(Hcall.H_MULTICAST_CTRL)
 def h_multicast_ctrl(cpu: PaprCpu, unit_address: int, flags: int, mac: int) -> HcallResult:
     """Every multicast frame is received anyway, and r4 = 0 says that no filter is in force."""
     return H.PARAMETER if _vlan(cpu, unit_address) is None else (H.SUCCESS, 0)
 
 
-@hcall(0x14C, "H_CHANGE_LOGICAL_LAN_MAC")
+@hcall(Hcall.H_CHANGE_LOGICAL_LAN_MAC)
 def h_change_logical_lan_mac(cpu: PaprCpu, unit_address: int, mac: int) -> HcallResult:
     vlan = _vlan(cpu, unit_address)
     if vlan is None:
@@ -98,7 +98,7 @@ def h_change_logical_lan_mac(cpu: PaprCpu, unit_address: int, mac: int) -> Hcall
     return H.SUCCESS
 
 
-@hcall(0x244, "H_ILLAN_ATTRIBUTES")
+@hcall(Hcall.H_ILLAN_ATTRIBUTES)
 def h_illan_attributes(
     cpu: PaprCpu, unit_address: int, reset_mask: int, set_mask: int
 ) -> HcallResult:

@@ -4,8 +4,8 @@ Outside RAM they reach registers of PCI functions; where nothing is, H_PARAMETER
 Ref: LoPAR 14.5.4.4 (H_LOGICAL_CI_LOAD and its kind); H_LOGICAL_MEMOP is private to the reference.
 """
 
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.guest_buffers import read_or_none, write_if_inside
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.papr_cpu import PaprCpu
@@ -40,43 +40,43 @@ def _store(cpu: PaprCpu, size: int, gra: int, value: int) -> HcallResult:
     return H.SUCCESS
 
 
-@hcall(0x3C, "H_LOGICAL_CI_LOAD")
+@hcall(Hcall.H_LOGICAL_CI_LOAD)
 def h_logical_ci_load(cpu: PaprCpu, size: int, gra: int) -> HcallResult:
     """r4 = the big-endian value of 1, 2, 4 or 8 bytes. Ref: LoPAR 14.5.4.4.2."""
     return _load(cpu, size, gra)
 
 
-@hcall(0x40, "H_LOGICAL_CI_STORE")
+@hcall(Hcall.H_LOGICAL_CI_STORE)
 def h_logical_ci_store(cpu: PaprCpu, size: int, gra: int, value: int) -> HcallResult:
     """Ref: LoPAR 14.5.4.4.3."""
     return _store(cpu, size, gra, value)
 
 
-@hcall(0x44, "H_LOGICAL_CACHE_LOAD")
+@hcall(Hcall.H_LOGICAL_CACHE_LOAD)
 def h_logical_cache_load(cpu: PaprCpu, size: int, gra: int) -> HcallResult:
     """Ref: LoPAR 14.5.4.4.4."""
     return _load(cpu, size, gra)
 
 
-@hcall(0x48, "H_LOGICAL_CACHE_STORE")
+@hcall(Hcall.H_LOGICAL_CACHE_STORE)
 def h_logical_cache_store(cpu: PaprCpu, size: int, gra: int, value: int) -> HcallResult:
     """Ref: LoPAR 14.5.4.4.5."""
     return _store(cpu, size, gra, value)
 
 
-@hcall(0x4C, "H_LOGICAL_ICBI")
+@hcall(Hcall.H_LOGICAL_ICBI)
 def h_logical_icbi(cpu: PaprCpu, gra: int) -> HcallResult:
     """Nothing to do: stores to code invalidate its translations. Ref: LoPAR 14.5.4.4.6."""
     return H.SUCCESS
 
 
-@hcall(0x50, "H_LOGICAL_DCBF")
+@hcall(Hcall.H_LOGICAL_DCBF)
 def h_logical_dcbf(cpu: PaprCpu, gra: int) -> HcallResult:
     """Nothing to do: memory is coherent. Ref: LoPAR 14.5.4.4.7."""
     return H.SUCCESS
 
 
-@hcall(0xF001, "H_LOGICAL_MEMOP")
+@hcall(Hcall.H_LOGICAL_MEMOP)
 def h_logical_memop(
     cpu: PaprCpu, destination: int, source: int, size_log2: int, count: int, operation: int
 ) -> HcallResult:

@@ -5,8 +5,8 @@ The calls on a hashed page table are answered by native code while there is one
 Ref: LoPAR 14.5.4.1; Power ISA 3.0B Book III 5.7.6.
 """
 
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.guest_buffers import read_or_none, write_if_inside
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.memory_map import (
     GRA_MASK,
@@ -33,7 +33,7 @@ PAGE_ICACHE_SYNC = 1 << 22
 PAGE_FLAGS = PAGE_ZERO | PAGE_COPY | PAGE_ICACHE_INVALIDATE | PAGE_ICACHE_SYNC
 
 
-@hcall(0x37C, "H_REGISTER_PROC_TBL")
+@hcall(Hcall.H_REGISTER_PROC_TBL)
 def h_register_process_table(
     cpu: PaprCpu, flags: int, base: int, page_size: int, size: int
 ) -> HcallResult:
@@ -81,7 +81,7 @@ def h_register_process_table(
     return H.SUCCESS
 
 
-@hcall(0x36C, "H_RESIZE_HPT_PREPARE")
+@hcall(Hcall.H_RESIZE_HPT_PREPARE)
 def h_resize_hpt_prepare(cpu: PaprCpu, flags: int, size_log2: int) -> HcallResult:
     """A table of 1 << size_log2 bytes can be changed to; 0 takes an earlier wish back.
 
@@ -103,7 +103,7 @@ def h_resize_hpt_prepare(cpu: PaprCpu, flags: int, size_log2: int) -> HcallResul
     return H.SUCCESS
 
 
-@hcall(0x370, "H_RESIZE_HPT_COMMIT")
+@hcall(Hcall.H_RESIZE_HPT_COMMIT)
 def h_resize_hpt_commit(cpu: PaprCpu, flags: int, size_log2: int) -> HcallResult:
     """The prepared table is in use; what is bolted is in it.
 
@@ -126,19 +126,19 @@ def _no_hash_table(_cpu: PaprCpu) -> HcallResult:
     return H.FUNCTION
 
 
-for _opcode, _name in {
-    0x04: "H_REMOVE",
-    0x08: "H_ENTER",
-    0x0C: "H_READ",
-    0x10: "H_CLEAR_MOD",
-    0x14: "H_CLEAR_REF",
-    0x18: "H_PROTECT",
-    0x124: "H_BULK_REMOVE",
-}.items():
-    hcall(_opcode, _name)(_no_hash_table)
+for _call in (
+    Hcall.H_REMOVE,
+    Hcall.H_ENTER,
+    Hcall.H_READ,
+    Hcall.H_CLEAR_MOD,
+    Hcall.H_CLEAR_REF,
+    Hcall.H_PROTECT,
+    Hcall.H_BULK_REMOVE,
+):
+    hcall(_call)(_no_hash_table)
 
 
-@hcall(0x2C, "H_PAGE_INIT")
+@hcall(Hcall.H_PAGE_INIT)
 def h_page_init(cpu: PaprCpu, flags: int, destination: int, source: int) -> HcallResult:
     """A 4 KiB page is zeroed or copied. Ref: LoPAR 14.5.4.4.1 (H_PAGE_INIT)."""
     if flags & ~PAGE_FLAGS or (flags & PAGE_ZERO and flags & PAGE_COPY):

@@ -1,6 +1,6 @@
 """Registers that only the hypervisor may set. Ref: LoPAR 14.5.4.3."""
 
-from jitppc.spapr.hcall.codes import H
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.papr_cpu import PaprCpu
 
@@ -20,7 +20,7 @@ DABRX_HYPERVISOR = 4
 DABRX_KERNEL_OR_USER = 3
 
 
-@hcall(0x31C, "H_SET_MODE")
+@hcall(Hcall.H_SET_MODE)
 def h_set_mode(cpu: PaprCpu, mflags: int, resource: int, value1: int, value2: int) -> HcallResult:
     """Breakpoints of the caller (1, 2, 5), interrupt location (3) or endianness (4) of all vCPUs.
 
@@ -71,20 +71,20 @@ def _set_dawr(cpu: PaprCpu, number: int, mflags: int, value1: int, value2: int) 
     return H.SUCCESS
 
 
-@hcall(0x24, "H_SET_SPRG0")
+@hcall(Hcall.H_SET_SPRG0)
 def h_set_sprg0(cpu: PaprCpu, value: int) -> HcallResult:
     """Ref: LoPAR 14.5.4.3.2 (H_SET_SPRG0)."""
     cpu.vcpu.sprg0 = value
     return H.SUCCESS
 
 
-@hcall(0x28, "H_SET_DABR")
+@hcall(Hcall.H_SET_DABR)
 def h_set_dabr(cpu: PaprCpu, value: int) -> HcallResult:
     """HARDWARE: since ISA 2.07 there is a DAWR instead. Ref: LoPAR 14.5.4.3.3 (H_SET_DABR)."""
     return H.HARDWARE
 
 
-@hcall(0x134, "H_SET_XDABR")
+@hcall(Hcall.H_SET_XDABR)
 def h_set_xdabr(cpu: PaprCpu, value: int, flags: int) -> HcallResult:
     """HARDWARE, once the flags are right. Ref: LoPAR 14.5.4.3.4 (H_SET_XDABR)."""
     is_valid = not flags & ~DABRX_KNOWN and not flags & DABRX_HYPERVISOR

@@ -3,10 +3,10 @@
 Ref: LoPAR 14.5.4.2 (characteristics), 14.11.6 (VPHN), 14.15 (H_RANDOM), 14.16 (H_WATCHDOG).
 """
 
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.numa import one_node
 from jitppc.spapr import watchdog
 from jitppc.spapr.associativity import domains
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.papr_cpu import PaprCpu
 
@@ -27,7 +27,7 @@ NO_L1D_FLUSH_ENTRY = _bit(7)
 NO_L1D_FLUSH_UACCESS = _bit(8)
 
 
-@hcall(0x1C8, "H_GET_CPU_CHARACTERISTICS")
+@hcall(Hcall.H_GET_CPU_CHARACTERISTICS)
 def h_get_cpu_characteristics(cpu: PaprCpu) -> HcallResult:
     """A processor without need of mitigations: translated code does not speculate as POWER does.
 
@@ -51,7 +51,7 @@ def home_domains(cpu: PaprCpu, vcpu_id: int) -> tuple[int, ...]:
     return *domains(numa, numa.node_of(vcpu_id), cpu.partition.affinity), vcpu_id
 
 
-@hcall(0x2EC, "H_HOME_NODE_ASSOCIATIVITY")
+@hcall(Hcall.H_HOME_NODE_ASSOCIATIVITY)
 def h_home_node_associativity(cpu: PaprCpu, flags: int, vcpu_id: int) -> HcallResult:
     """r4 to r9 hold the associativity domains of a vCPU, two 32-bit values each, then -1.
 
@@ -69,7 +69,7 @@ def h_home_node_associativity(cpu: PaprCpu, flags: int, vcpu_id: int) -> HcallRe
     return H.SUCCESS, *(first << 32 | second for first, second in pairs)
 
 
-@hcall(0x300, "H_RANDOM")
+@hcall(Hcall.H_RANDOM)
 def h_random(cpu: PaprCpu) -> HcallResult:
     """r4 = 64 random bits of the host. Ref: LoPAR 14.15 (H_RANDOM)."""
     return H.SUCCESS, int.from_bytes(cpu.platform.random_bytes(8), "big")
@@ -82,7 +82,7 @@ LEAVE_OTHERS = 1 << 16
 ACTIONS = (1, 2, 3)
 
 
-@hcall(0x45C, "H_WATCHDOG")
+@hcall(Hcall.H_WATCHDOG)
 def h_watchdog(cpu: PaprCpu, flags: int, number: int, timeout_ms: int) -> HcallResult:
     """Start or stop a watchdog timer, or say what there is.
 

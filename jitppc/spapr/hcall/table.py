@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.ir.layout import MSR
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.papr_cpu import PaprCpu
 
 M64 = (1 << 64) - 1
@@ -30,28 +30,26 @@ Handler = Callable[..., HcallResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Hcall:
-    """One row: opcode, LoPAR name, handler, number of arguments taken from r4 upwards."""
+class Row:
+    """One row: number, handler, number of arguments taken from r4 upwards."""
 
-    opcode: int
-    name: str
+    call: Hcall
     handler: Handler
     argument_count: int
     may_block: bool
 
 
-HCALLS: dict[int, Hcall] = {}
+HCALLS: dict[int, Row] = {}
 
 
-def hcall(opcode: int, name: str, *, may_block: bool = False) -> Callable[[Handler], Handler]:
-    """The decorated function answers `opcode`; one that may block runs without the lock."""
+def hcall(call: Hcall, *, may_block: bool = False) -> Callable[[Handler], Handler]:
+    """The decorated function answers `call`; one that may block runs without the lock."""
 
     def register(handler: Handler) -> Handler:
-        taken = HCALLS.get(opcode)
-        if taken is not None or any(row.name == name for row in HCALLS.values()):
-            raise ValueError(f"hypercall {name} ({opcode:#x}) is defined twice")
+        if call in HCALLS:
+            raise ValueError(f"hypercall {call.name} ({call:#x}) is defined twice")
         argument_count = len(inspect.signature(handler).parameters) - 1
-        HCALLS[opcode] = Hcall(opcode, name, handler, argument_count, may_block)
+        HCALLS[call] = Row(call, handler, argument_count, may_block)
         return handler
 
     return register
@@ -59,8 +57,10 @@ def hcall(opcode: int, name: str, *, may_block: bool = False) -> Callable[[Handl
 
 def name_of(opcode: int) -> str:
     """The LoPAR name of an opcode, or the opcode in hexadecimal."""
-    row = HCALLS.get(opcode)
-    return f"{opcode:#x}" if row is None else row.name
+    try:
+        return Hcall(opcode).name
+    except ValueError:
+        return f"{opcode:#x}"
 
 
 class HcallDispatcher:
@@ -90,7 +90,7 @@ class HcallDispatcher:
             if opcode in self.unknown or len(self.unknown) < MAX_UNKNOWN:
                 self.unknown[opcode] += 1
             return H.FUNCTION
-        self.calls[row.name] += 1
+        self.calls[row.call.name] += 1
         if row.may_block:
             return row.handler(cpu, *args[: row.argument_count])
         with cpu.partition.lock:

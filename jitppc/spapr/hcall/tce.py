@@ -6,8 +6,8 @@ Ref: LoPAR 14.5.4.2.1 (H_GET_TCE), 14.5.4.2.2 (H_PUT_TCE), 14.5.4.2.4 (H_STUFF_T
 
 import numpy as np
 
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.guest_buffers import read_or_none
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.papr_cpu import PaprCpu
@@ -16,7 +16,7 @@ MAX_INDIRECT = 512
 LIST_ALIGNMENT = 4096
 
 
-@hcall(0x1C, "H_GET_TCE")
+@hcall(Hcall.H_GET_TCE)
 def h_get_tce(cpu: PaprCpu, liobn: int, ioba: int) -> HcallResult:
     """r4 = the entry for device address `ioba`."""
     table = cpu.platform.tces.get(liobn)
@@ -24,19 +24,19 @@ def h_get_tce(cpu: PaprCpu, liobn: int, ioba: int) -> HcallResult:
     return H.PARAMETER if table is None or index is None else (H.SUCCESS, table.get(index))
 
 
-@hcall(0x20, "H_PUT_TCE")
+@hcall(Hcall.H_PUT_TCE)
 def h_put_tce(cpu: PaprCpu, liobn: int, ioba: int, tce: int) -> HcallResult:
     """The page of device address `ioba` is that of `tce`, with its rights (1 read, 2 write)."""
     return _fill(cpu, liobn, ioba, tce, 1)
 
 
-@hcall(0x138, "H_STUFF_TCE")
+@hcall(Hcall.H_STUFF_TCE)
 def h_stuff_tce(cpu: PaprCpu, liobn: int, ioba: int, tce: int, count: int) -> HcallResult:
     """`count` pages from `ioba` on all have the entry `tce`."""
     return _fill(cpu, liobn, ioba, tce, count)
 
 
-@hcall(0x13C, "H_PUT_TCE_INDIRECT")
+@hcall(Hcall.H_PUT_TCE_INDIRECT)
 def h_put_tce_indirect(
     cpu: PaprCpu, liobn: int, ioba: int, list_gra: int, count: int
 ) -> HcallResult:

@@ -1,12 +1,12 @@
 """The console's hypercalls. Ref: LoPAR 16.6.1 (H_GET_TERM_CHAR), 16.6.2 (H_PUT_TERM_CHAR)."""
 
-from jitppc.spapr.hcall.codes import H
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.papr_cpu import PaprCpu
 from jitppc.spapr.vio.vty import BUFFER_SIZE
 
 
-@hcall(0x54, "H_GET_TERM_CHAR")
+@hcall(Hcall.H_GET_TERM_CHAR)
 def h_get_term_char(cpu: PaprCpu, unit_address: int) -> HcallResult:
     """r4 = number of bytes, r5 and r6 = up to 16 bytes, the first one most significant."""
     vty = cpu.vty(unit_address)
@@ -17,7 +17,7 @@ def h_get_term_char(cpu: PaprCpu, unit_address: int) -> HcallResult:
     return H.SUCCESS, len(data), packed >> 64, packed & (1 << 64) - 1
 
 
-@hcall(0x58, "H_PUT_TERM_CHAR")
+@hcall(Hcall.H_PUT_TERM_CHAR)
 def h_put_term_char(
     cpu: PaprCpu, unit_address: int, length: int, char0_7: int, char8_15: int
 ) -> HcallResult:

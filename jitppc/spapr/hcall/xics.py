@@ -5,7 +5,7 @@ While it does not, native code answers them (`runtime/native/xics.py`) unless so
 Ref: LoPAR 14.5.4.6 (H_EOI and its siblings).
 """
 
-from jitppc.spapr.hcall.codes import H
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.in_use import while_xive_is
 from jitppc.spapr.papr_cpu import PaprCpu
@@ -14,7 +14,7 @@ REFUSED: HcallResult = H.HARDWARE
 with_xics = while_xive_is(False, REFUSED)
 
 
-@hcall(0x64, "H_EOI")
+@hcall(Hcall.H_EOI)
 @with_xics
 def h_eoi(cpu: PaprCpu, xirr: int) -> HcallResult:
     """The source in `xirr` is no longer in service; the CPPR is that of `xirr`."""
@@ -22,14 +22,14 @@ def h_eoi(cpu: PaprCpu, xirr: int) -> HcallResult:
     return H.SUCCESS
 
 
-@hcall(0x68, "H_CPPR")
+@hcall(Hcall.H_CPPR)
 @with_xics
 def h_cppr(cpu: PaprCpu, cppr: int) -> HcallResult:
     cpu.interrupts.xics.set_cppr(cpu.record.vcpu_id, cppr)
     return H.SUCCESS
 
 
-@hcall(0x6C, "H_IPI")
+@hcall(Hcall.H_IPI)
 @with_xics
 def h_ipi(cpu: PaprCpu, server: int, mfrr: int) -> HcallResult:
     """`server` is asked for an inter-processor interrupt of priority `mfrr` (0xff: none)."""
@@ -39,7 +39,7 @@ def h_ipi(cpu: PaprCpu, server: int, mfrr: int) -> HcallResult:
     return H.SUCCESS
 
 
-@hcall(0x70, "H_IPOLL")
+@hcall(Hcall.H_IPOLL)
 @with_xics
 def h_ipoll(cpu: PaprCpu, server: int) -> HcallResult:
     """r4 = XIRR, r5 = MFRR of `server`; nothing is accepted."""
@@ -48,14 +48,14 @@ def h_ipoll(cpu: PaprCpu, server: int) -> HcallResult:
     return H.SUCCESS, *cpu.interrupts.xics.poll(server)
 
 
-@hcall(0x74, "H_XIRR")
+@hcall(Hcall.H_XIRR)
 @with_xics
 def h_xirr(cpu: PaprCpu) -> HcallResult:
     """r4 = XIRR; what was pending is in service."""
     return H.SUCCESS, cpu.interrupts.xics.accept(cpu.record.vcpu_id)
 
 
-@hcall(0x2FC, "H_XIRR_X")
+@hcall(Hcall.H_XIRR_X)
 @with_xics
 def h_xirr_x(cpu: PaprCpu) -> HcallResult:
     """As H_XIRR, and r5 = the time base. Ref: LoPAR 14.5.4.6.5 (H_XIRR-X)."""

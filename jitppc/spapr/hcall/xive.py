@@ -6,6 +6,7 @@ Ref: LoPAR 14.5.4.7 (H_INT_GET_SOURCE_INFO and its siblings); reference §2.8.
 
 from dataclasses import replace
 
+from jitppc.ir.hcalls import H, Hcall
 from jitppc.ir.xive_places import (
     FIRST_RESERVED_PRIORITY,
     PAGE_LOG2,
@@ -14,7 +15,6 @@ from jitppc.ir.xive_places import (
     queue_page,
     trigger_page,
 )
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.hcall.table import HcallResult, hcall
 from jitppc.spapr.in_use import while_xive_is
 from jitppc.spapr.memory_map import GRA_MASK
@@ -34,7 +34,7 @@ REFUSED: HcallResult = H.FUNCTION
 with_xive = while_xive_is(True, REFUSED)
 
 
-@hcall(0x3A8, "H_INT_GET_SOURCE_INFO")
+@hcall(Hcall.H_INT_GET_SOURCE_INFO)
 @with_xive
 def h_int_get_source_info(cpu: PaprCpu, flags: int, source: int) -> HcallResult:
     """r4 = flags, r5 = management page, r6 = trigger page, r7 = log2 of a page's bytes.
@@ -52,7 +52,7 @@ def h_int_get_source_info(cpu: PaprCpu, flags: int, source: int) -> HcallResult:
     return H.SUCCESS, info, management_page(source), trigger_page(source), PAGE_LOG2
 
 
-@hcall(0x3AC, "H_INT_SET_SOURCE_CONFIG")
+@hcall(Hcall.H_INT_SET_SOURCE_CONFIG)
 @with_xive
 def h_int_set_source_config(
     cpu: PaprCpu, flags: int, source: int, target: int, priority: int, data: int
@@ -79,7 +79,7 @@ def h_int_set_source_config(
     return H.SUCCESS
 
 
-@hcall(0x3B0, "H_INT_GET_SOURCE_CONFIG")
+@hcall(Hcall.H_INT_GET_SOURCE_CONFIG)
 @with_xive
 def h_int_get_source_config(cpu: PaprCpu, flags: int, source: int) -> HcallResult:
     """r4 = target, r5 = priority (0xff while masked), r6 = data."""
@@ -98,7 +98,7 @@ def _queue_status(cpu: PaprCpu, target: int, priority: int) -> H:
     return H.SUCCESS if cpu.interrupts.xive.has_target(target) else H.P2
 
 
-@hcall(0x3B4, "H_INT_GET_QUEUE_INFO")
+@hcall(Hcall.H_INT_GET_QUEUE_INFO)
 @with_xive
 def h_int_get_queue_info(cpu: PaprCpu, flags: int, target: int, priority: int) -> HcallResult:
     """r4 = first of the queue's two pages of its own, r5 = log2 of its bytes, 0 without one."""
@@ -111,7 +111,7 @@ def h_int_get_queue_info(cpu: PaprCpu, flags: int, target: int, priority: int) -
     return H.SUCCESS, queue_page(target, priority), queue.size_log2
 
 
-@hcall(0x3B8, "H_INT_SET_QUEUE_CONFIG")
+@hcall(Hcall.H_INT_SET_QUEUE_CONFIG)
 @with_xive
 def h_int_set_queue_config(
     cpu: PaprCpu, flags: int, target: int, priority: int, gra: int, size_log2: int
@@ -140,7 +140,7 @@ def h_int_set_queue_config(
     return H.SUCCESS
 
 
-@hcall(0x3BC, "H_INT_GET_QUEUE_CONFIG")
+@hcall(Hcall.H_INT_GET_QUEUE_CONFIG)
 @with_xive
 def h_int_get_queue_config(cpu: PaprCpu, flags: int, target: int, priority: int) -> HcallResult:
     """r4 = flags, r5 = address, r6 = log2 of bytes; with DEBUG generation in r4, r7 = index."""
@@ -162,11 +162,11 @@ def _no_reporting_line(_cpu: PaprCpu) -> HcallResult:
     return H.FUNCTION
 
 
-hcall(0x3C0, "H_INT_SET_OS_REPORTING_LINE")(_no_reporting_line)
-hcall(0x3C4, "H_INT_GET_OS_REPORTING_LINE")(_no_reporting_line)
+hcall(Hcall.H_INT_SET_OS_REPORTING_LINE)(_no_reporting_line)
+hcall(Hcall.H_INT_GET_OS_REPORTING_LINE)(_no_reporting_line)
 
 
-@hcall(0x3C8, "H_INT_ESB")
+@hcall(Hcall.H_INT_ESB)
 @with_xive
 def h_int_esb(cpu: PaprCpu, flags: int, source: int, offset: int, _data: int) -> HcallResult:
     """A load (its value is r4) or a store at an offset of the source's management page."""
@@ -183,7 +183,7 @@ def h_int_esb(cpu: PaprCpu, flags: int, source: int, offset: int, _data: int) ->
     return H.SUCCESS, xive.management_load(source, offset)
 
 
-@hcall(0x3CC, "H_INT_SYNC")
+@hcall(Hcall.H_INT_SYNC)
 @with_xive
 def h_int_sync(cpu: PaprCpu, flags: int, source: int) -> HcallResult:
     """All events of the source so far are in their queue: they always are."""
@@ -192,7 +192,7 @@ def h_int_sync(cpu: PaprCpu, flags: int, source: int) -> HcallResult:
     return H.P2 if cpu.interrupts.xive.source(source) is None else H.SUCCESS
 
 
-@hcall(0x3D0, "H_INT_RESET")
+@hcall(Hcall.H_INT_RESET)
 @with_xive
 def h_int_reset(cpu: PaprCpu, flags: int) -> HcallResult:
     """All sources are off and lead nowhere, and there are no queues."""

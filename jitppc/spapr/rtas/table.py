@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jitppc.ir.hcalls import H
 from jitppc.spapr.fdt_values import cells
 from jitppc.spapr.guest_buffers import read_cells, write_if_inside
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.memory_map import GRA_MASK
 from jitppc.spapr.rtas.status import Status
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from jitppc.bell import Bell
 from jitppc.devices.ports import DmaError, DmaSpace
 from jitppc.ir.crq_layout import ELEMENT_SIZE, MAX_WAITING
-from jitppc.spapr.hcall.codes import H
+from jitppc.ir.hcalls import H
 from jitppc.spapr.vio.window import PAGE_SIZE
 
 RING_SIZE_MAX = 256 << 20

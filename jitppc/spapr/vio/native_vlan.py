@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from jitppc.devices.ports import DmaError, StreamingNetBackend
+from jitppc.ir.hcalls import H
 from jitppc.ir.lan_layout import HANDLE_SIZE
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.vlan import (
     SEND_PATIENCE_S,

@@ -22,6 +22,7 @@ from fdt import Node
 
 from jitppc.devices.ports import DmaError, NetBackend
 from jitppc.devices.scsi.task import DataBuffer
+from jitppc.ir.hcalls import H
 from jitppc.ir.lan_layout import (
     BUFFER_MIN,
     CONTROL_TOGGLE,
@@ -35,7 +36,6 @@ from jitppc.ir.lan_layout import (
     VALID,
 )
 from jitppc.spapr.fdt_values import cells, put
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio.bus import Slot, vio_node
 from jitppc.spapr.vio.crq import PlainInbox, Serving
 from jitppc.spapr.vio.window import PAGE_SIZE, DmaWindow

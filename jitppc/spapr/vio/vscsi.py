@@ -14,8 +14,8 @@ from jitppc.devices.scsi import sense
 from jitppc.devices.scsi.bus import Address, Limits, ScsiBus, execute_without_unit
 from jitppc.devices.scsi.sense import Sense, Status
 from jitppc.devices.scsi.task import Completion, DataBuffer, Task
+from jitppc.ir.hcalls import H
 from jitppc.spapr.fdt_values import cells, put
-from jitppc.spapr.hcall.codes import H
 from jitppc.spapr.vio import crq, mad, srp
 from jitppc.spapr.vio.bus import Slot, vio_node
 from jitppc.spapr.vio.srp import Command, Residual, TaskAnswer, TaskFunction
