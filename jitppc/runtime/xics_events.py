@@ -15,35 +15,21 @@ from jitppc.ir.xics_layout import (
     XICS_STATE,
 )
 
-from .code_space import aligned_zeros
+from .controller_memory import ControllerMemory
 from .engine import Engine
 
 
-class XicsEvents:
+class XicsEvents(ControllerMemory):
     """Of a machine whose vCPUs have their records at these host addresses."""
 
     def __init__(self, engine: Engine, cpus: Sequence[int]) -> None:
-        self._engine = engine
-        self.count = len(cpus)
-        self._record = aligned_zeros(XICS_STATE.itemsize).view(XICS_STATE)
+        super().__init__(engine, XICS_STATE, cpus)
         self._sources = np.zeros(SOURCE_COUNT, XICS_SOURCE)
         self._numbers = np.zeros(SOURCE_COUNT, np.uint64)
         self._servers = np.zeros(MAX_VCPUS, XICS_SERVER)
-        self.address = self._record.ctypes.data
-        self._state = state = self._record[0]
-        state["count"] = self.count
+        state = self._state
         state["sources"], state["numbers"] = self._sources.ctypes.data, self._numbers.ctypes.data
         state["servers"] = self._servers.ctypes.data
-        state["cpus"][: self.count] = cpus
-
-    @property
-    def is_active(self) -> bool:
-        """The guest uses this controller: native code answers its hypercalls."""
-        return bool(self._state["active"])
-
-    @is_active.setter
-    def is_active(self, value: bool) -> None:
-        self._state["active"] = int(value)
 
     def has_source(self, number: int) -> bool:
         is_inside = SOURCE_BASE <= number < SOURCE_BASE + SOURCE_COUNT

@@ -23,12 +23,13 @@ from jitppc.ir.xive_layout import (
 from jitppc.ir.xive_places import PRIORITIES, SOURCES
 
 from .code_space import aligned_zeros
+from .controller_memory import ControllerMemory
 from .engine import Engine
 
 LOCK = offset("lock", XIVE_STATE)
 
 
-class XiveEvents:
+class XiveEvents(ControllerMemory):
     """Of a machine whose vCPUs have their records at these host addresses.
 
     `written` hears of a word, by its real address, that an event wrote where code was decoded;
@@ -44,30 +45,17 @@ class XiveEvents:
         owners: int,
         written: Callable[[int], None],
     ) -> None:
-        self._engine, self._written = engine, written
-        self.count = len(cpus)
-        self._record = aligned_zeros(XIVE_STATE.itemsize).view(XIVE_STATE)
+        super().__init__(engine, XIVE_STATE, cpus)
+        self._written = written
         self._sources = aligned_zeros(SOURCES * XIVE_SOURCE.itemsize).view(XIVE_SOURCE)
         self._queues = np.zeros(MAX_VCPUS * PRIORITIES, XIVE_QUEUE)
         self._contexts = np.zeros(MAX_VCPUS, XIVE_CONTEXT)
-        self.address = self._record.ctypes.data
-        self._state = state = self._record[0]
+        state = self._state
         state["ram"], state["ram_size"], state["owners"] = ram, ram_size, owners
-        state["count"] = self.count
         state["sources"], state["queues"] = self._sources.ctypes.data, self._queues.ctypes.data
         state["contexts"] = self._contexts.ctypes.data
-        state["cpus"][: self.count] = cpus
         #: between a call and the look at what it has written
         self._callers = threading.Lock()
-
-    @property
-    def is_active(self) -> bool:
-        """The guest uses this controller."""
-        return bool(self._state["active"])
-
-    @is_active.setter
-    def is_active(self, value: bool) -> None:
-        self._state["active"] = int(value)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
