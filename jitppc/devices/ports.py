@@ -79,6 +79,29 @@ class BlockBackend(Protocol):
         """Everything is durable and the host's resources are given back."""
 
 
+@dataclass(frozen=True, slots=True)
+class HostFile:
+    """A file of the host that holds a disk byte by byte: native code may use it by itself.
+
+    Fields:
+        fd: open as long as the back end is.
+        alignment: offsets, lengths and addresses of transfers are multiples.
+        write_flags: of pwritev2(2), for what the cache mode promises of a write.
+    """
+
+    fd: int
+    alignment: int
+    write_flags: int
+
+
+@runtime_checkable
+class FileBackend(BlockBackend, Protocol):
+    """A BlockBackend that is a file."""
+
+    @property
+    def file(self) -> HostFile: ...
+
+
 class NetBackend(Protocol):
     """One end of an Ethernet cable on the host's side. Frames have no preamble and no FCS."""
 

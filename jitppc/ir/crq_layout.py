@@ -16,12 +16,19 @@ U64 = np.uint64
 MAX_WAITING = 256
 ELEMENT_SIZE = 16
 
+#: Words of the ring that the device writes: device address, bytes (0: there is none), offset of the
+#: next element, and whether some were written that the guest was not told of.
+RING_START, RING_SIZE, RING_NEXT, RING_NEWS = range(4)
+RING_WORDS = 4
+
 #: One device. `lock` is for those who put.
 CRQ = np.dtype([
     *VIO_FIELDS,
     ("lock", U64),
     ("open", U64),
     ("bell", U64),              # eventfd that wakes the device's thread
+    ("sleeps", U64),            # it may be asleep, so that who puts has to ring
+    ("rung", U64),              # what the bell said
     ("put", U64), ("taken", U64),   # how many elements ever were
     ("elements", np.uint8, (MAX_WAITING, ELEMENT_SIZE)),    # as the guest sees them
 ], align=True)

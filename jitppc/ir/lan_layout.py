@@ -67,6 +67,6 @@ LAN = np.dtype([
     ("waits_since", np.int64),  # milliseconds of the host's clock; 0: the frame has not waited for a buffer
     ("is_urgent", U64),         # it has waited for one of its size, and takes a larger one
     ("polls", U64, 2),          # struct pollfd[]
-    ("time", np.int64, 2),      # struct timespec
+    ("time", U64, 2),           # struct timespec
     ("rung", U64),              # what the bell said
 ], align=True)

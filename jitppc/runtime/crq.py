@@ -25,7 +25,7 @@ class NativeInbox:
         record = aligned_zeros(CRQ.itemsize)
         records = record.view(CRQ)
         self._state = records[0]
-        self._address = int(record.ctypes.data)
+        self.address = int(record.ctypes.data)
         self._bytes = record.data.cast("B")
         self._counts = self._bytes[:ELEMENTS].cast("Q")
         self._bell = Bell()
@@ -47,7 +47,7 @@ class NativeInbox:
 
     def put(self, element: bytes) -> bool:
         high, low = (int.from_bytes(half, "big") for half in (element[:8], element[8:]))
-        return bool(self._call("rt_crq_put", self._address, high, low))
+        return bool(self._call("rt_crq_put", self.address, high, low))
 
     def take(self) -> bytes | None:
         taken = self._counts[TAKEN]
@@ -62,7 +62,7 @@ class NativeInbox:
         self._counts[TAKEN] = self._counts[PUT]
 
     def wait(self) -> None:
-        self._bell.wait()
+        self._call("rt_crq_wait", self.address)
 
     def ring(self) -> None:
         self._bell.ring()

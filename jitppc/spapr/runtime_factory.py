@@ -81,6 +81,15 @@ def native_inbox(memory: Any, unit_address: int) -> Any:
     return NativeInbox(memory, unit_address)
 
 
+def native_scsi(memory: Any, inbox: Any, window: TceTable) -> Any:
+    """The native side of a vscsi adapter that has this inbox; None without one."""
+    if inbox is None:
+        return None
+    from jitppc.runtime.vscsi import NativeScsi
+
+    return NativeScsi(memory, inbox, window.address, window.page_count)
+
+
 def native_lan(memory: Any, window: TceTable) -> Any:
     """The native side of a logical LAN adapter; None with memory that no native code knows."""
     if getattr(memory, "call_native", None) is None:

@@ -8,6 +8,7 @@ from vscsi_guest import DATA, PAGE, RING, UNIT, UNITS, VscsiGuest, command, lun,
 
 from jitppc.ir.hcalls import H
 from jitppc.spapr.fdt_values import cells, get
+from jitppc.spapr.vio import crq
 from jitppc.spapr.vio.crq import MAX_WAITING
 
 READ_2_BLOCKS = "28000000000400000200"
@@ -33,6 +34,18 @@ def test_nothing_interrupts_while_signals_are_off(guest):
     guest.send(valid=0xC0, form=1, size=0, where=0)
     assert guest.receive() is not None
     assert 0 == guest.pulses_by_now()
+
+
+@pytest.mark.parametrize(("patience_ns", "expected"), [(0, 8), (1 << 60, 1)])
+def test_the_guest_hears_in_time_of_what_is_done(guest, monkeypatch, patience_ns, expected):
+    """Of each request if they take long, of all together if they do not."""
+    monkeypatch.setattr(crq, "TELL_NS", patience_ns)
+    with guest.vscsi._serving._busy:
+        for _ in range(8):
+            guest.send(valid=0xC0, form=1, size=0, where=0)
+    for _ in range(8):
+        assert guest.receive() is not None
+    assert expected == guest.pulses_by_now()
 
 
 def test_a_login_says_how_much_may_be_outstanding(guest):

@@ -21,17 +21,21 @@ RING, UNITS, DATA = 0x1000, 0x4000, 0x10000
 
 
 class VscsiGuest:
-    """An adapter with a disk (target 0) and a CD-ROM (2), its window mapped, its ring open."""
+    """An adapter with a disk (target 0) and a CD-ROM (2), its window mapped, its ring open.
 
-    def __init__(self, ring_size=PAGE, inbox=None):
-        self.ram = FakeRam(RAM)
+    `native` makes the native side of an adapter with this window.
+    """
+
+    def __init__(self, ring_size=PAGE, inbox=None, ram=None, disk=None, native=lambda window: None):
+        self.ram = ram or FakeRam(RAM)
         self.pulses = []
         self.window = DmaWindow(UNIT, TceTables(), self.ram)
         pages = RAM // PAGE
         self.window.table.put(0, [n * PAGE | TCE_READ | TCE_WRITE for n in range(pages)])
         slot = Slot(UNIT, 0x1102, lambda: self.pulses.append(1))
-        self.vscsi = Vscsi(slot, self.window, inbox)
-        self.disk, self.cd = MemoryDisk(), MemoryDisk(100 * 2048, read_only=True)
+        self.native = native(self.window)
+        self.vscsi = Vscsi(slot, self.window, inbox, self.native)
+        self.disk, self.cd = disk or MemoryDisk(), MemoryDisk(100 * 2048, read_only=True)
         for unit, target in ((Disk(self.disk), 0), (Cdrom(self.cd), 2)):
             unit.take_attention()
             self.vscsi.bus.attach(unit, target=target)
@@ -57,7 +61,7 @@ class VscsiGuest:
 
     def pulses_by_now(self):
         """Interrupts, with those for all that is in the ring."""
-        while self.vscsi._ring._has_news:
+        while self.vscsi._ring.has_news:
             time.sleep(0.0002)
         with self.vscsi._serving._busy:     # whoever tells has told
             return len(self.pulses)

@@ -15,12 +15,20 @@ from jitppc.devices.scsi.inquiry import (
 from jitppc.devices.scsi.sense import Sense
 from jitppc.devices.scsi.table import DISK, command
 from jitppc.devices.scsi.task import Task
+from jitppc.ir.scsi_layout import (
+    BLOCKS_OF_6,
+    FUA,
+    GROUP_6,
+    GROUP_12,
+    GROUP_16,
+    GROUP_SHIFT,
+    LBA_OF_6,
+    PROTECT_MASK,
+)
 
 if TYPE_CHECKING:
     from jitppc.devices.scsi.unit import LogicalUnit
 
-PROTECT_MASK = 0xE0
-FUA = 0x08
 BYTE_CHECK_SHIFT = 1
 COMPARE_NOTHING, COMPARE_DATA, COMPARE_ONE_BLOCK = 0, 1, 3
 UNMAP, ANCHOR, NO_DATA_OUT = 0x08, 0x10, 0x01
@@ -43,12 +51,12 @@ class Extent:
 
 def extent_of(task: Task) -> Extent:
     """The blocks that a command names. Ref: SPC-4 4.3.2, by the size of the descriptor block."""
-    group = task.cdb[0] >> 5
-    if group == 0:
-        return Extent(task.number(1, 4) & 0x1FFFFF, task.cdb[4] or 256)
-    if group == 4:
+    group = task.cdb[0] >> GROUP_SHIFT
+    if group == GROUP_6:
+        return Extent(task.number(1, 4) & LBA_OF_6, task.cdb[4] or BLOCKS_OF_6)
+    if group == GROUP_16:
         return Extent(task.number(2, 10), task.number(10, 14), task.cdb[1])
-    if group == 5:
+    if group == GROUP_12:
         return Extent(task.number(2, 6), task.number(6, 10), task.cdb[1])
     return Extent(task.number(2, 6), task.number(7, 9), task.cdb[1])
 

@@ -40,8 +40,14 @@ class ScsiBus:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._lock = threading.Lock()
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._units: dict[Address, LogicalUnit] = {}
+        self.changes = 0
+
+    def _changed(self) -> None:
+        """Another number in `changes`: units came or went, or one is in another state."""
+        with self._counting:
+            self.changes += 1
 
     def attach(
         self, unit: LogicalUnit, channel: int = 0, target: int | None = None, lun: int | None = None
@@ -62,6 +68,8 @@ class ScsiBus:
                 if address not in self._units:
                     self._units[address] = unit
                     unit.sibling_luns = partial(self.luns, channel, number)
+                    unit.changed = self._changed
+                    self._changed()
                     return address
         raise ValueError(f"no free place at channel {channel}, target {target}, lun {lun}")
 
@@ -79,7 +87,9 @@ class ScsiBus:
     def detach(self, address: Address) -> LogicalUnit | None:
         """The unit that was there is not on the bus any more."""
         with self._lock:
-            return self._units.pop(address, None)
+            unit = self._units.pop(address, None)
+        self._changed()
+        return unit
 
     def unit(self, address: Address) -> LogicalUnit | None:
         with self._lock:

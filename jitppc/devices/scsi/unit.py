@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jitppc.devices.ports import BlockBackend, BlockError
+from jitppc.devices.ports import BlockBackend, BlockError, FileBackend, HostFile
 from jitppc.devices.scsi import sense, table
 from jitppc.devices.scsi.sense import Sense, Status
 from jitppc.devices.scsi.task import Completion, Task
+from jitppc.ir.scsi_layout import CONTROL_NACA
 
-CONTROL_NACA = 0x04
 MAX_ATTENTIONS = 8
 
 
@@ -43,10 +43,31 @@ class LogicalUnit:
         self.medium = medium
         self.identity = identity
         self.block_size = block_size
-        self.is_write_back = True
+        self._is_write_back = True
         self.sibling_luns: Callable[[], Iterable[int]] = lambda: (0,)
+        self.changed: Callable[[], None] = lambda: None
         self._lock = threading.RLock()
         self._attentions: deque[Sense] = deque((sense.POWER_ON_RESET,), MAX_ATTENTIONS)
+
+    @property
+    def is_write_back(self) -> bool:
+        """Writes need not be durable before the guest is told."""
+        return self._is_write_back
+
+    @is_write_back.setter
+    def is_write_back(self, value: bool) -> None:
+        self._is_write_back = value
+        self.changed()
+
+    @property
+    def plain_file(self) -> HostFile | None:
+        """The medium's file, while nothing but that file is looked at for reads and writes.
+
+        `changed` is called whenever that may be otherwise from now on.
+        """
+        if self.is_removable or self._attentions or not isinstance(self.medium, FileBackend):
+            return None
+        return self.medium.file
 
     @property
     def block_count(self) -> int:
@@ -66,18 +87,24 @@ class LogicalUnit:
         with self._lock:
             if what not in self._attentions:
                 self._attentions.append(what)
+        self.changed()
 
     def take_attention(self) -> Sense | None:
         """The oldest thing the guest has not been told yet; it counts as told."""
+        if not self._attentions:
+            return None
         with self._lock:
-            return self._attentions.popleft() if self._attentions else None
+            found = self._attentions.popleft() if self._attentions else None
+        self.changed()
+        return found
 
     def reset(self, why: Sense = sense.POWER_ON_RESET) -> None:
         """Modes are as at power-on, and the guest is told why."""
         with self._lock:
-            self.is_write_back = True
+            self._is_write_back = True
             self._attentions.clear()
             self._attentions.append(why)
+        self.changed()
 
     def execute(self, task: Task) -> Completion:
         """The command is done. What is wrong with guest or host is an answer, never raised."""

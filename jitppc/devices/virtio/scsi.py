@@ -148,7 +148,7 @@ class VirtioScsi(ServedDevice):
         for chains in queue.batches():
             with lock:
                 for chain in chains:
-                    queue.ring.push(chain, self.handle(queue, chain))
+                    queue.give_back_in_time(chain, self.handle(queue, chain))
                 queue.publish()
             if not self.is_active:
                 return

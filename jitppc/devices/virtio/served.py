@@ -8,6 +8,7 @@ Ref: virtio 1.2, 2.1.2 (DEVICE_NEEDS_RESET), 2.7.13 and 2.7.14 (supplying and re
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from jitppc.bell import Bell
@@ -17,6 +18,8 @@ from jitppc.devices.virtio.queue import Chain, QueueBroken, QueueLayout, SplitQu
 RING_FEATURES = F_INDIRECT_DESC | F_EVENT_IDX
 #: of most queues; each costs the driver 26 bytes a buffer
 QUEUE_SIZE = 256
+#: what is done is told at the latest after so long: the driver works on while the rest is done
+TELL_NS = 100_000
 
 
 class ServedQueue:
@@ -29,12 +32,14 @@ class ServedQueue:
         self.ring = SplitQueue(setup.dma, layout, bool(event_index), bool(indirect))
         self.doorbell = Bell()
         self._interrupt = setup.interrupt
+        self._told_at = 0
 
     def batches(self) -> Iterator[list[Chain]]:
         """What is available, until nothing is; the doorbell rings for what comes after."""
         self.ring.silence()
         while True:
             while chains := self.ring.pop_all():
+                self._told_at = time.monotonic_ns()
                 yield chains
             if self.ring.listen():
                 return
@@ -54,6 +59,14 @@ class ServedQueue:
     def give_back(self, chain: Chain, written: int) -> None:
         self.ring.push(chain, written)
         self.publish()
+
+    def give_back_in_time(self, chain: Chain, written: int) -> None:
+        """One of a batch is done; `publish` at its end tells of those that are not told here."""
+        self.ring.push(chain, written)
+        now = time.monotonic_ns()
+        if now - self._told_at > TELL_NS:
+            self._told_at = now
+            self.publish()
 
 
 class ServedDevice:
@@ -90,7 +103,7 @@ class ServedDevice:
         """All that can be done with what is available is done; the doorbell rings for more."""
         for chains in queue.batches():
             for chain in chains:
-                queue.ring.push(chain, self.handle(queue, chain))
+                queue.give_back_in_time(chain, self.handle(queue, chain))
             queue.publish()
             if not self.is_active:
                 return

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jitppc.devices.ports import BlockError
+from jitppc.devices.ports import BlockError, HostFile
 from jitppc.errors import OptionError
 from jitppc.host.block.locks import lock
 from jitppc.host.block.options import ImageOptions
@@ -73,6 +73,13 @@ class RawImage:
             os.close(fd)
             raise OptionError(f"{path} is neither a file nor a block device")
         return fd
+
+    @property
+    def file(self) -> HostFile:
+        """As `devices.ports.FileBackend`."""
+        if self._direct is not None:
+            return HostFile(self._direct, DIRECT_ALIGN, self._write_flags)
+        return HostFile(self._fd, 1, self._write_flags)
 
     # Transfers.
 

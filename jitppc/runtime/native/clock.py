@@ -12,12 +12,19 @@ from numba import njit, types
 
 from jitppc.ir.layout import offset
 
-from .host import I, U, address_of, pointer_of
+from .host import I, U, address_of, load64, pointer_of
 
 _clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.voidptr))
 _MONOTONIC = np.int32(1)
 TIMEBASE_HZ = 512_000_000
 TIMESPEC = offset("timespec")
+
+
+@njit
+def host_nanoseconds(room: Any) -> Any:
+    """Of the host's monotonic clock; `room`: host address of a struct timespec."""
+    _clock_gettime(_MONOTONIC, pointer_of(room))
+    return load64(room) * U(1_000_000_000) + load64(room + U(8))
 
 
 @njit

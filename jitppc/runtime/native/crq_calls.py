@@ -14,11 +14,20 @@ from jitppc.ir.crq_layout import CRQ
 from jitppc.ir.layout import offset
 
 from . import bells, spin
-from .host import U, bswap64, load_acquire, pointer_of, store64, store_release
+from .host import (
+    U,
+    bswap64,
+    fence,
+    load64,
+    load_acquire,
+    pointer_of,
+    store64,
+    store_release,
+)
 
 MAX_WAITING, ELEMENT_SIZE = U(crq_layout.MAX_WAITING), U(crq_layout.ELEMENT_SIZE)
-LOCK, PUT, TAKEN, ELEMENTS = (
-    U(offset(name, CRQ)) for name in ("lock", "put", "taken", "elements"))
+LOCK, PUT, TAKEN, SLEEPS, RUNG, ELEMENTS = (
+    U(offset(name, CRQ)) for name in ("lock", "put", "taken", "sleeps", "rung", "elements"))
 
 
 @njit(inline="always")
@@ -40,6 +49,17 @@ def send_element(crq: Any, high: Any, low: Any) -> Any:
         store_release(crq.here + PUT, count + U(1))
         is_taken = U(1)
     spin.give(crq.here + LOCK)
-    if is_taken != U(0):
+    fence()
+    if is_taken != U(0) and load64(crq.here + SLEEPS) != U(0):
         bells.ring(crq.bell)
     return is_taken
+
+
+@njit
+def wait(crq: Any) -> None:
+    """Until there may be something to take, or somebody has rung; on the device's thread."""
+    store_release(crq.here + SLEEPS, U(1))
+    fence()                              # from now on, who puts rings
+    if load64(crq.here + PUT) == load64(crq.here + TAKEN):
+        bells.hush(crq.bell, pointer_of(crq.here + RUNG))
+    store_release(crq.here + SLEEPS, U(0))

@@ -34,6 +34,7 @@ from . import (
     strings,
     system,
     trace,
+    vscsi,
     xics,
     xive,
 )
@@ -183,6 +184,15 @@ def rt_crq_put(pointer: Any, high: Any, low: Any) -> Any:
     return crq_calls.send_element(crq_calls.crq_at(address_of(pointer)), high, low)
 
 
+def rt_crq_wait(pointer: Any) -> Any:
+    crq_calls.wait(crq_calls.crq_at(address_of(pointer)))
+    return U(0)
+
+
+def rt_vscsi_serve(pointer: Any, due: Any) -> Any:
+    return vscsi.serve(vscsi.vscsi_at(address_of(pointer)), due)
+
+
 def routines() -> dict[str, tuple[Any, Any]]:
     """Every routine: symbol -> (signature, Python function)."""
     table = {
@@ -206,7 +216,8 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_lan_receive": (U64(P), rt_lan_receive), "rt_lan_shut": (U64(P), rt_lan_shut),
         "rt_lan_use": (U64(P, I64), rt_lan_use), "rt_lan_add": (U64(P, U64), rt_lan_add),
         "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
-        "rt_crq_put": (U64(P, U64, U64), rt_crq_put),
+        "rt_crq_put": (U64(P, U64, U64), rt_crq_put), "rt_crq_wait": (U64(P), rt_crq_wait),
+        "rt_vscsi_serve": (U64(P, U64), rt_vscsi_serve),
         "rt_xive": (U64(P, U64, U64, U64, U64), rt_xive),
         "rt_xics": (U64(P, U64, U64, U64, U64), rt_xics),
         "rt_take": (U64(P), rt_take), "rt_give": (U64(P), rt_give),

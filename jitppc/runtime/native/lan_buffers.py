@@ -15,8 +15,8 @@ from jitppc.ir.lan_layout import LAN_NODE, LAN_SIZE
 from . import bells
 from .host import U, pointer_of
 from .lan_record import lock, memmove, unlock
-from .lan_window import TCE_READ, TCE_WRITE, is_mapped
 from .status import PARAMETER, RESOURCE, SUCCESS
+from .window import TCE_READ, TCE_WRITE, is_mapped
 
 VALID = U(lan_layout.VALID)
 MAX_BUFFERS, BUFFER_MIN = U(lan_layout.MAX_BUFFERS), U(lan_layout.BUFFER_MIN)

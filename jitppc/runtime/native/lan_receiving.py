@@ -15,17 +15,16 @@ from jitppc.ir.lan_layout import LAN
 from jitppc.ir.layout import offset
 
 from . import bells, spin
+from .clock import host_nanoseconds
 from .host import I, U, bswap64, fence, load8, load32, load64, pointer_of, store64, store_release
 from .lan_buffers import NONE, first_of, pop, size_at
 from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, memmove, refused, unlock
 from .lan_sending import flush
-from .lan_window import IN_PAGE, PAGE_SIZE, TCE_WRITE, changed, is_mapped, place
+from .window import IN_PAGE, PAGE_SIZE, TCE_WRITE, changed, is_mapped, place
 
 _poll = types.ExternalFunction("poll", types.int32(types.voidptr, types.uint64, types.int32))
 _recv = types.ExternalFunction(
     "recv", types.int64(types.int32, types.voidptr, types.uint64, types.int32))
-_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.voidptr))
-_MONOTONIC = np.int32(1)
 POLLIN, POLLOUT, HUNG_UP = U(1 << 32), U(4 << 32), U(0x18 << 48)
 
 STOPPED, INTERRUPT, ENDED = (
@@ -178,8 +177,7 @@ def _wait_for_buffers(lan: Any) -> Any:
 @njit
 def _milliseconds(lan: Any) -> Any:
     """Of the host's clock."""
-    _clock_gettime(_MONOTONIC, pointer_of(lan.here + TIME))
-    return lan.time[0] * I(1000) + lan.time[1] // I(1_000_000)
+    return I(host_nanoseconds(lan.here + TIME) // U(1_000_000))
 
 
 @njit

@@ -17,13 +17,13 @@ from jitppc.ir.layout import offset
 from . import bells
 from .host import I, U, bswap64, load64, pointer_of
 from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, memmove, refused, unlock
-from .lan_window import IN_PAGE, PAGE_SIZE, TCE_READ, place
 from .status import DROPPED, PARAMETER, RESOURCE, SUCCESS
+from .window import TCE_READ, UNMAPPED, gather
 
 _sendmsg = types.ExternalFunction(
     "sendmsg", types.int64(types.int32, types.voidptr, types.int32))
 BUSY, VALID = U(lan_layout.BUSY), U(lan_layout.VALID)
-MAX_SENT, MAX_PIECES = U(lan_layout.MAX_FRAME), lan_layout.MAX_PIECES
+MAX_SENT = U(lan_layout.MAX_FRAME)
 MESSAGE, PIECES, LENGTH = (U(offset(name, LAN)) for name in ("message", "pieces", "length"))
 
 
@@ -74,24 +74,13 @@ def _send_locked(lan: Any, descriptors: Any, wanted: Any, total: Any) -> Any:
         return BUSY
     lan.length = bswap64(total) >> U(32)
     lan.pieces[0, 0], lan.pieces[0, 1] = lan.here + LENGTH, U(4)
-    used = 1
+    used = I(1)
     for n in range(wanted):
         descriptor = load64(descriptors + U(8 * n))
-        address, left = descriptor & U(0xFFFF_FFFF), (descriptor >> U(32)) & U(0xFF_FFFF)
-        while left != U(0):
-            host = place(lan, address, TCE_READ)
-            if host == U(0):
-                return PARAMETER
-            count = min(left, PAGE_SIZE - (address & IN_PAGE))
-            if lan.pieces[used - 1, 0] + lan.pieces[used - 1, 1] == host and used > 1:
-                lan.pieces[used - 1, 1] += count
-            elif used <= MAX_PIECES:
-                lan.pieces[used, 0], lan.pieces[used, 1] = host, count
-                used += 1
-            else:
-                return RESOURCE
-            address += count
-            left -= count
+        address, count = descriptor & U(0xFFFF_FFFF), (descriptor >> U(32)) & U(0xFF_FFFF)
+        used = gather(lan, I(1), used, address, count, TCE_READ)
+        if used < I(0):
+            return PARAMETER if used == UNMAPPED else RESOURCE
     if total == U(0) or lan.fd < I(0):
         return SUCCESS
     lan.message[2], lan.message[3] = lan.here + PIECES, U(used)

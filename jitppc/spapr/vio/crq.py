@@ -6,37 +6,63 @@ Ref: LoPAR 17.2.1.6 (reliable command/response transport); reference §2.10, §7
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from jitppc.bell import Bell
 from jitppc.devices.ports import DmaError, DmaSpace
-from jitppc.ir.crq_layout import ELEMENT_SIZE, MAX_WAITING
+from jitppc.ir.crq_layout import (
+    ELEMENT_SIZE,
+    MAX_WAITING,
+    RING_NEWS,
+    RING_NEXT,
+    RING_SIZE,
+    RING_START,
+    RING_WORDS,
+)
 from jitppc.ir.hcalls import H
+from jitppc.ir.scsi_layout import NOTHING, OTHER
 from jitppc.spapr.vio.window import PAGE_SIZE
 
 RING_SIZE_MAX = 256 << 20
 
-MANY = 8
-"""Items that a device handles before it interrupts the guest though more are waiting."""
+TELL_NS = 100_000
+"""The guest is told of what is done after so long: it works on while the rest is done."""
 
-VALID_PAYLOAD, VALID_INIT, VALID_EVENT = 0x80, 0xC0, 0xFF
+VALID_INIT, VALID_EVENT = 0xC0, 0xFF
 INIT, INIT_COMPLETE = 1, 2
 
 
-class CrqRing:
-    """The ring that the device writes. Any thread may call."""
+class Words(Protocol):
+    """Numbers by place; of a list, or in memory that native code knows."""
 
-    def __init__(self, dma: DmaSpace) -> None:
+    def __getitem__(self, index: int, /) -> int: ...
+
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+
+
+class CrqRing:
+    """The ring that the device writes. Any thread may call.
+
+    `words` are what is known of it: RING_START and its kind. Native code may write elements and
+    change them too, on the device's thread, while there is a ring.
+    """
+
+    def __init__(self, dma: DmaSpace, words: Words | None = None) -> None:
         self._dma = dma
-        self._has_news = False
         self._lock = threading.Lock()
-        self._start = self._size = self._next = 0
+        self._words: Words = [0] * RING_WORDS if words is None else words
 
     @property
     def is_open(self) -> bool:
-        return self._size > 0
+        return self._words[RING_SIZE] > 0
+
+    @property
+    def has_news(self) -> bool:
+        """Elements were written of which the guest was not told."""
+        return self._words[RING_NEWS] > 0
 
     def register(self, ioba: int, size: int) -> H:
         """The ring is `size` bytes at device address `ioba`, empty.
@@ -48,19 +74,20 @@ class CrqRing:
         if ioba % PAGE_SIZE or size % PAGE_SIZE or not PAGE_SIZE <= size <= RING_SIZE_MAX:
             return H.PARAMETER
         with self._lock:
-            if self._size:
+            if self.is_open:
                 return H.RESOURCE
             try:
                 self._dma.views(ioba, size, is_write=True)
             except DmaError:
                 return H.PARAMETER
-            self._start, self._size, self._next = ioba, size, 0
+            words = self._words
+            words[RING_START], words[RING_SIZE], words[RING_NEXT] = ioba, size, 0
         return H.SUCCESS
 
     def free(self) -> None:
         """There is no ring, and nothing is written to it any more."""
         with self._lock:
-            self._size = 0
+            self._words[RING_SIZE] = 0
 
     def push(self, element: bytes) -> bool:
         """The element is in the ring, its valid byte last; False when it is closed or full.
@@ -68,9 +95,10 @@ class CrqRing:
         Elements are aligned to their size, so each is in one piece of memory.
         """
         with self._lock:
-            if not self._size:
+            words = self._words
+            if not self.is_open:
                 return False
-            where = self._start + self._next
+            where = words[RING_START] + words[RING_NEXT]
             try:
                 place = self._dma.views(where, ELEMENT_SIZE, is_write=True)[0]
                 if place[0]:
@@ -80,14 +108,14 @@ class CrqRing:
                 self._dma.written(where, ELEMENT_SIZE)
             except DmaError:
                 return False
-            self._next = (self._next + ELEMENT_SIZE) % self._size
-            self._has_news = True
+            words[RING_NEXT] = (words[RING_NEXT] + ELEMENT_SIZE) % words[RING_SIZE]
+            words[RING_NEWS] = 1
         return True
 
     def take_news(self) -> bool:
         """Elements were pushed after the last time this was asked."""
         with self._lock:
-            had, self._has_news = self._has_news, False
+            had, self._words[RING_NEWS] = self.has_news, 0
         return had
 
 
@@ -155,7 +183,10 @@ class Serving:
     """A device's thread: what is put is handled there, in order, until `stop`.
 
     `drop` returns when nothing of what was put before is handled any more. `tell` is called when
-    all that waited is handled, and after every `MANY` items.
+    all that waited is handled, and every `TELL_NS`.
+
+    `do_some` may handle items by itself, without Python's lock, until a time of the host's clock:
+    NOTHING waits then, there is one for OTHER hands, or it is DUE to tell.
     """
 
     def __init__(
@@ -164,8 +195,10 @@ class Serving:
         handle: Callable[[bytes], None],
         inbox: Inbox,
         tell: Callable[[], None] = lambda: None,
+        do_some: Callable[[int], int] = lambda due_ns: OTHER,
     ) -> None:
         self._name, self._handle, self._inbox, self._tell = name, handle, inbox, tell
+        self._do_some = do_some
         self._busy, self._starting = threading.Lock(), threading.Lock()
         self._stops = False
         self._thread: threading.Thread | None = None
@@ -197,15 +230,23 @@ class Serving:
             self._thread.join()
 
     def _run(self) -> None:
-        untold = 0
+        due_ns = 0
         while not self._stops:
+            due_ns = due_ns or time.monotonic_ns() + TELL_NS
             with self._busy:
-                item = self._inbox.take()
-                if item is not None:
-                    self._handle(item)
-                    untold += 1
-                if untold and (item is None or untold == MANY):
+                left = self._handle_some(due_ns)
+                if left != OTHER or time.monotonic_ns() >= due_ns:
                     self._tell()
-                    untold = 0
-            if item is None:
+                    due_ns = 0
+            if left == NOTHING:
                 self._inbox.wait()
+
+    def _handle_some(self, due_ns: int) -> int:
+        """As `do_some`, and what that leaves is handled, too."""
+        left = self._do_some(due_ns)
+        if left == OTHER:
+            item = self._inbox.take()
+            if item is None:
+                return NOTHING
+            self._handle(item)
+        return left

@@ -8,7 +8,7 @@ from jitppc.devices.ports import StreamingNetBackend
 from jitppc.errors import OptionError
 from jitppc.spapr.device_model import BOOT_INDEX, DeviceModel, Property, mac_address, switch
 from jitppc.spapr.dma import RamDma
-from jitppc.spapr.runtime_factory import native_inbox, native_lan
+from jitppc.spapr.runtime_factory import native_inbox, native_lan, native_scsi
 from jitppc.spapr.vio.bus import Slot
 from jitppc.spapr.vio.native_vlan import NativeVlan
 from jitppc.spapr.vio.nvram import Nvram
@@ -59,7 +59,8 @@ def _window(board: "Board", slot: Slot) -> DmaWindow:
 
 
 def _vscsi(board: "Board", slot: Slot) -> Vscsi:
-    return Vscsi(slot, _window(board, slot), native_inbox(board.memory, slot.unit_address))
+    window, inbox = _window(board, slot), native_inbox(board.memory, slot.unit_address)
+    return Vscsi(slot, window, inbox, native_scsi(board.memory, inbox, window.table))
 
 
 def _plug_vscsi(board: "Board", values: Mapping[str, Any]) -> Vscsi:

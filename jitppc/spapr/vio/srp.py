@@ -9,21 +9,27 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from jitppc.devices.ports import DmaSpace
+from jitppc.ir.scsi_layout import (
+    COMMAND_SIZE,
+    DESCRIPTOR_SIZE,
+    DIRECT,
+    INDIRECT,
+    IU_SIZE_MAX,
+    MAX_BUFFER_BYTES,
+    MAX_DESCRIPTORS,
+    NO_BUFFER,
+    RESPONSE,
+    TABLE_HEADER_SIZE,
+)
 
-IU_SIZE_MAX = 256
 REQUEST_LIMIT = 62
 """Requests that the guest may have outstanding."""
 
-LOGIN_REQUEST, TASK_MANAGEMENT, COMMAND = 0x00, 0x01, 0x02
-LOGIN_RESPONSE, RESPONSE = 0xC0, 0xC1
+LOGIN_REQUEST, TASK_MANAGEMENT = 0x00, 0x01
+LOGIN_RESPONSE = 0xC0
 
-NO_BUFFER, DIRECT, INDIRECT = 0, 1, 2
 BUFFER_FORMATS = 1 << DIRECT | 1 << INDIRECT
 DESCRIPTOR = struct.Struct(">QII")
-MAX_DESCRIPTORS = 4096
-MAX_BUFFER_BYTES = 16 << 20
-"""Of one data buffer; the guest is told of two mebibytes (`mad.MAX_TRANSFER_BYTES`)."""
-COMMAND_SIZE = 48
 TASK_MANAGEMENT_SIZE = 40
 LOGIN_SIZE = 64
 
@@ -99,26 +105,26 @@ def _pieces(
     if form == NO_BUFFER:
         return [], at
     if form == DIRECT:
-        end = at + DESCRIPTOR.size
+        end = at + DESCRIPTOR_SIZE
         return _descriptors(iu[at:end], 1), end
     if form != INDIRECT:
         raise Malformed(f"buffer format {form}")
-    end = at + DESCRIPTOR.size + 4 + inline * DESCRIPTOR.size
+    end = at + TABLE_HEADER_SIZE + inline * DESCRIPTOR_SIZE
     if end > len(iu):
         raise Malformed("shorter than its buffer descriptors")
     table, _, size = DESCRIPTOR.unpack_from(iu, at)
-    count = size // DESCRIPTOR.size
+    count = size // DESCRIPTOR_SIZE
     if count > MAX_DESCRIPTORS:
         raise Malformed(f"{count} buffer descriptors")
-    start = at + DESCRIPTOR.size + 4
-    data = iu[start:end] if count <= inline else dma.read(table, count * DESCRIPTOR.size)
+    start = at + TABLE_HEADER_SIZE
+    data = iu[start:end] if count <= inline else dma.read(table, count * DESCRIPTOR_SIZE)
     return _descriptors(data, count), end
 
 
 def _descriptors(data: bytes, count: int) -> list[tuple[int, int]]:
-    if len(data) < count * DESCRIPTOR.size:
+    if len(data) < count * DESCRIPTOR_SIZE:
         raise Malformed("shorter than its buffer descriptors")
-    each = DESCRIPTOR.iter_unpack(data[: count * DESCRIPTOR.size])
+    each = DESCRIPTOR.iter_unpack(data[: count * DESCRIPTOR_SIZE])
     pieces = [(address, size) for address, _, size in each if size]
     if sum(size for _, size in pieces) > MAX_BUFFER_BYTES:
         raise Malformed("a larger data buffer than the adapter takes")

@@ -2,10 +2,15 @@
 
     H_SEND_CRQ ──► thread: element ──► information unit ──► ScsiBus ──► response ──► ring, interrupt
 
+Reads and writes of disks that are files never come here: runtime/native/vscsi.py does them.
+
 Ref: LoPAR 17.2.3 (VSCSI); SRP (INCITS 365-2002); reference §7.3.
 Differs: 62 requests at a time instead of 22; residuals are reported for good commands too. Linux's
 driver takes none for an answer that is shorter than its buffer, so the rest is filled with zeroes.
 """
+
+from collections.abc import Sequence
+from typing import Protocol
 
 from fdt import Node
 
@@ -14,14 +19,16 @@ from jitppc.devices.scsi import sense
 from jitppc.devices.scsi.bus import Address, Limits, ScsiBus, execute_without_unit
 from jitppc.devices.scsi.sense import Sense, Status
 from jitppc.devices.scsi.task import Completion, DataBuffer, Task
+from jitppc.devices.scsi.unit import LogicalUnit
 from jitppc.ir.hcalls import H
+from jitppc.ir.scsi_layout import COMMAND, FORMAT_SRP, OTHER, VALID_PAYLOAD
 from jitppc.spapr.fdt_values import cells, put
 from jitppc.spapr.vio import crq, mad, srp
 from jitppc.spapr.vio.bus import Slot, vio_node
 from jitppc.spapr.vio.srp import Command, Residual, TaskAnswer, TaskFunction
 from jitppc.spapr.vio.window import DmaWindow
 
-FORMAT_SRP, FORMAT_MAD = 1, 2
+FORMAT_MAD = 2
 TRANSPORT_OK, TRANSPORT_FAILED = 0x00, 0x10
 LIMITS = Limits(max_channel=7, max_target=63, max_lun=31)
 REPORT_LUNS = 0xA0
@@ -51,22 +58,57 @@ def lun_field(address: Address) -> bytes:
     """The 8-byte LUN of a unit, as the guest has to send it."""
     if not address.target and not address.channel:
         return address.lun.to_bytes(2, "big") + bytes(6)
-    packed = LOGICAL_UNIT_ADDRESSING | address.target << 8 | address.channel << 5 | address.lun
-    return packed.to_bytes(2, "big") + bytes(6)
+    return _packed(address).to_bytes(2, "big") + bytes(6)
+
+
+def _packed(address: Address) -> int:
+    """The first two bytes of a LUN in the form that has room for every unit."""
+    return LOGICAL_UNIT_ADDRESSING | address.target << 8 | address.channel << 5 | address.lun
+
+
+class ScsiRoutines(Protocol):
+    """The native side of one adapter; `runtime.vscsi.NativeScsi` is it."""
+
+    @property
+    def ring(self) -> crq.Words: ...
+
+    def know(self, disks: Sequence[tuple[int, ...]], /) -> None: ...
+
+    def serve(self, due_ns: int, /) -> int: ...
+
+
+def disk_row(address: Address, unit: LogicalUnit) -> tuple[int, ...] | None:
+    """SCSI_DISK for native code; None when every command has to be looked at here.
+
+    Its LUN is in the form that Linux sends.
+    """
+    file = unit.plain_file
+    if file is None:
+        return None
+    is_writable = unit.is_write_back and not unit.is_read_only
+    size = unit.block_size, unit.block_count
+    return _packed(address) << 48, file.fd, *size, file.alignment, is_writable, file.write_flags
 
 
 class Vscsi:
     """The adapter; its units are on `bus`."""
 
-    def __init__(self, slot: Slot, window: DmaWindow, inbox: crq.Inbox | None = None) -> None:
+    def __init__(
+        self,
+        slot: Slot,
+        window: DmaWindow,
+        inbox: crq.Inbox | None = None,
+        native: ScsiRoutines | None = None,
+    ) -> None:
+        """`native`: what handles some of what is in `inbox`."""
         self.slot, self.window = slot, window
         self.bus = ScsiBus(LIMITS)
         self._inbox = crq.PlainInbox() if inbox is None else inbox
         self._dma: DmaSpace = window.dma
-        self._ring = crq.CrqRing(window.dma)
-        self._serving = crq.Serving(
-            f"vscsi-{slot.unit_address:x}", self._element, self._inbox, self._tell
-        )
+        self._native, self._known_changes = native, -1
+        self._ring = crq.CrqRing(window.dma, None if native is None else native.ring)
+        name = f"vscsi-{slot.unit_address:x}"
+        self._serving = crq.Serving(name, self._element, self._inbox, self._tell, self._do_some)
 
     def tree_node(self) -> Node:
         made = vio_node(self.slot, "v-scsi", "vscsi", "IBM,v-scsi")
@@ -120,13 +162,24 @@ class Vscsi:
 
     # The device's side, on its own thread.
 
+    def _do_some(self, due_ns: int) -> int:
+        """As `crq.Serving` has it: native code does what is ordinary."""
+        if self._native is None:
+            return OTHER
+        changes = self.bus.changes
+        if changes != self._known_changes:
+            rows = [disk_row(address, unit) for address, unit in self.bus.units()]
+            self._native.know([row for row in rows if row is not None])
+            self._known_changes = changes
+        return self._native.serve(due_ns)
+
     def _element(self, element: bytes) -> None:
         valid, form = element[0], element[1]
         if valid == crq.VALID_INIT:
             if form == crq.INIT:
                 head = bytes((crq.VALID_INIT, crq.INIT_COMPLETE))
                 self._ring.push(head.ljust(crq.ELEMENT_SIZE, b"\0"))
-        elif valid == crq.VALID_PAYLOAD:
+        elif valid == VALID_PAYLOAD:
             size = int.from_bytes(element[6:8], "big")
             where = int.from_bytes(element[8:16], "big")
             if size <= srp.IU_SIZE_MAX:
@@ -154,7 +207,7 @@ class Vscsi:
             self._dma.write(where, reply)
         except DmaError:
             status = TRANSPORT_FAILED
-        head = bytes((crq.VALID_PAYLOAD, form, 0, status, 0, 0)) + len(reply).to_bytes(2, "big")
+        head = bytes((VALID_PAYLOAD, form, 0, status, 0, 0)) + len(reply).to_bytes(2, "big")
         self._ring.push(head + tag.to_bytes(8, "big"))
 
     def _mad(self, iu: bytes) -> bytes:
@@ -169,7 +222,7 @@ class Vscsi:
             return srp.login_response(srp.tag_of(iu))
         if iu[0] == srp.TASK_MANAGEMENT:
             return srp.task_response(srp.tag_of(iu), self._task_management(iu))
-        if iu[0] == srp.COMMAND:
+        if iu[0] == COMMAND:
             try:
                 return self._command(srp.parse_command(iu, self._dma))
             except srp.Malformed:

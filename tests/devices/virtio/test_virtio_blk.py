@@ -9,7 +9,7 @@ from devices.fake_ram import FakeRam
 from virtio_backends import MemoryDisk
 from virtio_driver import Driver
 
-from jitppc.devices.virtio import blk
+from jitppc.devices.virtio import blk, served
 from jitppc.devices.virtio.blk import DiskShape, VirtioBlk
 
 SECTORS = 256
@@ -238,3 +238,22 @@ def test_a_reset_waits_for_requests_under_way(disk):
         assert [] == driver.device._threads
         assert before == driver.ram.memory
     driver.device.close()
+
+
+@pytest.mark.parametrize(("patience_ns", "expected"), [(-1, 8), (1 << 60, 1)])
+def test_the_driver_hears_in_time_of_what_is_done(disk, monkeypatch, patience_ns, expected):
+    """Of each request if they take long, of all together if they do not."""
+    monkeypatch.setattr(served, "TELL_NS", patience_ns)
+    with Driver(VirtioBlk(disk), features=0) as driver:
+        queue = driver.queues[0]
+        for n in range(8):
+            where, status = driver.bump(16), driver.bump(1)
+            driver.ram.put(where, header(blk.T_IN, n))
+            queue.offer(queue.put_chain([(where, 16, False), (status, 1, True)]))
+        assert queue.expose()
+        driver.device.notify(0)
+        back = []
+        with queue.woken:
+            assert queue.woken.wait_for(lambda: back.extend(queue.take_used()) or len(back) == 8, 5)
+    # its thread has ended, and has told of all
+    assert expected == queue.interrupts

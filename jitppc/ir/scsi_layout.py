@@ -1,0 +1,61 @@
+"""What native code and Python share of a SCSI adapter: numbers of SRP's information units and of
+commands for blocks, answers of native routines, and records in host byte order as in `layout.py`.
+
+Ref: SRP (INCITS 365-2002) 5.6, 6; SPC-4 4.3 (descriptor blocks); SBC-3 5; reference §7.3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .crq_layout import RING_WORDS
+
+U64 = np.uint64
+
+# --- elements of the queue
+VALID_PAYLOAD, FORMAT_SRP = 0x80, 1
+
+# --- information units
+IU_SIZE_MAX = 256
+COMMAND, RESPONSE = 0x02, 0xC1
+COMMAND_SIZE, RESPONSE_SIZE, DESCRIPTOR_SIZE, TABLE_HEADER_SIZE = 48, 36, 16, 20
+NO_BUFFER, DIRECT, INDIRECT = 0, 1, 2
+#: of one data buffer; the guest is told of two mebibytes at most
+MAX_DESCRIPTORS, MAX_BUFFER_BYTES = 4096, 16 << 20
+
+# --- commands: operation codes but for the group, which says how long the descriptor block is
+READ_IN_GROUP, WRITE_IN_GROUP, IN_GROUP = 0x08, 0x0A, 0x1F
+GROUP_SHIFT, GROUP_6, GROUP_10, GROUP_16, GROUP_12 = 5, 0, 1, 4, 5
+LBA_OF_6, BLOCKS_OF_6 = 0x1FFFFF, 256
+PROTECT_MASK, FUA, CONTROL_NACA = 0xE0, 0x08, 0x04
+
+# --- why native code comes back: nothing waits; the next one is not its; the guest is to be told
+NOTHING, OTHER, DUE = range(3)
+
+#: Disks that native code knows at most, and pieces of memory of one transfer.
+MAX_DISKS, MAX_PIECES = 64, 513
+
+#: A disk that is a file of the host, and all reads and writes inside of it are good now.
+SCSI_DISK = np.dtype([
+    ("lun", U64),               # as the guest sends it, in host order
+    ("fd", np.int64),
+    ("block_size", U64), ("block_count", U64),
+    ("alignment", U64),         # offset, addresses and lengths of transfers are multiples
+    ("is_writable", U64),
+    ("write_flags", U64),       # of pwritev2
+], align=True)
+
+#: One adapter; of the device's thread.
+VSCSI = np.dtype([
+    ("here", U64),              # host address of this record
+    ("crq", U64),               # that of its CRQ (crq_layout.py)
+    ("shared", U64),            # that of SHARED_STATE
+    ("ram", U64), ("ram_size", U64),
+    ("tces", U64), ("tce_count", U64),      # its window: host address of u64[tce_count]
+    ("ring", U64, RING_WORDS),  # what it writes: see crq_layout.py
+    ("disks", U64), ("disk_count", U64),    # host address of SCSI_DISK[disk_count]
+    ("done", U64),              # commands that native code has done
+    ("time", U64, 2),           # struct timespec
+    ("unit", np.uint8, IU_SIZE_MAX),        # an information unit, copied
+    ("pieces", U64, (MAX_PIECES, 2)),       # struct iovec[]
+], align=True)
