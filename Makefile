@@ -22,7 +22,7 @@ help:
 	@echo 'make boot   set up, fetch the Debian installer for ppc64el and boot it (Ctrl-A X quits)'
 	@echo 'make test   set up, then lint, types, import contract and all tests'
 	@echo 'make test-debian   make a Debian system and use it; takes long'
-	@echo 'make test-power-loss   kill jitppc 51 times while guests write to their disks'
+	@echo 'make test-power-loss   kill jitppc 68 times while guests write to their disks'
 	@echo 'make test-disks   fio on every kind of disk; takes minutes'
 	@echo 'make test-smp   machines of several processors: 2 times 100 boots, an hour of litmus tests and stress-ng'
 	@echo 'make test-network   a gibibyte each way and thousands of connections; takes minutes'

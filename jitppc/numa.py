@@ -11,6 +11,10 @@ MAX_NODES = 128
 LOCAL_DISTANCE, REMOTE_DISTANCE = 10, 20
 MAX_DISTANCE = 254
 
+MEMORY = "memory-backend-ram"
+OTHER_OBJECTS = ("rng-random", "rng-builtin", "iothread")
+"""What needs none here: random numbers are the host's, and each queue has a thread."""
+
 _NO_HMAT = "pseries machines have no such table"
 
 NUMA_KEYS = (
@@ -28,9 +32,10 @@ NUMA_KEYS = (
 )  # fmt: skip
 
 OBJECT_KEYS = (
-    Key("qom-type", "kind of object", ("memory-backend-ram",)),
-    Key("id", "name, for `-numa node,memdev=ID`"),
+    Key("qom-type", "kind of object", (MEMORY, *OTHER_OBJECTS)),
+    Key("id", "name, for `-numa node,memdev=ID`, `rng=` or `iothread=` of a device"),
     Key("size", "how much memory"),
+    Key("filename", "where random numbers come from; here, the host's kernel", is_idle=True),
     Key("share", "shared with other processes", ("on", "off"), is_idle=True),
     Key("prealloc", "taken from the host at once", ("on", "off"), is_idle=True),
     Key("policy", "of the host's nodes", is_idle=True),
@@ -65,7 +70,10 @@ def numa(
     words: Sequence[Pairs], objects: Sequence[Pairs], ram_size: int, cpu_count: int
 ) -> Numa | None:
     """The nodes that these options describe, or None without any; OptionError in one line."""
-    backends = {dict(pairs).get("id", ""): dict(pairs).get("size", "") for pairs in objects}
+    memories = [keys for keys in map(dict, objects) if keys["qom-type"] == MEMORY]
+    if not all(keys.get("size") for keys in memories):
+        raise OptionError(f"-object {MEMORY}: size= is missing")
+    backends = {keys["id"]: keys["size"] for keys in memories}
     memory: dict[int, int] = {}
     cpus: dict[int, int] = {}
     distances: dict[tuple[int, int], int] = {}
@@ -89,7 +97,7 @@ def numa(
             core = _number(values.get("core-id", ""), "core-id", cpu_count)
             cpus[core] = _number(values.get("node-id", ""), "node-id", MAX_NODES)
     if backends and not memory:
-        raise OptionError("-object memory-backend-ram: say -numa node,memdev=ID")
+        raise OptionError(f"-object {MEMORY}: say -numa node,memdev=ID")
     return _checked(memory, cpus, distances, ram_size, cpu_count) if words else None
 
 

@@ -62,7 +62,7 @@ RUN_OPTIONS = (
         "memory-backend-ram,id=ID,size=SIZE",
         "memory for a NUMA node",
         "objects",
-        keyed(OBJECT_KEYS, "qom-type", needs=("id", "size")),
+        keyed(OBJECT_KEYS, "qom-type", needs=("qom-type", "id")),
         "machine",
         repeats=True,
         keys="object",

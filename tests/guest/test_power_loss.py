@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 SOURCE = Path(__file__).with_name("power_loss.c")
 DISK = "96M"
 WORDS = 512
-MODULES = "virtio_pci virtio_blk ibmvscsi sd_mod crc32c_generic ext4".split()
+MODULES = "virtio_pci virtio_blk virtio_scsi ibmvscsi sd_mod crc32c_generic ext4".split()
 START_SECONDS, WRITE_SECONDS = 300, 6.0
 
 INIT = "#!/bin/busybox sh\n" + MOUNTS + """\
@@ -42,6 +42,12 @@ poweroff -f
 DISKS = {
     "virtio-blk": ("vda", "raw", ["-drive", "file={path},format=raw,if=virtio"]),
     "virtio-blk, qcow2": ("vda", "qcow2", ["-drive", "file={path},format=qcow2,if=virtio"]),
+    "virtio-scsi": (
+        "sda",
+        "raw",
+        "-drive file={path},format=raw,if=none,id=d -device virtio-scsi-pci"
+        " -device scsi-hd,drive=d".split(),
+    ),
     "vscsi": ("sda", "raw", ["-drive", "file={path},format=raw,if=scsi"]),
 }
 

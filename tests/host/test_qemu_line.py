@@ -63,6 +63,34 @@ def test_a_virtio_disk_brings_its_device():
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [
+        ("cache.direct=on", "none"),
+        ("cache.direct=on,cache.writeback=off", "directsync"),
+        ("cache.writeback=off", "writethrough"),
+        ("cache.no-flush=on,cache.direct=on", "unsafe"),
+        ("cache=none,cache.direct=off", "writeback"),
+        ("cache=directsync,cache.writeback=on", "none"),
+        ("cache=unsafe", "unsafe"),
+        ("cache=unsafe,cache.no-flush=off", "writeback"),
+    ],
+)
+def test_a_cache_mode_may_be_said_in_parts(said, mode):
+    disks = Disks(words("-drive", f"file=a,{said}"))
+    assert mode == image_of(disks.drives[0]).cache
+
+
+def test_objects_of_which_nothing_is_needed_are_taken():
+    line = ("-object", "rng-random,id=r,filename=/dev/urandom", "-object", "iothread,id=t")
+    line += ("-device", "virtio-rng-pci,rng=r", "-device", "virtio-scsi-pci,iothread=t")
+    found = shown(hardware_of(words("-nodefaults", *line)).devices)
+    assert [("virtio-rng-pci", {"rng": "r"}), ("virtio-scsi-pci", {"iothread": "t"})] == found
+    memory = ("-object", "memory-backend-ram,id=m,size=1G", *line)
+    with pytest.raises(OptionError, match="memdev"):
+        run_config(parse(("-kernel", "k", *memory), RUN_OPTIONS)[0])
+
+
 def test_if_none_brings_none_and_pflash_is_the_nvram():
     disks = Disks(words("-drive", "file=a,if=none,id=x", "-drive", "file=n,if=pflash,format=raw"))
     assert ([], ["x"], "n") == (
@@ -197,7 +225,7 @@ def test_nothing_asked_for_is_the_default_and_none_is_none(monkeypatch):
 
 
 def test_one_cable_of_net_is_a_device_and_a_network():
-    nets = Networks(words("-net", "nic,model=virtio-net-pci", "-net", "user"))
+    nets = Networks(words("-net", "nic,model=virtio", "-net", "user"))
     assert [("virtio-net-pci", {"netdev": "#net"})] == shown(nets.devices)
     assert ["#net"] == [netdev.id for netdev in nets.netdevs]
 

@@ -100,6 +100,13 @@ def test_every_row_can_be_plugged_and_closed(machine_with):
     made.close()
 
 
+@pytest.mark.parametrize("is_late", ["on", "off"])
+def test_a_disk_without_a_write_cache_makes_every_write_durable(machine_with, is_late):
+    values = {"drive": "d", "id": "b", "write-cache": is_late}
+    machine = machine_with(hardware=hardware(Device("virtio-blk-pci", values)))
+    assert (is_late == "on") == machine.board.part("b").device.writeback
+
+
 def test_names_without_pci_are_the_same_rows():
     for name in ("virtio-net", "virtio-scsi", "virtio-9p"):
         assert device_model(name) is device_model(f"{name}-pci")

@@ -16,6 +16,8 @@ from jitppc.spapr.hardware import Device, Drive
 
 SCSI_ADAPTER = "spapr-vscsi"
 PER_BUS = 7
+DURABLE = ("writethrough", "directsync")
+"""Cache modes in which a write is durable before the guest is told."""
 
 
 class Disks:
@@ -102,7 +104,7 @@ class Disks:
         return ImageOptions(
             path=Path(keys["file"]),
             format=keys.get("format", ""),
-            cache=keys.get("cache", "writeback"),
+            cache=_cache(keys),
             discard=keys.get("discard", "ignore"),
             is_read_only=read_only,
             is_snapshot=wants_snapshot and not read_only,
@@ -129,6 +131,18 @@ class Disks:
                 self.drives.append(Drive(name, partial(open_image, options)))
 
 
+def _cache(keys: Mapping[str, str]) -> str:
+    """The cache mode, said as a whole or in parts (`cache.direct` and its kind) or not at all."""
+    whole = keys.get("cache", "writeback")
+    direct = keys.get("cache.direct", "on" if whole in {"none", "directsync"} else "off") == "on"
+    late = keys.get("cache.writeback", "off" if whole in DURABLE else "on") == "on"
+    if keys.get("cache.no-flush", "on" if whole == "unsafe" else "off") == "on":
+        return "unsafe"
+    return {(False, True): "writeback", (True, True): "none", (False, False): "writethrough"}.get(
+        (direct, late), "directsync"
+    )
+
+
 def _node_image(name: str, nodes: Mapping[str, Mapping[str, str]]) -> ImageOptions:
     """A format node and the node below it, named or nested, as one image."""
     keys: dict[str, Any] = dict(nodes[name])
@@ -146,14 +160,10 @@ def _node_image(name: str, nodes: Mapping[str, Mapping[str, str]]) -> ImageOptio
             if key.startswith("file.")
         }
     merged = {**below, **keys}
-    direct = merged.get("cache.direct") == "on"
-    cache = "none" if direct else "writeback"
-    if merged.get("cache.no-flush") == "on":
-        cache = "unsafe"
     return ImageOptions(
         path=_node_path(name, below),
         format=image_format,
-        cache=cache,
+        cache=_cache(merged),
         discard=merged.get("discard", "ignore"),
         is_read_only=merged.get("read-only") == "on",
         is_locked=below.get("locking", "auto") != "off",

@@ -19,6 +19,8 @@ from jitppc.spapr.hardware import Device, Netdev
 log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "spapr-vlan"
+#: names of models that only `-nic` and `-net` have
+MODEL_NAMES = {"virtio": "virtio-net-pci"}
 
 
 class Networks:
@@ -56,7 +58,8 @@ class Networks:
             properties["mac"] = mac
         if "id" in keys:
             properties["id"] = keys["id"]
-        self.devices.append(Device(keys.get("model", DEFAULT_MODEL), properties))
+        model = keys.get("model", DEFAULT_MODEL)
+        self.devices.append(Device(MODEL_NAMES.get(model, model), properties))
 
     def _add_legacy(self, nets: list[dict[str, str]], pairs: tuple[Pairs, ...]) -> None:
         """Once all `-net` were on one cable: here that is one device and one network."""

@@ -65,6 +65,7 @@ def _make_blk(board: "Board", values: Mapping[str, Any]) -> VirtioBlk:
         queues=values["num-queues"],
         queue_size=values["queue-size"],
         serial=values["serial"],
+        writeback=values["write-cache"],
     )
     return VirtioBlk(board.drive(values["drive"]), shape)
 
@@ -152,6 +153,8 @@ def _port_model(name: str, says: str, *, is_console: bool) -> DeviceModel:
     )
 
 
+IOTHREAD = Property("iothread", "accepted: each queue has a thread in any case")
+
 VIRTIO_MODELS = (
     virtio_model(
         "virtio-blk",
@@ -165,6 +168,8 @@ VIRTIO_MODELS = (
         Property("physical_block_size", "unit that is best written whole", _block_size, 512),
         Property("min_io_size", "smallest good size of a transfer", size_bytes, 0),
         Property("opt_io_size", "best size of a transfer", size_bytes, 0),
+        Property("write-cache", "off: a write is durable before the guest is told", switch, True),
+        IOTHREAD,
         BOOT_INDEX,
     ),
     virtio_model(
@@ -175,6 +180,7 @@ VIRTIO_MODELS = (
         Property("mac", "address (default 52:54:00:12:34:56 and following)", mac_address),
         Property("host_mtu", "greatest packet, told to the guest", _mtu),
         Property("queue-pairs", "pairs of queues, each with a thread", _pairs, 1),
+        Property("mq", "accepted: queue-pairs says how many", switch, False),
         Property("rx_queue_size", "frames in a queue, a power of two", queue_size, 256),
         BOOT_INDEX,
     ),
@@ -184,6 +190,7 @@ VIRTIO_MODELS = (
         _make_scsi,
         Property("num_queues", "request queues, each with a thread", queue_count, 1),
         Property("virtqueue_size", "requests in a queue, a power of two", queue_size, 256),
+        IOTHREAD,
     ),
     virtio_model(
         "virtio-serial",
@@ -212,6 +219,7 @@ VIRTIO_MODELS = (
         "random numbers of the host",
         _make_rng,
         Property("max-bytes", "most bytes in a period; 0: no limit", size_bytes, 0),
+        Property("rng", "accepted; the numbers are the host's"),
         Property("period", "milliseconds", number, 65536),
     ),
 )
