@@ -75,12 +75,13 @@ def make_vcpu(
     if isinstance(strategy, str):
         strategy = strategies.find(strategy)
     options = strategy.regions
+    is_kept = use_cache and strategy.keeps_regions and not paced
     with ExitStack() as undo:
         pool = None
         if beside is None and options is not None:
             pool = WorkerPool(max(1, (os.cpu_count() or 2) - 1))
             undo.callback(pool.close)
-            if not paced:
+            if not paced and not is_kept:
                 pool.prepare()      # while we load the interpreter
         engine = beside.engine if beside is not None else Engine(
             exact=strategy.exact, use_cache=use_cache, progress=progress, vcpus=count)
@@ -95,7 +96,6 @@ def make_vcpu(
         if beside is not None and beside.translator is not None:
             beside.translator.serve(vcpu)
         elif pool is not None and options is not None:
-            is_kept = use_cache and strategy.keeps_regions and not paced
             root = cache_directory() if is_kept else None
             vcpu.translator = Translator(
                 engine, memory, vcpu, pool, options, paced=paced,

@@ -20,18 +20,21 @@ class Gprs(MutableSequence[int]):
     """The 32 general purpose registers as unsigned ints."""
 
     def __init__(self, array: np.ndarray) -> None:
-        self._array = array
+        self._array = array.data        # elements of which are ints at once
 
     def __len__(self) -> int:
         return 32
 
     def __getitem__(self, index: Any) -> Any:
         found = self._array[index]
-        return [int(x) for x in found] if isinstance(index, slice) else int(found)
+        return found.tolist() if isinstance(index, slice) else found
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._array[index] = [v & (1 << 64) - 1 for v in value] if isinstance(index, slice) else \
-            value & (1 << 64) - 1
+        if isinstance(index, slice):
+            for number, one in zip(range(*index.indices(32)), value, strict=True):
+                self._array[number] = int(one) & (1 << 64) - 1
+        else:
+            self._array[index] = int(value) & (1 << 64) - 1
 
     def __delitem__(self, index: Any) -> None:
         raise TypeError("registers cannot be removed")

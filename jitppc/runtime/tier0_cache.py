@@ -7,9 +7,11 @@ own copy (`prepare`), so that nobody has to compile at a first start.
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import hashlib
 import logging
+import py_compile
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -81,10 +83,13 @@ def tier0_objects(exact: bool, use_cache: bool, progress: Progress | None) -> li
 
 
 def prepare(progress: Progress | None) -> Path:
-    """The interpreter lies in the installation, for all who may use it; returns the file.
+    """The interpreter lies in the installation, for all who may use it, and beside our sources lies
+    what Python makes of them, as pip leaves it; returns the interpreter's file.
 
     OSError when the installation cannot be written.
     """
+    by_contents = py_compile.PycInvalidationMode.CHECKED_HASH
+    compileall.compile_dir(PACKAGE, quiet=2, invalidation_mode=by_contents)
     name = f"{source_key(exact=False)}{SUFFIX}"
     objects = tier0_objects(exact=False, use_cache=True, progress=progress)
     with PrivateDirectory(PACKAGE, PREPARED, create=True) as directory:

@@ -68,6 +68,6 @@ def region_key(options: str) -> str:
     """Hash of everything that regions depend on, beside the guest's code."""
     package = Path(__file__).parent
     parts = [source_key(exact=False).encode(), options.encode()]
-    names = ("worker.py", "region_file.py", "region_translation.py")
+    names = ("worker.py", "region_file.py", "region_translation.py", "page_profile.py")
     parts += [(package / name).read_bytes() for name in names]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:40]

@@ -57,6 +57,8 @@ PACE = 40
 WAITING = 1000
 #: places that cannot be translated; more, and they may be asked for again
 REFUSED = 100_000
+#: where there are regions of earlier runs, what has none yet must ask so often, in all runs since
+LEAST_WARM = 3
 #: told of every region that is placed: its address, its bytes, the guest's effective address
 Watcher = Callable[[int, int, int], None]
 
@@ -163,6 +165,10 @@ class Translator:
     def _serve(self) -> None:
         if self._open_store is not None:
             self._store = self._open_store()
+            if self._store.loaded:              # workers start when something is missing
+                self._wanted.least = LEAST_WARM
+            else:
+                self._pool.prepare()
         saved = looked = time.monotonic()
         pause, retired = POLL_SECONDS, 0
         while True:
@@ -355,9 +361,9 @@ class Translator:
             name = page_hash(code, models)
             if info["contents"] != page_contents(name):
                 self._cache.tell_contents(place.vcpu, page, generation, page_contents(name))
-            known = Profile.from_bytes(self._store.profile(name)).has_run
+            known = Profile.from_bytes(self._store.profile(name))
             copy = cells_at(page)
-            return CodePage(code, (self._has_run(copy) | known).tobytes(), copy["imm"])
+            return CodePage(code, known.seen(self._has_run(copy)).tobytes(), copy["imm"])
 
         pages, targets = walk(place.index, place.cia, page_at)
         return pages, targets, infos
@@ -440,7 +446,7 @@ class Translator:
         for page, (generation, name) in self._profiles.items():
             if self._name_of(page, generation) == name:
                 known = Profile.from_bytes(self._store.profile(name))
-                has_run = self._has_run(cells_at(page)) | known.has_run
+                has_run = known.seen(self._has_run(cells_at(page)))
                 new = Profile(has_run, tuple(wanted.get(page, ())))
                 self._store.set_profile(name, new.to_bytes())
 

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 TIMEBASE_HZ = 512_000_000
 FOREVER = (1 << 63) - 1
 IDLE = layout.COUNTER["idle_ns"]
+#: numbers of doublewords of the state that are read often: elements of an array cost Python more
+IDLE_WORD = layout.offset("counters") // 8 + IDLE
+REASON, DETAIL = layout.offset("exit_reason") // 8, layout.offset("exit_detail") // 8
 PROCESS_TABLE_RADIX = 1 << 63
 #: fields of CPU_STATE that are no part of the architected state
 #: MMCR0[FC]: nothing counts
@@ -88,6 +91,7 @@ class Vcpu:
         self.vcpu_id, self.memory, self.engine = vcpu_id, memory, engine
         self._record = aligned_zeros(CPU_STATE.itemsize).view(CPU_STATE)
         self.state: Any = self._record[0]
+        self._words = self._record.view(np.uint64).data
         self.address = self._record.ctypes.data
         self._mmu = aligned_zeros(MMU_STATE.itemsize).view(MMU_STATE)
         self._make_tables()
@@ -277,11 +281,11 @@ class Vcpu:
         self.native_cpu_seconds += time.thread_time() - cpu_started
         self._last_return = time.perf_counter()
         self.native_seconds += self._last_return - started - (self._idle_ns() - idle_ns) * 1e-9
-        return Exit(ExitReason(int(self.state["exit_reason"])), int(self.state["exit_detail"]))
+        return Exit(ExitReason(self._words[REASON]), self._words[DETAIL])
 
     def _idle_ns(self) -> int:
         """How long it has waited so far."""
-        return int(self.state["counters"][IDLE])
+        return self._words[IDLE_WORD]
 
     def step(self) -> Exit:
         """Execute exactly one instruction, or take the interrupt of its fetch."""

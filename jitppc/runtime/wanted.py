@@ -53,6 +53,8 @@ class Wanted:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        #: how often a place must have been asked for, earlier runs counted, to be taken
+        self.least = 1
         self._wishes: dict[Key, _Wish] = {}
         #: a heap; entries that are not true any more are passed over
         self._order: list[tuple[float, int, Key]] = []
@@ -83,7 +85,8 @@ class Wanted:
 
     def _set(self, key: Key, wish: _Wish) -> None:
         self._wishes[key] = wish
-        heappush(self._order, (-wish.rank, -wish.times, key))
+        if wish.times >= self.least:
+            heappush(self._order, (-wish.rank, -wish.times, key))
 
     def take(self) -> Place | None:
         """The hottest one, which is not wanted any more; of cold ones, the one asked for most."""

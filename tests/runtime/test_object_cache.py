@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import logging
 import os
 import shutil
@@ -213,6 +214,16 @@ def test_a_prepared_installation_compiles_nothing_at_a_first_start(cache, instal
     assert [False] == built
     assert not directory.exists()
     assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_prepared_installation_has_its_modules_as_pip_leaves_them(cache, installation):
+    source = installation / "module.py"
+    source.write_text("VALUE = 1\n")
+    prepare(None)
+    compiled = Path(importlib.util.cache_from_source(str(source)))
+    data = compiled.read_bytes()
+    assert int.from_bytes(data[4:8], "little") == 3          # PEP 552: checked by the source's hash
+    assert importlib.util.source_hash(source.read_bytes()) == data[8:16]
 
 
 def test_what_an_older_version_prepared_is_removed(cache, installation):

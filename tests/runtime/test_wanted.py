@@ -55,6 +55,20 @@ def test_a_reminder_comes_behind_all_requests_and_takes_none_of_them_back(clock)
     assert [wanted.take().index for _ in range(3)] == [1, 3, 2]
 
 
+def test_what_asked_too_seldom_is_remembered_and_not_taken(clock):
+    wanted = Wanted(clock)
+    wanted.least = 3
+    wanted.add(place(1))
+    wanted.remind(place(2), 2)
+    wanted.remind(place(3), 4)
+    assert wanted.take() == place(3)
+    assert wanted.take() is None
+    assert {p.index: times for times, p in wanted} == {1: 1, 2: 2}
+    wanted.add(place(2))
+    wanted.add(place(1), 2)
+    assert {wanted.take().index, wanted.take().index} == {1, 2}
+
+
 def test_what_is_part_of_a_region_is_heard_only_when_that_is_in_place(clock):
     wanted = Wanted(clock)
     for index in range(4):
