@@ -23,7 +23,8 @@ from .lower.emitter import Emitter
 #: native routines every handler module may call: name -> LLVM parameter types
 ROUTINES = {
     "rt_load": "ptr, i64, i64", "rt_store": "ptr, i64, i64, i64, i64",
-    "rt_load_reserve": "ptr, i64, i64", "rt_store_conditional": "ptr, i64, i64, i64, i64",
+    "rt_load_reserve": "ptr, i64, i64", "rt_store_conditional": "ptr, i64, i64, i64, i64, i64",
+    "rt_pair": "ptr, i64",
     "rt_zero_block": "ptr, i64", "rt_touch": "ptr, i64, i64",
     "rt_timebase": "ptr", "rt_random": "ptr", "rt_fetch": "ptr", "rt_raise": "ptr",
     "rt_hot": "ptr, ptr",

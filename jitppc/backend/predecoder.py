@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jitppc.ir.block import Block, Value
-from jitppc.ir.layout import CELL_BYTES
+from jitppc.ir.layout import CELL_BYTES, PAIR
 
 from .binding import DoesNotFit, Slots, field_of_word
 from .cells import HANDLER_AT, IMM_AT, SLOT_AT, WORD_AT
@@ -14,7 +14,9 @@ class Predecoder(Emitter):
     """Emits the computation of static values from the word."""
 
     def lower(self, value: Value) -> None:
-        if value.op.name == "field":
+        if value.op.name == "field" and value.attr[0] == PAIR:
+            self.names[value] = self.tmp("call i64 @rt_pair(ptr %cell, i64 %index)")
+        elif value.op.name == "field":
             self.names[value] = field_of_word(self, value, "%word")
         else:
             result = LOWER[value.op.name](self, value)

@@ -161,6 +161,10 @@ class RegionEmitter(RegisterEmitter):
     def cia(self) -> str:
         return self._ea(self._index)
 
+    def left(self) -> str:
+        start = _left(self._block.index)
+        return self.tmp(f"sub i64 {start}, {self._done}") if self._done else start
+
     def steady(self, key: str, fpscr: str, write: Callable[[str], str]) -> str:
         """Made in the prologue if nothing in the region writes the FPSCR, else in each block."""
         known = self._early if self._keeps_fpscr else self._in_block

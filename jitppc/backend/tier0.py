@@ -124,6 +124,9 @@ class HandlerEmitter(EffectEmitter):
         address = self.tmp("ptrtoint ptr %cell to i64")
         return self.tmp(f"add i64 {self.tmp(f'lshr i64 {address}, 3')}, %delta")
 
+    def left(self) -> str:
+        return "%icount"
+
     def leave_if(self, condition: str) -> None:
         assert self.cold is not None
         self.leaves = True
@@ -292,7 +295,8 @@ class HandlerEmitter(EffectEmitter):
         self._publish()
         low, high = self._halves(value.args[1])
         ea = self.of(value.args[0])
-        operands = f"ptr %cpu, i64 {ea}, i64 {value.attr}, i64 {low}, i64 {high}"
+        far = self.of(value.args[2])
+        operands = f"ptr %cpu, i64 {ea}, i64 {value.attr}, i64 {low}, i64 {high}, i64 {far}"
         done = self.tmp(f"call i64 @rt_store_conditional({operands})")
         self._after_call()
         return self.tmp(f"trunc i64 {done} to i1")

@@ -14,20 +14,24 @@ word -1 the last of the page before. docs/regions.md tells the whole story.
 from __future__ import annotations
 
 import functools
+import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
+
 from jitppc.ir.block import Block, Value
 from jitppc.ir.builder import LE64, Mode
-from jitppc.ir.layout import PREFIXING
+from jitppc.ir.layout import NOT_PLAIN, PREFIXING
 from jitppc.ir.types import signed
 
 from .decode import is_prefix
 from .levels import DEFAULT_MODEL, Model
 from .page import OFTEN, RARELY, WORDS, Page
+from .pairs import PAGE_WORDS, is_store_conditional, pair_distance
 from .translate import translate_word
 
 #: instructions of a region at most, unless the caller says otherwise
@@ -94,9 +98,11 @@ class Region:
 
 
 @functools.lru_cache(1 << 15)
-def _template(word: int, mode: Mode, model: Model | None) -> Piece | None:
+def _template(
+    word: int, mode: Mode, model: Model | None, pair: int = NOT_PLAIN
+) -> Piece | None:
     """The instruction as if at word 0, or None when a region cannot hold it."""
-    block = translate_word(word, mode, model)
+    block = translate_word(word, mode, model, pair)
     values = block.values
     for value in values:
         name = value.op.name
@@ -117,9 +123,11 @@ def _template(word: int, mode: Mode, model: Model | None) -> Piece | None:
     return piece
 
 
-def _piece(word: int, index: int, mode: Mode, model: Model | None) -> Piece | None:
+def _piece(
+    word: int, index: int, mode: Mode, model: Model | None, pair: int
+) -> Piece | None:
     """The instruction at a word, with values of its own; None when a region cannot hold it."""
-    found = _template(word, mode, model)
+    found = _template(word, mode, model, pair)
     if found is None:
         return None
     taken = None if found.taken is None else index + found.taken
@@ -242,6 +250,14 @@ class _Former:
             return word << 32 | int.from_bytes(code[at + 4:at + 8], self._order)
         return word
 
+    def _pair(self, word: int, index: int) -> int:
+        """Of a store conditional: how far back its reserving load is (pairs.py)."""
+        if not is_store_conditional(word):
+            return NOT_PLAIN
+        code = np.frombuffer(self._pages[index // WORDS].code, PAGE_WORDS)
+        page = code.view(np.recarray)[0]
+        return pair_distance(page, index % WORDS, 0, self._order != sys.byteorder)
+
     def _go_on_at(self, site: int) -> None:
         """Follow a call or an indirect jump."""
         piece = self.pieces[site]
@@ -265,7 +281,8 @@ class _Former:
         while index not in self.pieces and len(self.pieces) < self._limit:
             if not self._known(index) or index in self._outside:
                 return
-            piece = _piece(self._word(index), index, self._mode, self._model)
+            word = self._word(index)
+            piece = _piece(word, index, self._mode, self._model, self._pair(word, index))
             if piece is None:
                 return
             self.pieces[index] = piece

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .block import Block, Value
-from .layout import INTERRUPTS, MSR, REGISTERS
+from .layout import INTERRUPTS, MSR, NOT_PLAIN, PAIR, REGISTERS
 from .ops import OPS, Op
 from .simplify import simplify
 from .types import BY_BITS, I1, I8, I64, I128, Type
@@ -46,8 +46,8 @@ class OpsMixin:
         def __getattr__(self, name: str) -> Callable[..., Value]:
             """The methods stamped below, which a type checker cannot see."""
 
-    def __init__(self, mode: Mode = LE64) -> None:
-        self.mode = mode
+    def __init__(self, mode: Mode = LE64, pair: int | None = NOT_PLAIN) -> None:
+        self.mode, self._pair = mode, pair
         self.block = Block()
         self._constants: dict[tuple[int, Type], Value] = {}
 
@@ -275,10 +275,21 @@ class Builder(OpsMixin):
         """Load and set the reservation."""
         return self._ordered(self.emit("load_reserve", ea, attr=bits), False)
 
-    def store_conditional(self, bits: int, ea: Value, value: Value) -> Value:
-        """Store if the reservation holds; i1 says whether it did. Clears the reservation."""
+    def store_conditional(
+        self, bits: int, ea: Value, value: Value, distance: Operand | None = None
+    ) -> Value:
+        """Store if the reservation holds; i1 says whether it did. Clears the reservation.
+
+        Args:
+            distance: bytes from the reserving load, of which this one is told (frontend/pairs.py).
+        """
         ordered = self._ordered(self.trunc(value, bits), False)
-        return self.emit("store_conditional", ea, ordered, attr=bits)
+        far = self._pair_distance() if distance is None else distance
+        return self.emit("store_conditional", ea, ordered, far, attr=bits)
+
+    def _pair_distance(self) -> Value:
+        """What the words before the instruction say, or (in a handler) a field of the cell."""
+        return self.field(PAIR, 17, 0) if self._pair is None else self.const(self._pair)
 
     # --- control ----------------------------------------------------------------------------------
     def interrupt_if(self, condition: Operand, kind: str, value: Operand = 0) -> None:

@@ -142,7 +142,7 @@ class Evaluator:
         self.write(REGISTERS["reserve_ea"], ea)
         return self._load(value, ea)
 
-    def _store_conditional(self, value: Value, ea: int, data: int) -> int | Outcome:
+    def _store_conditional(self, value: Value, ea: int, data: int, _far: int) -> int | Outcome:
         if ea % (value.attr // 8):
             return Outcome("interrupt", self.cia, "ALIGNMENT", ea)
         held = self.read(REGISTERS["reserve_ea"])

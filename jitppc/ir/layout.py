@@ -13,6 +13,9 @@ from .types import I8, I64, I128, Type
 
 U8, U16, U32, U64 = np.uint8, np.uint16, np.uint32, np.uint64
 
+#: Loads that guard, and granules that are guarded, of one vCPU at a time.
+GUARDS = 8
+
 #: One processor. Written by the vCPU's own thread, except the fields named in `SHARED`.
 CPU_STATE = np.dtype([
     ("gpr", U64, 32),
@@ -32,6 +35,8 @@ CPU_STATE = np.dtype([
     ("reserve_ea", U64),        # effective address of the reservation, all ones when there is none
     ("reserve_low", U64), ("reserve_high", U64),   # what was loaded
     ("reserve_bits", U64),      # size of the reserving load
+    # where it was, and `icount` then; or LOST or GUARDED instead, see docs/smp.md
+    ("reserve_cia", U64), ("reserve_count", np.int64),
     ("vsr", U64, (64, 2)),      # [low, high] doubleword of each VSR; FPR n is vsr[n][1], VR n is vsr[32 + n]
     ("spr", U64, 1024),         # SPRs that are plain storage, by number
     # --- translation of addresses
@@ -99,8 +104,13 @@ CPU_STATE = np.dtype([
     ("thread", U64),            # number of this thread in its core (TIR)
     ("threads", U64),           # threads of a core
     ("alarm", U64), ("waited_for", U64),    # SHARED: file descriptor that wakes it when idle, and if anyone waits
-    ("reserve_table", U64),     # host address of u64[RESERVE_STRIPES][8], versions of lines; 0 with one processor
-    ("reserve_version", U64),   # version of the reserved line
+    # of a guarded reservation: host address of its line's version, and what that was
+    ("reserve_line", U64), ("reserve_version", U64),
+    ("guarding", U64),          # reserving loads look whether they are to guard their granule
+    ("guard_age", U64),         # slices since the last guarded reservation was used
+    ("guard_sites", U64, GUARDS), ("guards", U64, GUARDS),  # addresses of loads that guard; granules + 1 guarded
+    ("guard_site", U64), ("guard_next", U64),   # which of them are overwritten next
+    ("pair_doubts", U64),       # plain pairs that were interrupted since one was not
     ("shoots", U64),            # translations that tlbie has still to drop elsewhere; more than SHOOTS: all
     ("shoot", U64, (32, 3)),    # [PID, effective address, log2 of the size, or 64 for all of the PID]
     # --- performance monitor, see runtime/native/pmu.py
@@ -119,13 +129,18 @@ CPU_STATE = np.dtype([
 #: Most vCPUs of a machine: one bit each in a doubleword.
 MAX_VCPUS = 64
 SHOOTS = 32
-#: Lines of guest memory share versions for stores conditional by their host address; one in each 64 bytes.
+#: Lines of guest memory share versions by their host address; one in each 64 bytes.
 RESERVE_STRIPES = 1 << 14
+#: Instead of a count: no pair is under way; the reservation is guarded.
+LOST, GUARDED = 1 << 62, 1 << 61
+#: The field of a cell, and instead of a distance: the load may be in the page before; the pair is not plain.
+PAIR, STRADDLES, NOT_PLAIN = "PAIR", 1, 2
 
 COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
             "units", "unit_insns", "unit_flushes", "hash_calls", "exclusive", "shootdowns",
-            "vio_calls", "cedes", "xive_accesses", "tce_calls", "xics_calls")
+            "vio_calls", "cedes", "xive_accesses", "tce_calls", "xics_calls",
+            "guards", "pair_doubts")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -241,6 +256,8 @@ SHARED_STATE = np.dtype([
     ("table_lock", U64),        # 1 while an entry goes into the hashed page table
     ("count", U64),             # vCPUs
     ("owners", U64),            # host address of u64[ram_size >> 12]: which vCPUs have active cells of the page
+    ("guards", U64),            # host address of u64[ram_size >> 16]: which vCPUs guard the granule
+    ("versions", U64),          # host address of u64[RESERVE_STRIPES][8], of lines in guarded granules
     ("cpus", U64, MAX_VCPUS),   # host addresses of their CPU_STATE
     ("vio", U64),               # host address of the first VIO_DEVICE (vio_layout.py), or 0
     ("tces", U64),              # host address of TCE_TABLE[] (tce_layout.py), or 0

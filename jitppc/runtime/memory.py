@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jitppc.errors import JitppcError
-from jitppc.ir.layout import RESERVE_STRIPES, SHARED_STATE
+from jitppc.ir.layout import GRANULE_LOG2, RESERVE_STRIPES, SHARED_STATE
 
 from .code_space import CodeSpace, aligned_zeros
 from .gate import Gate
@@ -61,6 +61,10 @@ class GuestMemory:
         self._owners = self._owners_array.data  # a few elements of it cost less
         self.shared = aligned_zeros(SHARED_STATE.itemsize).view(SHARED_STATE)
         self.shared[0]["owners"] = self.owners
+        #: by granule, the vCPUs that guard it
+        self._guards_array = np.zeros(-(-size >> GRANULE_LOG2), np.uint64)
+        self._guards = self._guards_array.data
+        self.shared[0]["guards"] = self._guards_array.ctypes.data
         self.spaces = [self._space(0)]
         self._versions: np.ndarray | None = None
         #: between runs of native code only: what native code relies on changes
@@ -69,6 +73,8 @@ class GuestMemory:
         self.tb_offset = 0
         #: called, the gate closed, with the real address of a page of code that was changed
         self.on_code_write: Callable[[int], None] | None = None
+        #: called with bytes (gra, n) that were changed in granules that a vCPU guards
+        self.on_guarded_write: Callable[[int, int], object] = lambda _gra, _n: None
         #: what native code has addresses of
         self._attached: list[object] = []
         #: calls a native routine by name, once there is a vCPU
@@ -81,11 +87,6 @@ class GuestMemory:
         space.state["ram"], space.state["ram_size"] = self.base, self.size
         space.state["shared"] = self.shared.ctypes.data
         return space
-
-    @property
-    def reserve_table(self) -> int:
-        """Where versions of lines are, for stores conditional; 0 with one vCPU."""
-        return 0 if self._versions is None else int(self._versions.ctypes.data)
 
     @property
     def state(self) -> np.ndarray:
@@ -114,6 +115,7 @@ class GuestMemory:
         self.shared[0]["count"] = len(self.spaces)
         if number == 1:
             self._versions = aligned_zeros(RESERVE_STRIPES * 64)
+            self.shared[0]["versions"] = self._versions.ctypes.data
         return self.spaces[number]
 
     @property
@@ -233,6 +235,8 @@ class GuestMemory:
     def written(self, gra: int, n: int) -> None:
         """The n bytes at gra were changed: nothing decoded from them is left."""
         self.gate.pass_by()
+        if self._is_guarded(gra >> GRANULE_LOG2, (gra + max(n, 1) - 1 >> GRANULE_LOG2) + 1):
+            self.on_guarded_write(gra, n)
         pages = self._active(gra >> 12, (gra + max(n, 1) - 1 >> 12) + 1)
         if pages and self.on_code_write is not None:
             with self.gate.closed():
@@ -255,6 +259,20 @@ class GuestMemory:
         if end - first <= FEW_PAGES and not any(self._owners[first:end]):
             return []
         return [first + int(page) for page in np.flatnonzero(self._owners_array[first:end])]
+
+    def guarded(self, gra: int) -> bool:
+        """Some vCPU guards the granule of gra: stores to it are slow."""
+        return bool(self._guards[gra >> GRANULE_LOG2])
+
+    def _is_guarded(self, first: int, end: int) -> bool:
+        """Some vCPU guards one of these granules."""
+        if end - first <= FEW_PAGES:
+            return any(self._guards[first:end])
+        return bool(self._guards_array[first:end].any())
+
+    def give_up_guards(self, number: int) -> None:
+        """The vCPU of this number guards nothing; none is running."""
+        self._guards_array &= ~np.uint64(1 << number)
 
     def clear(self) -> None:
         """All of RAM is zero, as after power-on, and its pages are given back to the host."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ class Vcpu:
         self.translator: Any = None
         self.is_silent = False          # the second of two that do the same
         memory.on_code_write = self._note_store
+        memory.on_guarded_write = partial(engine.call, "rt_count_stores", self.address)
         memory.gate.attach(self._call)
         memory.call_native = engine.call
         self.reset()
@@ -142,6 +144,7 @@ class Vcpu:
         with self.memory.gate.closed():
             saved = {name: self.state[name].copy() for name in KEPT_AT_RESET}
             self._record.view(np.uint8)[:] = 0
+            self.memory.give_up_guards(self.space.number)
             for name, value in saved.items():
                 self.state[name] = value
             self._mmu[0]["data_keys"] = NO_TAG
@@ -152,7 +155,6 @@ class Vcpu:
         self.state["spr"][287] = self._pvr
         self.set_model(model_of_pvr(self._pvr))
         self.state["reserve_ea"] = NO_TAG
-        self.state["reserve_table"] = self.memory.reserve_table
         self.state["lpcr"] = LPCR.LD if self.has_large_decrementer else 0
         self.state["spr"][275] = 0
         self.spr["MMCR0"] = MMCR0_FROZEN

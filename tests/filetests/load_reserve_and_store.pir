@@ -12,7 +12,7 @@
 +8:
   %4:i64 = get[gpr] 3
   %5:i64 = get[gpr] 4
-  %6:i1 = store_conditional[64] %4, %5
+  %6:i1 = store_conditional[64] %4, %5, 8
   %7:i8 = select %6, 2:i8, 0:i8
   set[crf] 0, %7
 
@@ -24,6 +24,6 @@
   %2:i64 = add %1, 1
   set[gpr] 4, %2
 +8:
-  %3:i1 = store_conditional[64] %0, %2
+  %3:i1 = store_conditional[64] %0, %2, 8
   %4:i8 = select %3, 2:i8, 0:i8
   set[crf] 0, %4

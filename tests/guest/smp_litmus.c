@@ -195,12 +195,13 @@ static int corr_wrong(uint64_t r)
 	return (seen[1][0] == f && seen[1][1] != r) || (seen[1][1] == r && seen[1][2] != f);
 }
 
-/* A-B-A by stores conditional between a reserving load and its store: it must fail */
+/* A-B-A between a reserving load and its store: it must fail, by whatever stores it came */
 static word handshake LINE;
-static void aba(int me, uint64_t r)
+static void by_exchange(uint64_t v) { __atomic_exchange_n((uint64_t *)&x, v, __ATOMIC_SEQ_CST); }
+static void by_store(uint64_t v) { x = v; sync(); }
+static void aba_by(int me, void (*store)(uint64_t))
 {
 	uint64_t old, stored, n = 0;
-	(void)r;
 	if (me == 0) {
 		__asm__ volatile(
 			"ldarx %0,0,%3\n"
@@ -226,12 +227,14 @@ static void aba(int me, uint64_t r)
 		while (handshake != 1)
 			relax(&k);
 		__atomic_store_n(&y, 0, __ATOMIC_SEQ_CST);
-		__atomic_exchange_n((uint64_t *)&x, 7, __ATOMIC_SEQ_CST);
-		__atomic_exchange_n((uint64_t *)&x, 0, __ATOMIC_SEQ_CST);
+		store(7);
+		store(0);
 		sync();
 		handshake = 2;
 	}
 }
+static void aba(int me, uint64_t r) { (void)r; aba_by(me, by_exchange); }
+static void aba_plain(int me, uint64_t r) { (void)r; aba_by(me, by_store); }
 static void aba_begin(uint64_t r) { zero(r); handshake = 0; }
 static int aba_wrong(uint64_t r) { (void)r; return seen[0][0] != 0; }
 
@@ -240,6 +243,7 @@ static const struct test tests[] = {
 	{"sb", 2, PLACES, zero, sb, sb_wrong}, {"sb-membarrier", 2, 20, zero, sb_membarrier, sb_wrong},
 	{"lb", 2, PLACES, zero, lb, lb_wrong}, {"iriw", 4, PLACES, zero, iriw, iriw_wrong},
 	{"corr", 2, PLACES, zero, corr, corr_wrong}, {"aba", 2, 1, aba_begin, aba, aba_wrong},
+	{"aba-plain", 2, 1, aba_begin, aba_plain, aba_wrong},
 };
 
 /* Workers: threads that work until told to stop, and what must hold then. */
@@ -325,6 +329,82 @@ static void *with_mutex(void *arg)
 	return NULL;
 }
 
+/* A stack of nodes: two pop and push by stores conditional with loads and stores between; two change
+ * it by ordinary stores under a lock in the head's line, so that a store conditional fails whose load
+ * was before. Those take two nodes and put the upper one back: A-B-A all the time. */
+struct node { struct node *volatile next; word taken; uint64_t rest[14]; };
+static struct node nodes[4] __attribute__((aligned(128)));
+static struct { struct node *volatile head; word locked; } stack __attribute__((aligned(128)));
+static pthread_mutex_t lockers = PTHREAD_MUTEX_INITIALIZER;
+
+static void take(struct node *n, int me) { bad[me] += n->taken; n->taken = 1; }
+static void push(struct node *n)
+{
+	uint64_t t;
+	n->taken = 0;
+	__asm__ volatile(
+		"	lwsync\n"
+		"1:	ldarx %0,0,%2\n"
+		"	ld 0,8(%2)\n"
+		"	cmpdi 0,0\n"
+		"	bne- 1b\n"
+		"	std %0,0(%1)\n"
+		"	stdcx. %1,0,%2\n"
+		"	bne- 1b"
+		: "=&r"(t) : "b"(n), "b"(&stack) : "r0", "cr0", "memory");
+}
+static struct node *pop(void)
+{
+	struct node *n, *next;
+	__asm__ volatile(
+		"1:	ldarx %0,0,%2\n"
+		"	ld 0,8(%2)\n"
+		"	cmpdi 0,0\n"
+		"	bne- 1b\n"
+		"	cmpdi %0,0\n"
+		"	beq- 2f\n"
+		"	ld %1,0(%0)\n"
+		"	stdcx. %1,0,%2\n"
+		"	bne- 1b\n"
+		"2:	isync"
+		: "=&b"(n), "=&r"(next) : "b"(&stack) : "r0", "cr0", "memory");
+	return n;
+}
+
+static void *with_stack(void *arg)
+{
+	int me = (int)(intptr_t)arg;
+	struct node *kept = NULL;
+	while (!stop) {
+		if (me < 2) {
+			struct node *n = pop();
+			if (n) take(n, me), push(n);
+			else sched_yield();
+		} else {
+			pthread_mutex_lock(&lockers);
+			stack.locked = 1;
+			sync();
+			struct node *first = stack.head, *second = first ? first->next : NULL;
+			if (first) take(first, me);
+			if (second) {
+				take(second, me);
+				struct node *below = second->next;
+				if (kept) kept->taken = 0, kept->next = below, below = kept;
+				kept = second;
+				first->next = below;
+				stack.head = NULL;
+			}
+			if (first) first->taken = 0, stack.head = first;
+			lwsync();
+			stack.locked = 0;
+			pthread_mutex_unlock(&lockers);
+		}
+		made[me]++;
+	}
+	if (kept) push(kept);
+	return NULL;
+}
+
 static uint64_t work(void *(*body)(void *), int threads)
 {
 	pthread_t ids[4];
@@ -358,6 +438,18 @@ static void counting(void)
 	plain = 0;
 	all = work(with_mutex, 4);
 	say("mutex", all, plain != all);
+}
+
+static void stacking(void)
+{
+	for (int n = 0; n < 4; n++)
+		nodes[n].next = n < 3 ? &nodes[n + 1] : NULL, nodes[n].taken = 0;
+	stack.head = nodes, stack.locked = 0;
+	uint64_t all = work(with_stack, 4);
+	int left = 0;
+	for (struct node *n = stack.head; n && left < 9; n = n->next)
+		left++;
+	say("stack", all, bad[0] + bad[1] + bad[2] + bad[3] + (left != 4));
 }
 
 /* Code that another processor changes, as the architecture asks for it. */
@@ -489,6 +581,8 @@ int main(int count, char **words)
 			in_rounds(&tests[n]);
 	if (wanted(count, words, "counting"))
 		counting();
+	if (wanted(count, words, "stack"))
+		stacking();
 	if (wanted(count, words, "code"))
 		changing_code();
 	if (wanted(count, words, "mprotect"))

@@ -27,7 +27,7 @@ SOURCE = Path(__file__).with_name("smp_litmus.c")
 BOOT_SECONDS, WORK_SECONDS = 300, 1200
 #: of each litmus test and of each group of stressors, on one machine
 LITMUS_SECONDS, STRESS_SECONDS = 6, 20
-TESTS = 15
+TESTS = 17
 #: how often processors are switched off and on
 ROUNDS = 20
 #: -smp, -cpu, strategy, ic_mode; the boots take them in turn

@@ -87,49 +87,82 @@ def two(request):
     return machine(request.param)
 
 
+def conditional(two: Two, number: int, bits: int, address: int, value: int) -> bool:
+    """Whether the store is done."""
+    two.execute(number, RESERVED[bits][1], r3=value, r4=address)
+    return bool(int(two.cpus[number].state["crf"][0]) & EQ)
+
+
+def reserve(two: Two, number: int, bits: int, address: int) -> None:
+    """Load and reserve, so that the store may come in another run: the first time it fails."""
+    two.execute(number, RESERVED[bits][0], r4=address)
+    conditional(two, number, bits, address, 0)
+    two.execute(number, RESERVED[bits][0], r4=address)
+
+
+def by_conditional_stores(two: Two, bits: int, value: int) -> None:
+    reserve(two, 1, bits, DATA)
+    assert conditional(two, 1, bits, DATA, value)
+
+
+def by_an_ordinary_store(two: Two, _bits: int, value: int) -> None:
+    two.execute(1, STD, r3=value, r4=DATA)
+
+
+def by_one_that_crosses_lines(two: Two, _bits: int, value: int) -> None:
+    two.execute(1, STD, r3=value << 32, r4=DATA - 4)
+
+
+def by_a_device(two: Two, bits: int, value: int) -> None:
+    two.memory.write(DATA, value.to_bytes(bits // 8, "little"))
+
+
+CHANGES = [by_conditional_stores, by_an_ordinary_store, by_one_that_crosses_lines, by_a_device]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("bits", RESERVED)
-def test_a_store_conditional_notices_that_a_value_went_and_came_back(two, bits):
-    load, store = RESERVED[bits]
-    two.memory.write(DATA, bytes(8))
-    two.execute(0, load, r4=DATA)
+def test_a_store_conditional_notices_that_a_value_went_and_came_back(two, bits, change):
+    two.memory.write(DATA - 8, bytes(16))
+    reserve(two, 0, bits, DATA)
     for value in (7, 0):
-        two.execute(1, load, r4=DATA)
-        two.execute(1, store, r3=value, r4=DATA)
-        assert EQ == int(two.cpus[1].state["crf"][0]) & EQ
-    two.execute(0, store, r3=1, r4=DATA)
-    assert 0 == int(two.cpus[0].state["crf"][0]) & EQ
+        change(two, bits, value)
+    assert not conditional(two, 0, bits, DATA, 1)
     assert bytes(8) == two.memory.read(DATA, 8)
 
 
-@pytest.mark.xfail(strict=True, reason="ordinary stores count no versions: docs/smp.md")
-def test_a_store_conditional_notices_that_ordinary_stores_changed_a_value_and_back(two):
-    load, store = RESERVED[64]
-    two.memory.write(DATA, bytes(8))
-    two.execute(0, load, r4=DATA)
-    for value in (7, 0):
-        two.execute(1, STD, r3=value, r4=DATA)
-    two.execute(0, store, r3=1, r4=DATA)
-    assert 0 == int(two.cpus[0].state["crf"][0]) & EQ
-
-
-def test_a_store_conditional_notices_an_ordinary_store(two):
-    load, store = RESERVED[64]
-    two.memory.write(DATA, bytes(8))
-    two.execute(0, load, r4=DATA)
-    two.execute(1, STD, r3=7, r4=DATA)
-    two.execute(0, store, r3=1, r4=DATA)
-    assert 0 == int(two.cpus[0].state["crf"][0]) & EQ
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_store_conditional_notices_a_change(two, change):
+    two.memory.write(DATA - 8, bytes(16))
+    reserve(two, 0, 64, DATA)
+    change(two, 64, 7)
+    assert not conditional(two, 0, 64, DATA, 1)
     assert 7 == two.memory.read(DATA, 1)[0]
 
 
 def test_a_store_conditional_of_another_line_does_not_matter(two):
-    load, store = RESERVED[64]
-    two.execute(0, load, r4=DATA)
-    two.execute(1, load, r4=DATA + 128)
-    two.execute(1, store, r3=7, r4=DATA + 128)
-    two.execute(0, store, r3=1, r4=DATA)
-    assert EQ == int(two.cpus[0].state["crf"][0]) & EQ
+    reserve(two, 0, 64, DATA)
+    reserve(two, 1, 64, DATA + 128)
+    assert conditional(two, 1, 64, DATA + 128, 7)
+    assert conditional(two, 0, 64, DATA, 1)
     assert 1 == two.memory.read(DATA, 1)[0]
+
+
+def test_a_vcpu_may_store_to_the_line_that_it_has_reserved(two):
+    reserve(two, 0, 64, DATA)
+    two.execute(0, STD, r3=3, r4=DATA + 8)
+    assert conditional(two, 0, 64, DATA, 1)
+
+
+def test_stores_to_what_nobody_reserves_any_more_are_fast_again(two):
+    reserve(two, 0, 64, DATA)
+    assert two.memory.guarded(DATA)
+    for number, cpu in enumerate(two.cpus):
+        cpu.nia = CODE + 0x10000 * number
+        two.place(cpu.nia, STAY)
+        cpu.run_for(3_000_000)
+    assert not two.memory.guarded(DATA)
+    assert not conditional(two, 0, 64, DATA, 1)
 
 
 @pytest.mark.parametrize("bits", RESERVED)

@@ -62,6 +62,10 @@ class EffectEmitter(Emitter):
         """The current instruction's address."""
         raise NotImplementedError
 
+    def left(self) -> str:
+        """What is left of the slice before the current instruction."""
+        raise NotImplementedError
+
     def leave_if(self, condition: str) -> None:
         """Start the instruction afresh on the slow path if the i1 is 1."""
         raise NotImplementedError
@@ -191,41 +195,17 @@ def _leave_if_misaligned(e: EffectEmitter, ea: str, size: int) -> None:
         e.leave_if(e.tmp(f"icmp ne i64 {e.tmp(f'and i64 {ea}, {size - 1}')}, 0"))
 
 
-def _stripe(e: EffectEmitter, table: str, pointer: str) -> str:
-    """Where the version of the line at a host address is."""
-    line = e.tmp(f"lshr i64 {e.tmp(f'ptrtoint ptr {pointer} to i64')}, 7")
-    at = e.tmp(f"shl i64 {e.tmp(f'and i64 {line}, {layout.RESERVE_STRIPES - 1}')}, 6")
-    return e.tmp(f"getelementptr i8, ptr {table}, i64 {at}")
-
-
-def _has_others(e: EffectEmitter, there: str, alone: str) -> str:
-    """Branch by whether the machine has several vCPUs, to `there` with the table of versions."""
-    table = e.get_field("reserve_table", "ptr")
-    is_alone = e.tmp(f"icmp eq ptr {table}, null")
-    e.line(f"br i1 {is_alone}, label %{alone}, label %{there}, {LIKELY}")
-    e.line(f"{there}:")
-    return table
-
-
-def _note_version(e: EffectEmitter, pointer: str) -> None:
-    """Remember the version of a line, before it is loaded from. Odd: a store is under way."""
-    there, on = e.fresh("there"), e.fresh("on")
-    stripe = _stripe(e, _has_others(e, there, on), pointer)
-    version = e.tmp(f"load atomic i64, ptr {stripe} acquire, align 8")
-    e.set_field("reserve_version", e.tmp(f"and i64 {version}, -2"))
-    e.line(f"br label %{on}")
-    e.line(f"{on}:")
-
-
 @effect("load_reserve")
 def _load_reserve(e: EffectEmitter, v: Value) -> str:
     ea, bits = e.of(v.args[0]), v.attr
     _leave_if_misaligned(e, ea, bits // 8)
+    e.leave_if(e.tmp(f"icmp ne i64 {e.get_field('guarding')}, 0"))
     pointer = probe(e, ea, bits // 8, READ)
-    _note_version(e, pointer)
     loaded = e.tmp(f"load atomic i{bits}, ptr {pointer} monotonic, align {bits // 8}")
     e.set_field("reserve_ea", ea)
     e.set_field("reserve_bits", str(bits))
+    e.set_field("reserve_cia", e.cia())
+    e.set_field("reserve_count", e.left())
     low = e.tmp(f"zext i{bits} {loaded} to i64") if bits < 64 else loaded
     if bits == 128:
         low = e.tmp(f"trunc i128 {loaded} to i64")
@@ -237,11 +217,18 @@ def _load_reserve(e: EffectEmitter, v: Value) -> str:
 
 @effect("store_conditional")
 def _store_conditional(e: EffectEmitter, v: Value) -> str:
-    """Compare-and-swap against the value the reserving load saw; anything unusual leaves."""
-    ea, bits = e.of(v.args[0]), v.attr
+    """Compare-and-swap against the value the reserving load saw, if they are a plain pair; anything
+    unusual leaves.
+    """
+    ea, bits, far = e.of(v.args[0]), v.attr, e.of(v.args[2])
     same = e.tmp(f"icmp eq i64 {e.get_field('reserve_ea')}, {ea}")
     size = e.tmp(f"icmp eq i64 {e.get_field('reserve_bits')}, {bits}")
-    e.leave_if(e.tmp(f"xor i1 {e.tmp(f'and i1 {same}, {size}')}, true"))
+    load_at = e.tmp(f"add i64 {e.get_field('reserve_cia')}, {far}")
+    count = e.tmp(f"add i64 {e.left()}, {e.tmp(f'lshr i64 {far}, 2')}")
+    there = e.tmp(f"icmp eq i64 {load_at}, {e.cia()}")
+    straight = e.tmp(f"icmp eq i64 {e.get_field('reserve_count')}, {count}")
+    fits, plain = e.tmp(f"and i1 {same}, {size}"), e.tmp(f"and i1 {there}, {straight}")
+    e.leave_if(e.tmp(f"xor i1 {e.tmp(f'and i1 {fits}, {plain}')}, true"))
     pointer = probe(e, ea, bits // 8, WRITE)
     expected = e.get_field("reserve_low")
     if bits < 64:
@@ -251,31 +238,11 @@ def _store_conditional(e: EffectEmitter, v: Value) -> str:
         high = e.tmp(f"shl i128 {high}, 64")
         expected = e.tmp(f"or i128 {high}, {e.tmp(f'zext i64 {expected} to i128')}")
     e.set_field("reserve_ea", str(-1))
-    value = e.of(v.args[1])
-
-    def swap() -> str:
-        pair = e.tmp(
-            f"cmpxchg ptr {pointer}, i{bits} {expected}, i{bits} {value} "
-            f"monotonic monotonic, align {bits // 8}"
-        )
-        return e.tmp(f"extractvalue {{i{bits}, i1}} {pair}, 1")
-
-    there, alone, locked, on = (e.fresh(n) for n in ("there", "alone", "locked", "on"))
-    stripe = _stripe(e, _has_others(e, there, alone), pointer)
-    known = e.get_field("reserve_version")
-    lock = e.tmp(f"cmpxchg ptr {stripe}, i64 {known}, i64 {e.tmp(f'or i64 {known}, 1')} "
-                 "acquire monotonic, align 8")
-    e.line(f"br i1 {e.tmp(f'extractvalue {{i64, i1}} {lock}, 1')}, label %{locked}, label %{on}")
-    e.line(f"{locked}:")
-    stored = swap()
-    after = e.tmp(f"add i64 {known}, {e.tmp(f'select i1 {stored}, i64 2, i64 0')}")
-    e.line(f"store atomic i64 {after}, ptr {stripe} release, align 8")
-    e.line(f"br label %{on}")
-    e.line(f"{alone}:")
-    lone = swap()
-    e.line(f"br label %{on}")
-    e.line(f"{on}:")
-    return e.tmp(f"phi i1 [false, %{there}], [{stored}, %{locked}], [{lone}, %{alone}]")
+    pair = e.tmp(
+        f"cmpxchg ptr {pointer}, i{bits} {expected}, i{bits} {e.of(v.args[1])} "
+        f"monotonic monotonic, align {bits // 8}"
+    )
+    return e.tmp(f"extractvalue {{i{bits}, i1}} {pair}, 1")
 
 
 @effect("fence")

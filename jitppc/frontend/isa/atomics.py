@@ -107,7 +107,7 @@ def operand(b: Builder, register: Value, kind: Type) -> Value:
 
 def exchange(b: Builder, i: Fields, kind: Type, ea: Value, new: Value, result: Value) -> None:
     """MEM(EA) <- new, RT <- result; or start again when MEM(EA) has changed."""
-    stored = b.store_conditional(kind.bits, ea, new)
+    stored = b.store_conditional(kind.bits, ea, new, 0)
     b.set_gpr(i.RT, b.select(stored, b.zext(result), b.gpr(i.RT)))
     b.jump_if(b.eq(stored, 0), b.cia())
 
@@ -163,7 +163,7 @@ def store_atomics(name: str, xo: str, kind: Type) -> None:
             ea = b.ea(b.gpr_or_zero(i.RA))
             x = operand(b, i.RS, kind)
             t = b.load_reserve(kind.bits, ea)
-            again = b.eq(b.store_conditional(kind.bits, ea, combine(b, t, x)), 0)
+            again = b.eq(b.store_conditional(kind.bits, ea, combine(b, t, x), 0), 0)
             b.jump_if(again, b.cia())
         return body
 
@@ -175,7 +175,7 @@ def store_atomics(name: str, xo: str, kind: Type) -> None:
         other = b.load(kind.bits, beside)
         t = b.load_reserve(kind.bits, ea)
         same = b.eq(t, other)
-        stored = b.store_conditional(kind.bits, ea, b.select(same, x, t))
+        stored = b.store_conditional(kind.bits, ea, b.select(same, x, t), 0)
         b.store(kind.bits, beside, b.select(b.and_(stored, same), x, other))
         b.jump_if(b.eq(stored, 0), b.cia())
 

@@ -19,7 +19,8 @@ ROWS = (
        effects=STORE, attr="bits"),
     Op("load_reserve", (I64,), "attr", "Load and reserve; a misaligned address raises an alignment interrupt.",
        effects=LOAD | Effect.WRITES_STATE, attr="bits"),
-    Op("store_conditional", (I64, None), I1, "Store if the reservation holds, 1 if stored; clears the reservation.",
+    Op("store_conditional", (I64, None, I64), I1, "Store if the reservation holds, 1 if stored; clears the "
+       "reservation. The last operand says how far back the reserving load is (frontend/pairs.py).",
        effects=STORE | Effect.WRITES_STATE, attr="bits"),
     Op("zero_block", (I64,), NOTHING, "Zero the aligned 128-byte block that holds the address.",
        effects=STORE, attr=None),

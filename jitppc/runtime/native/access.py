@@ -12,9 +12,10 @@ from numba import njit
 from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TAG
 
 from . import xive
-from .code import has_code, note_store
+from .code import note_store, takes_slow_stores
 from .contexts import KERNEL, log_data_fill, log_user_fill
 from .exclusive import enter, is_alone, leave
+from .guards import LINE, count_stores, is_guarded, lock, unlock_own, version_of
 from .host import (
     I,
     U,
@@ -26,6 +27,7 @@ from .host import (
     load64,
     load128,
     machine_of,
+    shared_of,
     store8,
     store16,
     store32,
@@ -111,7 +113,7 @@ def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
     entry.host = machine.ram + (real & ~(GRANULE - U(1)))
     entry.read_tag = tag if flags & U(1) != U(0) else NONE
     entry.write_tag = NONE
-    if flags & U(2) != U(0) and has_code(cpu, real) == U(0):
+    if flags & U(2) != U(0) and takes_slow_stores(cpu, real) == U(0):
         slots = machine.write_slots + (real >> U(GRANULE_LOG2)) * U(16)
         first, second = load64(slots), load64(slots + U(8))
         if first == U(0):
@@ -127,7 +129,7 @@ def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
                 store64(slots, NONE)
         if not is_alone(cpu):
             fence()                                  # who makes code here meanwhile sees the slot
-            if has_code(cpu, real) != U(0):
+            if takes_slow_stores(cpu, real) != U(0):
                 return
         entry.write_tag = tag
 
@@ -138,6 +140,13 @@ def stored(cpu: Any, host: Any) -> None:
     if not is_alone(cpu):
         fence()
         note_store(cpu, host - machine_of(cpu).ram)
+
+
+@njit
+def stored_by_device(cpu: Any, host: Any, count: Any) -> None:
+    """The same of some bytes of a page that no instruction of the guest has stored."""
+    count_stores(shared_of(cpu), machine_of(cpu).ram, host, count)
+    stored(cpu, host)
 
 
 @njit
@@ -154,7 +163,7 @@ def _ask_device(cpu: Any, kind: Any, value: Any) -> Any:
         cpu.counters[XIVE_ACCESSES] += U(1)
         answer, hit = xive.ask(machine.xive, xive.TOUCH, real, kind, value)
         if hit != U(0):
-            stored(cpu, machine.ram + hit - U(1))
+            stored_by_device(cpu, machine.ram + hit - U(1), U(4))
         return answer
     leave(cpu)
     answer = call_device(machine.mmio_call, real, kind, value)
@@ -186,6 +195,41 @@ def store_at(host: Any, size: Any, value: Any) -> None:
         store16(host, value)
     else:
         store8(host, value)
+
+
+@njit
+def put(cpu: Any, host: Any, size: Any, low: Any, high: Any) -> None:
+    """A guest's store of 1 to 16 bytes of a page; aligned, it is one access of the host."""
+    if not is_guarded(cpu, host):
+        _put(host, size, low, high)
+    elif (host & LINE) + U(size) <= LINE + U(1):
+        version = version_of(shared_of(cpu), host)
+        known = lock(version)
+        _put(host, size, low, high)
+        unlock_own(cpu, version, known)
+    else:                                            # of two lines, so not aligned: byte by byte
+        for n in range(size):
+            version = version_of(shared_of(cpu), host + U(n))
+            known = lock(version)
+            store8(host + U(n), byte_of(low, high, n))
+            unlock_own(cpu, version, known)
+
+
+@njit
+def _put(host: Any, size: Any, low: Any, high: Any) -> None:
+    if size < I(16):
+        store_at(host, size, low)
+    elif host & U(15) == U(0):
+        store128(host, low, high)
+    else:
+        store64(host, low)
+        store64(host + U(8), high)
+
+
+@njit
+def byte_of(low: Any, high: Any, n: Any) -> Any:
+    """Byte n of a number of 16 bytes."""
+    return ((low >> U(8 * n)) if n < 8 else (high >> U(8 * n - 64))) & U(255)
 
 
 @njit
@@ -263,8 +307,7 @@ def store(cpu: Any, ea: Any, bits: Any, low: Any, high: Any) -> None:
     if place(cpu, ea, WRITE) == U(0) or place(cpu, last, WRITE) == U(0):
         return
     for n in range(size):
-        byte = (low >> U(8 * n)) if n < 8 else (high >> U(8 * n - 64))
-        _store_inside(cpu, (ea + U(n)) & cpu.ea_mask, I(1), byte & U(255))
+        _store_inside(cpu, (ea + U(n)) & cpu.ea_mask, I(1), byte_of(low, high, n))
 
 
 @njit
@@ -274,7 +317,7 @@ def _store_inside(cpu: Any, ea: Any, size: Any, value: Any) -> None:
     if host == DEVICE:
         _ask_device(cpu, U(size) | DEVICE_STORE, value)
     elif host != U(0):
-        store_at(host, size, value)
+        put(cpu, host, size, value, U(0))
         stored(cpu, host)
 
 
@@ -287,11 +330,7 @@ def _store_pair(cpu: Any, ea: Any, low: Any, high: Any) -> None:
         cpu.scratch[DEVICE_GRA] += U(8)
         _ask_device(cpu, U(8) | DEVICE_STORE, high)
     elif host != U(0):
-        if host & U(15) == U(0):
-            store128(host, low, high)
-        else:
-            store64(host, low)
-            store64(host + U(8), high)
+        put(cpu, host, I(16), low, high)
         stored(cpu, host)
 
 
@@ -302,8 +341,8 @@ def zero_block(cpu: Any, ea: Any) -> None:
         return
     host = host_address(cpu, ea & ~U(127), WRITE)
     if host != U(0):
-        for n in range(16):
-            store64(host + U(8 * n), U(0))
+        for n in range(8):
+            put(cpu, host + U(16 * n), I(16), U(0), U(0))
         stored(cpu, host)
 
 

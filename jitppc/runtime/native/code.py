@@ -244,10 +244,12 @@ def _owners(cpu: Any, real: Any) -> Any:
 
 
 @njit
-def has_code(cpu: Any, real: Any) -> Any:
-    """1 if any page of the granule holds active cells of some vCPU."""
+def takes_slow_stores(cpu: Any, real: Any) -> Any:
+    """1 if any page of the granule holds active cells of some vCPU, or one guards it: stores take
+    the slow path.
+    """
     first = _owners(cpu, (real >> U(GRANULE_LOG2)) << U(GRANULE_LOG2))
-    found = U(0)
+    found = load64(shared_of(cpu).guards + (real >> U(GRANULE_LOG2)) * U(8))
     for n in range(1 << (GRANULE_LOG2 - 12)):
         found |= load64(first + U(n * 8))
     return U(found != U(0))

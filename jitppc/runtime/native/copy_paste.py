@@ -9,8 +9,8 @@ from typing import Any
 
 from numba import njit
 
-from .access import DEVICE, place, stored
-from .host import I, U, load64, store64
+from .access import DEVICE, place, put, stored
+from .host import I, U, load64
 from .interrupts import data_interrupt
 from .radix import READ, WRITE
 from .watch import is_watched
@@ -52,8 +52,8 @@ def paste(cpu: Any) -> None:
     if host == U(0):
         return
     if cpu.has_copied != U(0):
-        for n in range(16):
-            store64(host + U(8 * n), cpu.copied[n])
+        for n in range(8):
+            put(cpu, host + U(16 * n), I(16), cpu.copied[2 * n], cpu.copied[2 * n + 1])
         stored(cpu, host)
     cpu.crf[0] = (2 if cpu.has_copied != U(0) else 0) | cpu.so
     cpu.has_copied = U(0)

@@ -21,6 +21,7 @@ from . import (
     copy_paste,
     crq_calls,
     exclusive,
+    guards,
     hash_resize,
     interrupts,
     lan_buffers,
@@ -38,7 +39,7 @@ from . import (
     xics,
     xive,
 )
-from .host import U, address_of, cpu_at
+from .host import U, address_of, cpu_at, machine_of, shared_of
 from .lan_record import lan_at
 
 P, I64, U64 = types.voidptr, types.int64, types.uint64
@@ -71,8 +72,21 @@ def rt_load_reserve(pointer: Any, ea: Any, bits: Any) -> Any:
     return reserve.load_reserve(cpu_at(pointer), ea, bits)
 
 
-def rt_store_conditional(pointer: Any, ea: Any, bits: Any, low: Any, high: Any) -> Any:
-    return reserve.store_conditional(cpu_at(pointer), ea, bits, low, high)
+def rt_store_conditional(
+    pointer: Any, ea: Any, bits: Any, low: Any, high: Any, far: Any
+) -> Any:
+    return reserve.store_conditional(cpu_at(pointer), ea, bits, low, high, far)
+
+
+def rt_pair(cell: Any, index: Any) -> Any:
+    return reserve.distance_in_page(address_of(cell), index)
+
+
+def rt_count_stores(pointer: Any, real: Any, count: Any) -> Any:
+    cpu = cpu_at(pointer)
+    ram = machine_of(cpu).ram
+    guards.count_stores(shared_of(cpu), ram, ram + real, count)
+    return U(0)
 
 
 def rt_zero_block(pointer: Any, ea: Any) -> Any:
@@ -199,7 +213,9 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_load": (U64(P, U64, I64), rt_load),
         "rt_store": (U64(P, U64, I64, U64, U64), rt_store),
         "rt_load_reserve": (U64(P, U64, I64), rt_load_reserve),
-        "rt_store_conditional": (U64(P, U64, I64, U64, U64), rt_store_conditional),
+        "rt_store_conditional": (U64(P, U64, I64, U64, U64, U64), rt_store_conditional),
+        "rt_pair": (U64(P, U64), rt_pair),
+        "rt_count_stores": (U64(P, U64, U64), rt_count_stores),
         "rt_zero_block": (U64(P, U64), rt_zero_block), "rt_touch": (U64(P, U64, I64), rt_touch),
         "rt_timebase": (U64(P), rt_timebase), "rt_random": (U64(P), rt_random),
         "rt_fetch": (U64(P), _plain(code.fetch)),

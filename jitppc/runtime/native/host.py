@@ -9,6 +9,7 @@ import numpy as np
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
+from jitppc.frontend.pairs import PAGE_WORDS
 from jitppc.ir.layout import (
     CELL,
     CODE_ENTRY,
@@ -199,9 +200,15 @@ def cpu_at(pointer: Any) -> Any:
 
 
 @njit(inline="always")
+def shared_at(address: Any) -> Any:
+    """The SHARED_STATE record at a host address."""
+    return carray(pointer_of(address), 1, SHARED_STATE)[0]
+
+
+@njit(inline="always")
 def shared_of(cpu: Any) -> Any:
     """The SHARED_STATE record of a vCPU's machine."""
-    return carray(pointer_of(machine_of(cpu).shared), 1, SHARED_STATE)[0]
+    return shared_at(machine_of(cpu).shared)
 
 
 @njit(inline="always")
@@ -238,6 +245,12 @@ def cell_at(address: Any) -> Any:
 def page_info(address: Any) -> Any:
     """The PAGE_INFO at a host address."""
     return carray(pointer_of(address), 1, PAGE_INFO)[0]
+
+
+@njit(inline="always")
+def words_at(address: Any) -> Any:
+    """The words of a page of code at a host address, as a PAGE_WORDS record."""
+    return carray(pointer_of(address), 1, PAGE_WORDS)[0]
 
 
 @njit(inline="always")

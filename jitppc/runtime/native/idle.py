@@ -14,10 +14,11 @@ from jitppc.ir.hcalls import Hcall
 from jitppc.ir.layout import COUNTER, MSR, offset
 
 from . import bells
-from .access import stored
+from .access import stored_by_device
 from .clock import timebase
 from .code import note_store
 from .exclusive import enter, leave, vcpu
+from .guards import give_up
 from .host import (
     I,
     U,
@@ -132,7 +133,7 @@ def _count_dispatch(cpu: Any, is_idle: Any) -> None:
     host = machine_of(cpu).ram + real
     note_store(cpu, real)
     store32(host, bswap64(cpu.dispatches) >> U(32))
-    stored(cpu, host)
+    stored_by_device(cpu, host, U(4))
 
 
 @njit
@@ -146,6 +147,8 @@ def _has_reason_to_run(cpu: Any) -> Any:
 @njit
 def _wait(cpu: Any) -> None:
     """Until there is a reason to run, or the decrementer is negative."""
+    if cpu.guarding != U(0):
+        give_up(cpu)
     leave(cpu)
     began = timebase(cpu, pointer_of(cpu.here))
     exchange(cpu.here + WAITED_FOR, U(1))            # a full barrier: who rings sees it, or we look

@@ -10,7 +10,9 @@ from typing import Any
 from numba import njit
 
 from jitppc.ir.layout import (
+    GUARDED,
     INTERRUPT_NUMBER,
+    LOST,
     LPCR,
     MSR,
     SRR1_BOUNDARY,
@@ -51,6 +53,13 @@ def new_msr(cpu: Any, keep: Any) -> Any:
 
 
 @njit
+def lose_pair(cpu: Any) -> None:
+    """A plain pair of load and reserve and store conditional that is under way is interrupted."""
+    if cpu.reserve_count != I(GUARDED):
+        cpu.reserve_count = I(LOST)
+
+
+@njit
 def deliver(cpu: Any, vector: Any, srr0: Any, causes: Any) -> None:
     """Take an interrupt: SRR0, SRR1, MSR, nia.
 
@@ -70,6 +79,7 @@ def deliver(cpu: Any, vector: Any, srr0: Any, causes: Any) -> None:
     cpu.fault = U(1)
     cpu.deliveries += U(1)
     cpu.icount -= I(1)
+    lose_pair(cpu)
     set_msr(cpu, msr)
 
 
@@ -92,6 +102,7 @@ def deliver_scv(cpu: Any, level: Any, return_address: Any) -> None:
     cpu.fault = U(1)
     cpu.deliveries += U(1)
     cpu.icount -= I(1)
+    lose_pair(cpu)
     set_msr(cpu, msr)
 
 

@@ -14,6 +14,7 @@ from . import pmu
 from .clock import timebase
 from .code import anchor
 from .exclusive import enter, give_way, leave
+from .guards import between_slices
 from .host import I, U, cell_at, install_at, load64, machine_of, page_info
 from .interrupts import deliver
 from .system import event_branch
@@ -99,6 +100,7 @@ def run_slices(cpu: Any, pointer: Any) -> None:
     """Slice after slice."""
     cpu.exit_reason = NOTHING
     while cpu.exit_reason == NOTHING:
+        between_slices(cpu)
         give_way(cpu)
         if cpu.stop_request != U(0):
             cpu.stop_request = U(0)

@@ -11,8 +11,8 @@ from typing import Any
 
 from numba import njit
 
-from .access import host_address, stored
-from .host import I, U, load8, store8
+from .access import host_address, put, stored
+from .host import I, U, load8
 from .radix import READ, WRITE
 from .watch import is_watched
 
@@ -53,7 +53,7 @@ def store_string(cpu: Any) -> None:
     for n in range(I(count)):
         word = cpu.gpr[(I(register) + n // 4) % 32]
         host = host_address(cpu, (ea + U(n)) & cpu.ea_mask, WRITE)
-        store8(host, (word >> U(24 - 8 * (n % 4))) & U(255))
+        put(cpu, host, I(1), (word >> U(24 - 8 * (n % 4))) & U(255), U(0))
         stored(cpu, host)
 
 
@@ -90,7 +90,7 @@ def _store(cpu: Any, little: Any) -> None:
         half, shift = _place(little, I(n))
         byte = (cpu.vsr[I(register), half] >> shift) & U(255)
         host = host_address(cpu, (ea + U(n)) & cpu.ea_mask, WRITE)
-        store8(host, byte)
+        put(cpu, host, I(1), byte, U(0))
         stored(cpu, host)
 
 

@@ -16,7 +16,8 @@ from jitppc.ir.layout import SHARED_STATE, offset
 
 from .code import forget_page_everywhere
 from .exclusive import close, reopen
-from .host import I, U, cpu_at, fence, load64, pointer_of
+from .guards import count_stores
+from .host import I, U, cpu_at, fence, load64, pointer_of, shared_at
 
 TCE_READ, TCE_WRITE = U(tce_layout.TCE_READ), U(tce_layout.TCE_WRITE)
 REAL, PAGE_SIZE, IN_PAGE = U((1 << 60) - 1 & ~0xFFF), U(0x1000), U(0xFFF)
@@ -83,6 +84,7 @@ def changed(device: Any, host: Any, count: Any) -> None:
     """These bytes of a page of guest memory were written: nothing decoded from them is left."""
     fence()
     real = host - device.ram
+    count_stores(shared_at(device.shared), device.ram, host, count)
     owners = load64(device.shared + OWNERS) + (real >> U(12)) * U(8)
     last = load64(device.shared + OWNERS) + ((real + count - U(1)) >> U(12)) * U(8)
     while owners <= last:
