@@ -14,7 +14,7 @@ import pytest
 from test_smp_native import CODE, DATA, MSR_LE, Two
 
 NODES = DATA + 0x1000
-TURNS = 4000
+TURNS = 300_000
 #: r4 the stack (head, lock); r20 counts marks found; CTR turns
 BY_CONDITIONAL_STORES = [
     0x7C6020A8,  # pop: ldarx r3,0,r4
