@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 #: words of a page
 WORDS = 1024
+#: how far from an indirect jump its targets are looked for, in words
+NEAR = 400
 #: what is known of a word
 RUN, OFTEN, RARELY = 1, 2, 4
 

@@ -30,7 +30,7 @@ from jitppc.ir.types import signed
 
 from .decode import is_prefix
 from .levels import DEFAULT_MODEL, Model
-from .page import OFTEN, RARELY, WORDS, Page
+from .page import NEAR, OFTEN, RARELY, WORDS, Page
 from .pairs import PAGE_WORDS, is_store_conditional, pair_distance
 from .translate import translate_word
 
@@ -38,8 +38,6 @@ from .translate import translate_word
 LIMIT = 240
 #: words that one return or indirect jump may be known to go to
 WAYS = 16
-#: how far from an indirect jump its targets are looked for, in words
-NEAR = 400
 _LEAVING = ("helper", "timebase", "random")     # ops that only tier 0 has
 
 

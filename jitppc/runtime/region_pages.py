@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jitppc.frontend.page import OFTEN, RARELY, RUN, WORDS
+from jitppc.frontend.page import NEAR, OFTEN, RARELY, RUN, WORDS
 from jitppc.ir.layout import (
     CELL,
     CELL_BYTES,
@@ -35,8 +35,8 @@ from jitppc.ir.layout import (
 LINEAR_MAP = 0xC000
 #: jumps to a word from which on it counts as often jumped to, and below which as rarely
 OFTEN_TIMES, RARE_TIMES = 400, 12
-#: words that are looked at for one region, and how far around indirect jumps
-WALK, NEAR = 600, 400
+#: words that are looked at for one region
+WALK = 600
 #: pages of one region at most
 MOST_PAGES = 24
 

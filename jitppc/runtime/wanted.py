@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 #: a word of code: host address of its PAGE_INFO, index of the word
 Key = tuple[int, int]
@@ -18,6 +18,8 @@ Key = tuple[int, int]
 HALF_LIFE = 0.5
 #: what was just translated as a part of something may ask until that is in its place
 ARRIVAL = 0.1
+#: how many entries there are in the heap for each wish, at most, of which one is true
+SLACK = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class _Wish:
     place: Place
     rank: float
     times: int
+
+
+def _entry(key: Key, wish: _Wish) -> tuple[float, int, Key]:
+    """The hottest wish, and of cold ones the one asked for most, is the least of these."""
+    return -wish.rank, -wish.times, key
 
 
 class Wanted:
@@ -85,15 +92,21 @@ class Wanted:
 
     def _set(self, key: Key, wish: _Wish) -> None:
         self._wishes[key] = wish
-        if wish.times >= self.least:
-            heappush(self._order, (-wish.rank, -wish.times, key))
+        if wish.times < self.least:
+            return
+        heappush(self._order, _entry(key, wish))
+        if len(self._order) > SLACK * len(self._wishes) + SLACK:
+            self._order = [
+                _entry(k, w) for k, w in self._wishes.items() if w.times >= self.least
+            ]
+            heapify(self._order)
 
     def take(self) -> Place | None:
         """The hottest one, which is not wanted any more; of cold ones, the one asked for most."""
         while self._order:
             rank, times, key = heappop(self._order)
             wish = self._wishes.get(key)
-            if wish is not None and (-rank, -times) == (wish.rank, wish.times):
+            if wish is not None and (rank, times, key) == _entry(key, wish):
                 del self._wishes[key]
                 return wish.place
         return None

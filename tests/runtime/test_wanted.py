@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jitppc.runtime.wanted import ARRIVAL, HALF_LIFE, Place, Wanted
+from jitppc.runtime.wanted import ARRIVAL, HALF_LIFE, SLACK, Place, Wanted
 
 
 def place(index: int, page: int = 4096) -> Place:
@@ -80,3 +80,12 @@ def test_what_is_part_of_a_region_is_heard_only_when_that_is_in_place(clock):
     clock.now += ARRIVAL
     wanted.add(place(1))
     assert {p.index for _times, p in wanted} == {1, 3}
+
+
+def test_what_is_kept_grows_with_the_places_and_not_with_the_requests(clock):
+    wanted = Wanted(clock)
+    for n in range(5000):
+        clock.now += 0.001
+        wanted.add(place(n % 10))
+    assert len(wanted._order) <= SLACK * (len(wanted) + 1)
+    assert [wanted.take().index for _ in range(10)] == list(range(9, -1, -1))
