@@ -57,7 +57,8 @@ PACE = 40
 WAITING = 1000
 #: places that cannot be translated; more, and they may be asked for again
 REFUSED = 100_000
-#: where there are regions of earlier runs, what has none yet must ask so often, in all runs since
+#: where there are regions of earlier runs, what has none yet must ask so often in a run: fewer than
+#: 34,000 jumps take less time in all than LLVM takes for their region in thirty starts
 LEAST_WARM = 3
 #: told of every region that is placed: its address, its bytes, the guest's effective address
 Watcher = Callable[[int, int, int], None]

@@ -47,7 +47,12 @@ class _Wish:
 
     place: Place
     rank: float
-    times: int
+    asked: int             # times in this run
+    earlier: int = 0       # and in the one before that told of it
+
+    @property
+    def times(self) -> int:
+        return max(self.asked, self.earlier)
 
 
 def _entry(key: Key, wish: _Wish) -> tuple[float, int, Key]:
@@ -60,7 +65,7 @@ class Wanted:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        #: how often a place must have been asked for, earlier runs counted, to be taken
+        #: how often a place must have been asked for to be taken, in this run or in the one before
         self.least = 1
         self._wishes: dict[Key, _Wish] = {}
         #: a heap; entries that are not true any more are passed over
@@ -71,7 +76,7 @@ class Wanted:
         return len(self._wishes)
 
     def __iter__(self) -> Iterator[tuple[int, Place]]:
-        """How often each was asked for in all, and the last that asked."""
+        """How often each was asked for, and the last that asked."""
         return ((wish.times, wish.place) for wish in self._wishes.values())
 
     def add(self, place: Place, times: int = 1) -> None:
@@ -82,13 +87,14 @@ class Wanted:
             return
         before = now / HALF_LIFE
         heat = times + (2.0 ** (wish.rank - before) if wish else 0.0)
-        self._set(key, _Wish(place, before + math.log2(heat), times + (wish.times if wish else 0)))
+        asked, earlier = (wish.asked, wish.earlier) if wish else (0, 0)
+        self._set(key, _Wish(place, before + math.log2(heat), times + asked, earlier))
 
     def remind(self, place: Place, times: int) -> None:
         """An earlier run still wanted it: it comes behind all that this one asks for."""
         key = place.page, place.index
         if key not in self._wishes:
-            self._set(key, _Wish(place, -math.inf, times))
+            self._set(key, _Wish(place, -math.inf, 0, times))
 
     def _set(self, key: Key, wish: _Wish) -> None:
         self._wishes[key] = wish

@@ -64,9 +64,12 @@ def test_what_asked_too_seldom_is_remembered_and_not_taken(clock):
     assert wanted.take() == place(3)
     assert wanted.take() is None
     assert {p.index: times for times, p in wanted} == {1: 1, 2: 2}
-    wanted.add(place(2))
+    wanted.add(place(2), 2)
     wanted.add(place(1), 2)
-    assert {wanted.take().index, wanted.take().index} == {1, 2}
+    assert wanted.take() == place(1)
+    assert wanted.take() is None
+    wanted.add(place(2))
+    assert wanted.take() == place(2)
 
 
 def test_what_is_part_of_a_region_is_heard_only_when_that_is_in_place(clock):
