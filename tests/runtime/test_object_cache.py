@@ -25,8 +25,9 @@ OBJECTS = [b"one object", b"", b"another" * 100]
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """A cache directory of our own, and a compiler that only counts."""
+    """A cache directory of our own, nothing prepared, and a compiler that only counts."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(tier0_cache, "PACKAGE", tmp_path / "installation")
     built = []
 
     def build(exact, _progress, _parts):
