@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.004
 #: how long the next look may be put off while the guest sleeps, and how few instructions sleep is
 SLEEP_SECONDS, SLEEP_INSTRUCTIONS = 0.128, 50_000
+#: and while it executes but tells nothing new: two vCPUs may need both of the host's processors
+QUIET_SECONDS = 0.032
 SAVE_SECONDS = 30.0
 PACE = 40
 #: regions that wait for room in the arena; more are forgotten
@@ -73,6 +75,11 @@ class Rings:
         self.seen = aligned_zeros(SEEN.itemsize * SEEN_RING).view(SEEN)
         self.state["hot_ring"] = self.hot.ctypes.data
         self.state["seen_ring"] = self.seen.ctypes.data
+
+    @property
+    def has_news(self) -> bool:
+        """Something is told since the last call of `told`."""
+        return any(self.state[f"{n}_tail"] != self.state[f"{n}_head"] for n in ("hot", "seen"))
 
     def told(self, ring: np.ndarray, name: str) -> list[tuple[int, ...]]:
         """The entries of a ring since the last call."""
@@ -177,6 +184,7 @@ class Translator:
             self._wake.clear()
             if self._stop.is_set():
                 break
+            told = any(rings.has_news for rings in self._rings)
             self._take_seen()
             for place in self._requests():
                 self._wanted.add(place)
@@ -192,7 +200,7 @@ class Translator:
                 saved = now
             if now - looked >= POLL_SECONDS:    # workers that have done wake us, whatever it does
                 before, retired = retired, sum(int(r.state["retired"]) for r in self._rings)
-                pause, looked = next_pause(pause, retired - before), now
+                pause, looked = next_pause(pause, retired - before, told), now
         self._remember()
         self._store.save()
 
@@ -452,6 +460,10 @@ class Translator:
                 self._store.set_profile(name, new.to_bytes())
 
 
-def next_pause(pause: float, instructions: int) -> float:
-    """Seconds until the next look, when the guest executed so much in the last `pause`."""
-    return POLL_SECONDS if instructions >= SLEEP_INSTRUCTIONS else min(2 * pause, SLEEP_SECONDS)
+def next_pause(pause: float, instructions: int, told: bool = True) -> float:
+    """Seconds until the next look, when the guest executed so much in the last `pause`, and told
+    something of it or not.
+    """
+    if instructions < SLEEP_INSTRUCTIONS:
+        return min(2 * pause, SLEEP_SECONDS)
+    return POLL_SECONDS if told else min(2 * pause, QUIET_SECONDS)

@@ -9,6 +9,7 @@ from jitppc.ir.layout import CELL, HOT_AGAIN, HOT_THRESHOLD, UNIT_THRESHOLD
 from jitppc.runtime.region_pages import arrivals
 from jitppc.runtime.translator import (
     POLL_SECONDS,
+    QUIET_SECONDS,
     SLEEP_INSTRUCTIONS,
     SLEEP_SECONDS,
     next_pause,
@@ -46,3 +47,5 @@ def test_looks_are_put_off_while_the_guest_sleeps_and_at_once_frequent_when_it_w
     assert len(pauses) < 10
     assert SLEEP_SECONDS == next_pause(SLEEP_SECONDS, 0)
     assert POLL_SECONDS == next_pause(SLEEP_SECONDS, SLEEP_INSTRUCTIONS)
+    assert 2 * POLL_SECONDS == next_pause(POLL_SECONDS, SLEEP_INSTRUCTIONS, told=False)
+    assert QUIET_SECONDS == next_pause(SLEEP_SECONDS, SLEEP_INSTRUCTIONS, told=False)
