@@ -128,8 +128,7 @@ def test_what_is_sent_arrives_and_a_killed_back_end_comes_back(name, mib, tmp_pa
         words += ["-append", "quiet console=hvc0", *adapter.words.format(script=script).split()]
         session = Session(*words)
         try:
-            session.expect("@features ?", SECONDS)
-            bits = session.expect(r"([01]*)\s", SECONDS)[1]
+            bits = session.expect(r"@features *([01]*)\r?\n", SECONDS)[1]
             assert [] == [bit for bit in adapter.features if bits[bit : bit + 1] != "1"]
             for _ in range(PIECES):
                 session.expect(rf"other end: {size} {checksum(size)}\s", SECONDS)
