@@ -93,7 +93,7 @@ def alone(declarations: str) -> str:
     text = declarations
     for kind, body in (("i64", "{ ret i64 0 }"), ("preserve_nonecc void", "{ ret void }")):
         defined = rf"define {kind} \1 noinline optnone {body}"
-        text = re.sub(rf"^declare {kind} (.*)$", defined, text, flags=re.MULTILINE)
+        text = re.sub(rf"^declare {kind} (@(?!llvm).*)$", defined, text, flags=re.MULTILINE)
     return text
 
 

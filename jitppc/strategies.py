@@ -21,6 +21,8 @@ class RegionOptions:
         chaining: a region goes straight on to the cell behind a direct branch; without, every exit
             looks its target up.
         flag_elimination: writes of flags and registers that nothing can see are dropped.
+        windows: the kernel's loads from its linear map go straight to host memory, without a
+            look-up in the data TLB.
     """
 
     limit: int = 160
@@ -28,6 +30,7 @@ class RegionOptions:
     level: int = 1
     chaining: bool = True
     flag_elimination: bool = True
+    windows: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= 4096:
@@ -89,6 +92,11 @@ _ALL = {
             "no-elimination",
             "regions that write all flags and registers",
             RegionOptions(flag_elimination=False),
+        ),
+        Strategy(
+            "windows",
+            "regions whose kernel loads from the linear map go past the data TLB",
+            RegionOptions(windows=True),
         ),
     )
 }

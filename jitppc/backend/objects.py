@@ -10,10 +10,21 @@ import llvmlite.binding as llvm
 
 
 @functools.cache
-def target_machine(level: int) -> Any:
-    """The host's target machine at a code generation level 0..3."""
+def _prepare() -> None:
+    """LLVM is ready, once in a process.
+
+    Loops are left as they are: look-ups of the data TLB keep addresses apart, so instead of one
+    induction variable LLVM makes many, and has no registers for them (docs/regions.md).
+    """
+    llvm.set_option("jitppc", "-disable-lsr")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+
+
+@functools.cache
+def target_machine(level: int) -> Any:
+    """The host's target machine at a code generation level 0..3."""
+    _prepare()
     return llvm.Target.from_default_triple().create_target_machine(
         opt=level, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(),
         reloc="static", codemodel="small")   # the arena lies below 2 GiB

@@ -35,13 +35,13 @@ from .lower.effects import (
     UNLIKELY,
     WRITE,
     load_whole,
-    probe,
     store_whole,
 )
 from .objects import SHORT_LIST, Emit, compile_function, compile_text, to_object
 from .region_graph import WORDS, Graph, RegionBlock, branch_target
 from .region_memory import Group, shared_look_ups
 from .region_registers import VSR_AT, VSR_END, Held, RegisterEmitter
+from .region_window import through_window
 
 EXITS = (*WAYS_OUT, "hot")
 NAME = "region"
@@ -105,9 +105,10 @@ class RegionEmitter(RegisterEmitter):
         *,
         chaining: bool,
         keep_dead: bool,
+        windows: bool,
     ) -> None:
         super().__init__(Graph.of(blocks, lazy=not keep_dead))
-        self._chaining = chaining
+        self._chaining, self._windows = chaining, windows
         self.watches = host_flags.can_watch(b.block for b in blocks)
         self.set_word = "volatile " if keep_dead else ""
         self._entry, self._contents = entry, contents
@@ -371,12 +372,18 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
                 if kept is None:
                     self._write(number, self.of(value.args[-1]))
                 else:
-                    self._held[number] = self._signed(kept, kept.x), self._signed(kept, kept.y)
+                    self._held[number] = self.of(kept.x), self.of(kept.y), kept.is_signed
                     self._dirty |= 1 << number
         elif value in self._groups:
             self._access(value, *self._groups[value])
         else:
             super().lower(value)
+
+    def look_up(self, ea: str, size: int, tag_field: int) -> str:
+        """Through the window or the data TLB."""
+        if self._windows and tag_field == READ:
+            return through_window(self, ea, size)
+        return super().look_up(ea, size, tag_field)
 
     def _access(self, value: Value, group: Group, distance: int) -> None:
         """A load or store of a group: the first one looks its granule up."""
@@ -385,7 +392,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
             if distance != group.low:
                 low = self.tmp(f"add i64 {low}, {group.low - distance}")
             kind = WRITE if group.writes else READ
-            group.host = probe(self, low, group.high - group.low, kind)
+            group.host = self.look_up(low, group.high - group.low, kind)
         pointer = self.tmp(f"getelementptr i8, ptr {group.host}, i64 {distance - group.low}")
         if value.op.name == "load":
             self.names[value] = load_whole(self, value.attr, pointer)
@@ -494,6 +501,7 @@ def region_text(
     *,
     chaining: bool = True,
     keep_dead: bool = False,
+    windows: bool = False,
 ) -> str:
     """LLVM text of a region's module; the function is called `region`.
 
@@ -502,8 +510,10 @@ def region_text(
         chaining: an exit to a cell of the same page goes straight there; else it is looked up like
             one to any other page.
         keep_dead: no write of a register is put off or dropped.
+        windows: loads are mostly from the kernel's linear map (region_window.py).
     """
-    emitter = RegionEmitter(entry, blocks, contents, chaining=chaining, keep_dead=keep_dead)
+    emitter = RegionEmitter(
+        entry, blocks, contents, chaining=chaining, keep_dead=keep_dead, windows=windows)
     return emitter.emit_all()
 
 

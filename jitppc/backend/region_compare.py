@@ -14,8 +14,8 @@ from typing import NamedTuple
 from jitppc.ir.block import Value
 from jitppc.ir.simplify import possible_bits
 
-#: the field was compared; otherwise its plain bits stand here
-COMPARED = 0xFF
+#: the field was compared, as signed or as unsigned numbers; otherwise its plain bits stand here
+COMPARED, COMPARED_UNSIGNED = 0xFF, 0xFE
 PREDICATES = ("slt", "ult")
 
 

@@ -9,14 +9,14 @@ from jitppc.ir.layout import offset
 from jitppc.ir.types import BY_BITS
 
 from .lower.effects import EffectEmitter, register_align
-from .region_compare import COMPARED, Comparison, comparison
+from .region_compare import COMPARED, COMPARED_UNSIGNED, SIGN, Comparison, comparison
 from .region_graph import Graph, RegionBlock
 
 VSR_AT, VSR_END = offset("vsr"), offset("spr")
 #: where the numbers of the pending record are (ir/ops/floating_ordinary.py)
 RECORD = frozenset(offset(name) for name in ("fp_x", "fp_y", "fp_z", "fp_class"))
-#: what a variable holds: operand text, or a pair that was compared
-Held = str | tuple[str, str]
+#: what a variable holds: operand text, or a pair that was compared and whether as signed numbers
+Held = str | tuple[str, str, bool]
 
 
 class RegisterEmitter(EffectEmitter):
@@ -98,17 +98,22 @@ class RegisterEmitter(EffectEmitter):
         if isinstance(held, str):
             return held
         if held is not None:
-            return self._compare(*held)
+            x, y, is_signed = held
+            return self._compare(x, y, "slt" if is_signed else "ult")
         value, variable = self._load_variable(number), self._variable(number)
         if number not in self._graph.compared:
             return value
-        x, y = (self.tmp(f"load i64, ptr {variable}{part}") for part in "xy")
-        known = self.tmp(f"icmp ne i8 {value}, {COMPARED - 256}")
-        return self.tmp(f"select i1 {known}, i8 {value}, i8 {self._compare(x, y)}")
+        is_unsigned = self.tmp(f"icmp eq i8 {value}, {COMPARED_UNSIGNED - 256}")
+        turn = self.tmp(f"select i1 {is_unsigned}, i64 {-SIGN}, i64 0")
+        x, y = (
+            self.tmp(f"xor i64 {self.tmp(f'load i64, ptr {variable}{part}')}, {turn}")
+            for part in "xy")
+        known = self.tmp(f"icmp ult i8 {value}, {COMPARED_UNSIGNED - 256}")
+        return self.tmp(f"select i1 {known}, i8 {value}, i8 {self._compare(x, y, 'slt')}")
 
-    def _compare(self, x: str, y: str) -> str:
-        """The bits of a CR field for two signed numbers."""
-        less, greater = (self.tmp(f"icmp slt i64 {a}, {b}") for a, b in ((x, y), (y, x)))
+    def _compare(self, x: str, y: str, predicate: str) -> str:
+        """The bits of a CR field for two numbers."""
+        less, greater = (self.tmp(f"icmp {predicate} i64 {a}, {b}") for a, b in ((x, y), (y, x)))
         rest = self.tmp(f"select i1 {greater}, i8 4, i8 2")
         code = self.tmp(f"select i1 {less}, i8 8, i8 {rest}")
         return self.tmp(f"or i8 {code}, {self.get_field('so', 'i8')}")
@@ -119,8 +124,10 @@ class RegisterEmitter(EffectEmitter):
             self._store_variable(number, value)
             return
         variable = self._variable(number)
-        self.line(f"store i8 {COMPARED - 256}, ptr {variable}")
-        for part, text in zip("xy", value, strict=True):
+        x, y, is_signed = value
+        mark = COMPARED if is_signed else COMPARED_UNSIGNED
+        self.line(f"store i8 {mark - 256}, ptr {variable}")
+        for part, text in (("x", x), ("y", y)):
             self.line(f"store i64 {text}, ptr {variable}{part}")
 
     def _comparison(self, value: Value, block: RegionBlock) -> Comparison | None:
@@ -129,11 +136,6 @@ class RegisterEmitter(EffectEmitter):
         if number in self._graph.compared and block.lazy >> number & 1:
             return comparison(value.args[-1])
         return None
-
-    def _signed(self, kept: Comparison, number: Value) -> str:
-        """A compared number as a signed one that compares alike."""
-        text = self.of(number)
-        return text if kept.is_signed else self.tmp(f"xor i64 {text}, {-(1 << 63)}")
 
     def _unused(self, item: RegionBlock) -> set[Value]:
         """Values that are needed for nothing but bits of comparisons that are not made here."""

@@ -124,7 +124,16 @@ CPU_STATE = np.dtype([
     ("vpa", U64),               # real address of the virtual processor area, or 0
     ("dispatches", U64),        # its dispatch counter: even while running
     ("pollfd", U64), ("nap", np.int64, 2),  # scratch for ppoll
+    # --- the kernel's linear map as a window, see runtime/native/linear_map.py
+    ("window_wanted", U64),     # regions look at it
+    ("window_known", U64),      # bytes that the guest's tree was seen to map so; 0 while not looked at
+    ("window_size", U64),       # bytes at which accesses may begin in the current context
+    ("window_host", U64),       # host address of effective address 0 (modulo 2**64), as the window maps it
+    ("window_misses", U64),     # misses of the data TLB since the window was forgotten
 ], align=True)
+
+#: Where Linux maps all of real memory, one to one. Ref: arch/powerpc, PAGE_OFFSET.
+LINEAR_MAP = 0xC000_0000_0000_0000
 
 #: Most vCPUs of a machine: one bit each in a doubleword.
 MAX_VCPUS = 64
@@ -144,8 +153,8 @@ COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
-#: `host` is the host address of the granule's first byte.
-TLB_ENTRY = np.dtype([("read_tag", U64), ("write_tag", U64), ("host", U64), ("real", U64)], align=True)
+#: `host` is the host address of the granule's first byte, `addend` how far that is from its effective address.
+TLB_ENTRY = np.dtype([("read_tag", U64), ("write_tag", U64), ("host", U64), ("addend", U64)], align=True)
 GRANULE_LOG2 = 16
 
 #: Code TLB entry: effective address of a 4 KiB page, and the host address of its cells.

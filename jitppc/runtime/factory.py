@@ -88,6 +88,8 @@ def make_vcpu(
         vcpu = Vcpu(engine, memory, vcpu_id, pvr, clock)
         if perf is not None and beside is None:
             perf.tier0(engine.arena)
+        if options is not None and options.windows:
+            vcpu.open_windows()
         if strategy.units:
             engine.give_units(memory, vcpu_id, count)
             if perf is not None:

@@ -55,7 +55,9 @@ def translate_region(
     if not keep_dead:
         _propagate(blocks)
     contents = {n: page_contents(page_hash(pages[n][0], models)) for n in region.pages}
-    text = region_text(entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead)
+    text = region_text(
+        entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead,
+        windows=options.windows)
     return Translation(region, blocks, text)
 
 

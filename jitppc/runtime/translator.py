@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ SLEEP_SECONDS, SLEEP_INSTRUCTIONS = 0.128, 50_000
 QUIET_SECONDS = 0.032
 SAVE_SECONDS = 30.0
 PACE = 40
+KERNEL_QUADRANT = 3
 #: regions that wait for room in the arena; more are forgotten
 WAITING = 1000
 #: places that cannot be translated; more, and they may be asked for again
@@ -339,12 +341,18 @@ class Translator:
         told = {distance: (page.code, page.has_run) for distance, page in pages.items()}
         try:
             future = self._pool.submit(
-                "compile_region", told, place.index, self._options, models, targets)
+                "compile_region", told, place.index, self._options_at(place), models, targets)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
             return None
         self._under_way[place.key] = infos
         return future
+
+    def _options_at(self, place: Place) -> RegionOptions:
+        """The window is the kernel's."""
+        if self._options.windows and place.cia >> 62 != KERNEL_QUADRANT:
+            return replace(self._options, windows=False)
+        return self._options
 
     def _pages(self, place: Place, models: int) -> tuple[Pages, dict[int, int], dict[int, int]]:
         """The pages a region may have words of, by distance from the place's; where its indirect

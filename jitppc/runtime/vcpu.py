@@ -38,6 +38,7 @@ KEPT_AT_RESET = (
     "retired", "region_insns", "counters", "interrupts",
     "unknown_count", "unknown_words", "unknown_known", "models", "problem_models",
     "here", "thread", "threads", "alarm", "prodded", "shows_hcalls", "vpa", "dispatches",
+    "window_wanted",
 )
 
 
@@ -121,6 +122,10 @@ class Vcpu:
         memory.gate.attach(self._call)
         memory.call_native = engine.call
         self.reset()
+
+    def open_windows(self) -> None:
+        """Loads of the kernel's regions may go past the data TLB (native/linear_map.py)."""
+        self.state["window_wanted"] = 1
 
     def _make_tables(self) -> None:
         mmu = self._mmu[0]

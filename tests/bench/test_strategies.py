@@ -15,7 +15,7 @@ WORDS = (
     0x7C852A15,  # add.  r4,r5,r5
     0x2C030064,  # cmpwi r3,100
     0x41820010,  # beq   +16, out of what has run
-    0x38A50001,  # addi  r5,r5,1
+    0x80A50001,  # lwz   r5,1(r5)
     0x4200FFEC,  # bdnz  -20, to the start
 )
 CHANGED = {
@@ -24,6 +24,7 @@ CHANGED = {
     "level": {"level": 0},
     "chaining": {"chaining": False},
     "flag_elimination": {"flag_elimination": False},
+    "windows": {"windows": True},
 }
 
 

@@ -45,6 +45,7 @@ def machine(level: int) -> object:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple("x86_64-unknown-linux-gnu")
+    objects._prepare()
     return target.create_target_machine(opt=level, cpu=CPU, reloc="static", codemodel="small")
 
 

@@ -66,6 +66,10 @@ class EffectEmitter(Emitter):
         """What is left of the slice before the current instruction."""
         raise NotImplementedError
 
+    def look_up(self, ea: str, size: int, tag_field: int) -> str:
+        """The host address of `size` bytes at `ea`, to READ or to WRITE; or leave."""
+        return probe(self, ea, size, tag_field)
+
     def leave_if(self, condition: str) -> None:
         """Start the instruction afresh on the slow path if the i1 is 1."""
         raise NotImplementedError
@@ -149,18 +153,19 @@ def probe(e: EffectEmitter, ea: str, size: int, tag_field: int) -> str:
     The last byte's granule is compared with the tag found at the first byte's index, so an access
     that crosses into the next granule misses, whatever stands there.
     """
-    shift = layout.GRANULE_LOG2 - 5
+    shift = layout.GRANULE_LOG2 - 5                  # ... of a rotation: it keeps the address
     last = ea if size == 1 else e.tmp(f"add i64 {ea}, {size - 1}")
     granule = e.tmp(f"and i64 {last}, {-(1 << layout.GRANULE_LOG2)}")
-    at = e.tmp(f"and i64 {e.tmp(f'lshr i64 {ea}, {shift}')}, %dmask")
+    e.need("fshr64", "declare i64 @llvm.fshr.i64(i64, i64, i64)")
+    turned = e.tmp(f"call i64 @llvm.fshr.i64(i64 {ea}, i64 {ea}, i64 {shift})")
+    at = e.tmp(f"and i64 {turned}, %dmask")
     entry = e.tmp(f"getelementptr i8, ptr %dtlb, i64 {at}")
     tag_at = e.tmp(f"getelementptr i8, ptr {entry}, i64 {tag_field * 8}")
     tag = e.tmp(f"load i64, ptr {tag_at}{e.tlb_load}")
     e.leave_if(e.tmp(f"icmp ne i64 {tag}, {granule}"))
-    host_at = e.tmp(f"getelementptr i8, ptr {entry}, i64 16")
-    host = e.tmp(f"load ptr, ptr {host_at}{e.tlb_load}")
-    low = e.tmp(f"and i64 {ea}, {(1 << layout.GRANULE_LOG2) - 1}")
-    return e.tmp(f"getelementptr i8, ptr {host}, i64 {low}")
+    addend_at = e.tmp(f"getelementptr i8, ptr {entry}, i64 {offset('addend', layout.TLB_ENTRY)}")
+    addend = e.tmp(f"load ptr, ptr {addend_at}{e.tlb_load}")
+    return e.tmp(f"getelementptr i8, ptr {addend}, i64 {ea}")
 
 
 READ, WRITE = 0, 1
@@ -168,25 +173,25 @@ READ, WRITE = 0, 1
 
 @effect("load")
 def _load(e: EffectEmitter, v: Value) -> str:
-    pointer = probe(e, e.of(v.args[0]), v.attr // 8, READ)
+    pointer = e.look_up(e.of(v.args[0]), v.attr // 8, READ)
     return load_whole(e, v.attr, pointer)
 
 
 @effect("store")
 def _store(e: EffectEmitter, v: Value) -> None:
-    pointer = probe(e, e.of(v.args[0]), v.attr // 8, WRITE)
+    pointer = e.look_up(e.of(v.args[0]), v.attr // 8, WRITE)
     store_whole(e, v.attr, e.of(v.args[1]), pointer)
 
 
 @effect("touch")
 def _touch(e: EffectEmitter, v: Value) -> None:
-    probe(e, e.of(v.args[0]), v.attr // 8, WRITE)
+    e.look_up(e.of(v.args[0]), v.attr // 8, WRITE)
 
 
 @effect("zero_block")
 def _zero_block(e: EffectEmitter, v: Value) -> None:
     start = e.tmp(f"and i64 {e.of(v.args[0])}, -128")
-    pointer = probe(e, start, 128, WRITE)
+    pointer = e.look_up(start, 128, WRITE)
     e.line(f"store <128 x i8> zeroinitializer, ptr {pointer}, align 1")
 
 
@@ -200,7 +205,7 @@ def _load_reserve(e: EffectEmitter, v: Value) -> str:
     ea, bits = e.of(v.args[0]), v.attr
     _leave_if_misaligned(e, ea, bits // 8)
     e.leave_if(e.tmp(f"icmp ne i64 {e.get_field('guarding')}, 0"))
-    pointer = probe(e, ea, bits // 8, READ)
+    pointer = e.look_up(ea, bits // 8, READ)
     loaded = e.tmp(f"load atomic i{bits}, ptr {pointer} monotonic, align {bits // 8}")
     e.set_field("reserve_ea", ea)
     e.set_field("reserve_bits", str(bits))
@@ -229,7 +234,7 @@ def _store_conditional(e: EffectEmitter, v: Value) -> str:
     straight = e.tmp(f"icmp eq i64 {e.get_field('reserve_count')}, {count}")
     fits, plain = e.tmp(f"and i1 {same}, {size}"), e.tmp(f"and i1 {there}, {straight}")
     e.leave_if(e.tmp(f"xor i1 {e.tmp(f'and i1 {fits}, {plain}')}, true"))
-    pointer = probe(e, ea, bits // 8, WRITE)
+    pointer = e.look_up(ea, bits // 8, WRITE)
     expected = e.get_field("reserve_low")
     if bits < 64:
         expected = e.tmp(f"trunc i64 {expected} to i{bits}")

@@ -48,6 +48,11 @@ def _shift(e: Emitter, v: Value) -> str:
         return e.tmp(f"ashr {kind} {e.of(x)}, {amount}")
     amount = e.tmp(f"and {kind} {e.of(n)}, {bits - 1}")
     shifted = e.tmp(f"{v.op.name} {kind} {e.of(x)}, {amount}")
+    if n.op.name == "and" and any(arg.constant == 2 * bits - 1 for arg in n.args):
+        # one bit says that all goes; what it says is made once for a loop with one amount
+        far = e.tmp(f"lshr {kind} {e.of(n)}, {bits.bit_length() - 1}")
+        kept = e.tmp(f"add {kind} {far}, -1")
+        return e.tmp(f"and {kind} {shifted}, {kept}")
     return e.tmp(f"select i1 {within}, {kind} {shifted}, {kind} 0")
 
 

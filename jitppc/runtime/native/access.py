@@ -36,9 +36,10 @@ from .host import (
     tlb_entry,
 )
 from .interrupts import data_interrupt, raise_kind
+from .linear_map import open_window, wants_window
 from .radix import NOT_RAM, READ, REAL_MASK, WRITE
 from .walk import translate
-from .watch import is_near, is_watched
+from .watch import is_armed, is_near, is_watched
 
 NONE = U(NO_TAG)
 DR = U(MSR.DR)
@@ -88,6 +89,8 @@ def place(cpu: Any, ea: Any, access: Any) -> Any:
             return U(0)
         if access == WRITE:
             note_store(cpu, real)
+    if wants_window(cpu, ea) and not is_armed(cpu):
+        open_window(cpu)
     # the guarded kernel's table is shared by all PIDs: it holds nothing of quadrant 0
     if shift >= U(GRANULE_LOG2) and (
         cpu.context_key != KERNEL or cpu.hash_mode != U(0) or ea >> U(62) != U(0)
@@ -111,6 +114,7 @@ def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
     if cpu.hash_mode != U(0) and cpu.context_key == KERNEL and ea >> U(62) != U(3):
         log_user_fill(cpu, address)
     entry.host = machine.ram + (real & ~(GRANULE - U(1)))
+    entry.addend = entry.host - tag
     entry.read_tag = tag if flags & U(1) != U(0) else NONE
     entry.write_tag = NONE
     if flags & U(2) != U(0) and takes_slow_stores(cpu, real) == U(0):

@@ -31,6 +31,7 @@ from jitppc.ir.layout import (
 )
 
 from .host import I, U, code_entry, mmu_of, tlb_entry
+from .linear_map import choose_window, forget_window, in_window
 from .pmu import account
 from .radix import AMR, PIDR
 
@@ -112,6 +113,7 @@ def switch_context(cpu: Any) -> None:
     cpu.data_slot = U(slot)
     cpu.dtlb = mmu.data_tables[slot]
     cpu.dtlb_mask = mmu.data_masks[slot]
+    choose_window(cpu)
     slot = _code_slot(ikey)
     if mmu.code_keys[slot] != ikey:
         mmu.code_keys[slot] = ikey
@@ -219,6 +221,7 @@ def log_code_fill(cpu: Any, address: Any) -> None:
 @njit
 def forget_all(cpu: Any) -> None:
     """Empty every translation of this vCPU (real mode stays: it depends on nothing)."""
+    forget_window(cpu)
     mmu = mmu_of(cpu)
     for slot in range(1, DATA_CONTEXTS):
         if mmu.data_keys[slot] != NONE:
@@ -239,6 +242,7 @@ def forget_pid(cpu: Any, pid: Any) -> None:
     """
     mmu = mmu_of(cpu)
     if pid == U(0):
+        forget_window(cpu)
         for slot in range(1, DATA_CONTEXTS):
             if mmu.data_keys[slot] & U(0x10) == U(0) or mmu.data_keys[slot] >> U(8) == U(0):
                 mmu.data_keys[slot] = NONE
@@ -264,6 +268,8 @@ def forget_range(cpu: Any, pid: Any, ea: Any, size_log2: Any) -> None:
     mmu = mmu_of(cpu)
     start = ea & ~((U(1) << size_log2) - U(1))
     is_kernel = ea >> U(62) == U(3)
+    if is_kernel and in_window(cpu, start):
+        forget_window(cpu)
     granule = U(1 << GRANULE_LOG2)
     count = I(1) if size_log2 < U(GRANULE_LOG2) else I(U(1) << (size_log2 - U(GRANULE_LOG2)))
     for slot in range(1, DATA_CONTEXTS):

@@ -46,49 +46,58 @@ def real_doubleword(cpu: Any, gra: Any) -> Any:
 @njit
 def walk(cpu: Any, ea: Any, access: Any, problem: Any) -> Walked:
     """Translate in radix mode."""
+    cause, entry, shift = find_leaf(cpu, ea)
+    if cause != U(0):
+        return cause, U(0), U(0), U(0)
+    return _check(cpu, ea, access, problem, entry, shift)
+
+
+@njit
+def find_leaf(cpu: Any, ea: Any) -> tuple[Any, Any, Any]:
+    """Cause or 0, the leaf entry of an address, log2 of its page's size."""
     zero = U(0)
     if ea & QUADRANT_HOLE != zero:
-        return SEGMENT, zero, zero, zero
+        return SEGMENT, zero, zero
     quadrant = ea >> U(62)
     if quadrant == U(0):
         pid = cpu.spr[PIDR] & U(0xFFFF_FFFF)
     elif quadrant == U(3):
         pid = zero
     else:
-        return SEGMENT, zero, zero, zero
+        return SEGMENT, zero, zero
     table = cpu.process_table
     size = U(1) << (U(12) + (table & U(0x1F)))
     base = table & U(0x0FFF_FFFF_FFFF_F000)
     if base & (size - U(1)) != zero:
-        return BAD_TREE, zero, zero, zero
+        return BAD_TREE, zero, zero
     if pid * U(16) >= size:
-        return NO_PTE, zero, zero, zero
+        return NO_PTE, zero, zero
     root = real_doubleword(cpu, base + pid * U(16))
     if root == zero:
-        return BAD_TREE, zero, zero, zero
+        return BAD_TREE, zero, zero
     space = ((root >> U(58)) & U(0x18)) | ((root >> U(5)) & U(7))
     if space + U(31) != U(52):
-        return BAD_TREE, zero, zero, zero
-    return _descend(cpu, ea, access, problem, root & ROOT_BASE, root & U(0x1F))
+        return BAD_TREE, zero, zero
+    return _descend(cpu, ea, root & ROOT_BASE, root & U(0x1F))
 
 
 @njit
-def _descend(cpu: Any, ea: Any, access: Any, problem: Any, base: Any, bits: Any) -> Walked:
+def _descend(cpu: Any, ea: Any, base: Any, bits: Any) -> tuple[Any, Any, Any]:
     zero = U(0)
     below = U(52)
     for _level in range(4):
         if bits < U(5) or bits > U(16) or below < bits + U(12):
-            return BAD_TREE, zero, zero, zero
+            return BAD_TREE, zero, zero
         below -= bits
         index = (ea >> below) & ((U(1) << bits) - U(1))
         entry = real_doubleword(cpu, base + index * U(8))
         if entry >> U(63) == zero:
-            return NO_PTE, zero, zero, zero
+            return NO_PTE, zero, zero
         if entry & U(1 << 62) != zero:
-            return _check(cpu, ea, access, problem, entry, below)
+            return zero, entry, below
         base = entry & ROOT_BASE
         bits = entry & U(0x1F)
-    return BAD_TREE, zero, zero, zero
+    return BAD_TREE, zero, zero
 
 
 @njit

@@ -45,9 +45,15 @@ def is_near(cpu: Any, ea: Any) -> Any:
 
 
 @njit
+def is_armed(cpu: Any) -> Any:
+    """Some access may be watched."""
+    return (cpu.spr[DAWRX] | cpu.spr[DAWRX + 1]) & (IN_PROBLEM | IN_PRIVILEGED) != U(0)
+
+
+@njit
 def is_watched(cpu: Any, ea: Any, size: Any, access: Any) -> Any:
     """An access to a watched byte: True, and the data storage interrupt is delivered."""
-    if (cpu.spr[DAWRX] | cpu.spr[DAWRX + 1]) & (IN_PROBLEM | IN_PRIVILEGED) == U(0):
+    if not is_armed(cpu):
         return False
     state = IN_PROBLEM if cpu.msr & PR != U(0) else IN_PRIVILEGED
     way = STORES if access == WRITE else LOADS
