@@ -124,7 +124,7 @@ def _boot(
         path = Path(scratch) / "stats.json"
         if kind == "qemu":
             machine = f"{QEMU_MACHINE},x-vof={'off' if row.has_slof else 'on'}"
-            command = ["qemu-system-ppc64", "-M", machine, *guest]
+            command = ["qemu-system-ppc64", "-M", machine, *guest, "-vga", "none", "-nic", "none"]
         else:
             command = [sys.executable, "-m", "jitppc", "run", *guest, "-stats", str(path)]
             command += ["-bios", "slof.bin"] if row.has_slof else []

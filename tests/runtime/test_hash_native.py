@@ -354,3 +354,30 @@ def test_a_table_that_has_no_room_for_what_is_bolted_stays(native):
     old = table_of(mmu)
     assert not native.vcpu.resize_hash_table(7)
     assert table_of(mmu) == old
+
+
+@pytest.mark.parametrize("kind", [READ, WRITE, FETCH])
+def test_real_mode_reaches_all_of_ram_whatever_table_and_segments_say(native, kind):
+    """Neither a limit of the RMA nor a VRMA: the real address is the effective one without its top
+    four bits. What is not RAM there is a machine check. Ref: Book III 5.7.2; reference §9.
+    """
+    mmu = Mmu(native, 3)
+    for _ in range(100):
+        mmu.step()
+    vcpu, memory = native.vcpu, native.memory
+    for top in (0, 1, 8, 0xC, 0xF):
+        for real in (DATA + 8, RAM - 8, RAM, RAM + 0x1_0000, 1 << 40, (1 << 60) - 8):
+            ea, is_ram = top << 60 | real, real < RAM
+            value = 0x3860004D_00000000 | STAY              # li r3,77 and STAY
+            if is_ram:
+                memory.write(real, value.to_bytes(8, "big"))
+            native.place(CODE, [LD if kind == READ else STD, STAY], little=False)
+            vcpu.gpr[3], vcpu.gpr[4], vcpu.gpr[5] = 0, ea, ~ea & NO_TAG
+            vcpu.msr, vcpu.nia = BASE, ea if kind == FETCH else CODE
+            vcpu.run_for(1)
+            if not is_ram:
+                assert vcpu.nia == 0x200
+            elif kind == WRITE:
+                assert memory.read(real, 8) == (~ea & NO_TAG).to_bytes(8, "big")
+            else:
+                assert vcpu.gpr[3] == (value if kind == READ else 77)
