@@ -9,6 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+#: Nanoseconds after which a guest is told at the latest of what is done: it works on while the rest
+#: is done.
+TELL_NS = 100_000
+
 
 class DmaError(Exception):
     """A device address that the guest has not made reachable: outside RAM, or no such TCE."""

@@ -17,9 +17,10 @@ import numpy as np
 
 from jitppc.ir.layout import NOT_PLAIN, STRADDLES
 
+from .page import WORDS
+
 #: words before a store conditional that are looked at
 FARTHEST = 32
-WORDS = 1024
 #: by extended opcode (31): lbarx, lharx, lwarx, ldarx, lqarx, and the stores conditional
 LOADS = (52, 116, 20, 84, 276)
 STORES = (694, 726, 150, 214, 182)

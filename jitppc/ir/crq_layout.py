@@ -16,6 +16,9 @@ U64 = np.uint64
 MAX_WAITING = 256
 ELEMENT_SIZE = 16
 
+#: Why who handles elements stops: nothing waits; the next one is not its; the guest is to be told.
+NOTHING, OTHER, DUE = range(3)
+
 #: Words of the ring that the device writes: device address, bytes (0: there is none), offset of the
 #: next element, and whether some were written that the guest was not told of.
 RING_START, RING_SIZE, RING_NEXT, RING_NEWS = range(4)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .vio_layout import VIO_FIELDS
+from .vio_layout import VIO_FIELDS, WINDOW_FIELDS
 
 U64 = np.uint64
 
@@ -41,9 +41,7 @@ LAN_SIZE = np.dtype([("bytes", U64), ("head", U64), ("tail", U64)], align=True)
 #: One adapter. What is below `lock` is touched under it only, if no thread is named.
 LAN = np.dtype([
     *VIO_FIELDS,
-    ("shared", U64),            # host address of SHARED_STATE
-    ("ram", U64), ("ram_size", U64),
-    ("tces", U64), ("tce_count", U64),      # its window: host address of u64[tce_count], pages of 4 KiB
+    *WINDOW_FIELDS,
     ("lock", U64),
     ("open", U64),
     ("busy", U64),              # the receiving thread writes to guest memory

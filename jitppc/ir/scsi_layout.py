@@ -1,5 +1,5 @@
 """What native code and Python share of a SCSI adapter: numbers of SRP's information units and of
-commands for blocks, answers of native routines, and records in host byte order as in `layout.py`.
+commands for blocks, and records in host byte order as in `layout.py`.
 
 Ref: SRP (INCITS 365-2002) 5.6, 6; SPC-4 4.3 (descriptor blocks); SBC-3 5; reference §7.3.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .crq_layout import RING_WORDS
+from .vio_layout import WINDOW_FIELDS
 
 U64 = np.uint64
 
@@ -29,9 +30,6 @@ GROUP_SHIFT, GROUP_6, GROUP_10, GROUP_16, GROUP_12 = 5, 0, 1, 4, 5
 LBA_OF_6, BLOCKS_OF_6 = 0x1FFFFF, 256
 PROTECT_MASK, FUA, CONTROL_NACA = 0xE0, 0x08, 0x04
 
-# --- why native code comes back: nothing waits; the next one is not its; the guest is to be told
-NOTHING, OTHER, DUE = range(3)
-
 #: Disks that native code knows at most, and pieces of memory of one transfer.
 MAX_DISKS, MAX_PIECES = 64, 513
 
@@ -49,9 +47,7 @@ SCSI_DISK = np.dtype([
 VSCSI = np.dtype([
     ("here", U64),              # host address of this record
     ("crq", U64),               # that of its CRQ (crq_layout.py)
-    ("shared", U64),            # that of SHARED_STATE
-    ("ram", U64), ("ram_size", U64),
-    ("tces", U64), ("tce_count", U64),      # its window: host address of u64[tce_count]
+    *WINDOW_FIELDS,
     ("ring", U64, RING_WORDS),  # what it writes: see crq_layout.py
     ("disks", U64), ("disk_count", U64),    # host address of SCSI_DISK[disk_count]
     ("done", U64),              # commands that native code has done

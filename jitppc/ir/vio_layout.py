@@ -1,4 +1,5 @@
-"""What the records of virtual devices begin with whose hypercalls native code answers.
+"""What records of virtual devices have alike: of those whose hypercalls native code answers, and
+of those that native code moves data for.
 
 Ref: LoPAR 17.2.1 (virtual I/O).
 """
@@ -20,3 +21,10 @@ VIO_FIELDS = [
     ("signals", U64),           # the guest wants interrupts
 ]
 VIO_DEVICE = np.dtype(VIO_FIELDS, align=True)
+
+#: What a device reaches of guest memory.
+WINDOW_FIELDS = [
+    ("shared", U64),            # host address of SHARED_STATE
+    ("ram", U64), ("ram_size", U64),
+    ("tces", U64), ("tce_count", U64),      # host address of u64[tce_count], for pages of 4 KiB
+]

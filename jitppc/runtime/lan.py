@@ -45,8 +45,7 @@ class NativeLan:
         self._rest = np.zeros(REST_BYTES, np.uint8)
         self._bell = Bell()
         fields = {
-            "tces": tces, "tce_count": tce_count,
-            "shared": memory.shared.ctypes.data, "ram": memory.base, "ram_size": memory.size,
+            **memory.window_fields(tces, tce_count),
             "nodes": self._nodes.ctypes.data, "sizes": self._sizes.ctypes.data,
             "input": self._input.ctypes.data, "rest": self._rest.ctypes.data,
             "bell": self._bell.number, "fd": -1, "free": NO_NODE,

@@ -174,6 +174,13 @@ class GuestMemory:
         """The XICS controller at this host address answers its hypercalls while it is active."""
         self._tell(xics=address)
 
+    def window_fields(self, tces: int, tce_count: int) -> dict[str, int]:
+        """WINDOW_FIELDS of a device; `tces`: host address of its entries, each for 4 KiB."""
+        return {
+            "shared": self.shared.ctypes.data, "ram": self.base, "ram_size": self.size,
+            "tces": tces, "tce_count": tce_count,
+        }  # fmt: skip
+
     def attach_vio(self, device: object, record: np.ndarray, kind: int, unit: int) -> None:
         """Native code answers hypercalls to this unit; the record begins with VIO_FIELDS, and
         `device` keeps whatever it leads to.

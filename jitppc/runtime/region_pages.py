@@ -25,14 +25,13 @@ from jitppc.ir.layout import (
     CODE_MASK,
     CODE_SHIFT,
     HOT_THRESHOLD,
+    LINEAR_MAP,
     MMU_STATE,
     PAGE_INFO_OFFSET,
     UNIT_THRESHOLD,
     offset,
 )
 
-#: what addresses of the kernel's linear map begin with
-LINEAR_MAP = 0xC000
 #: jumps to a word from which on it counts as often jumped to, and below which as rarely
 OFTEN_TIMES, RARE_TIMES = 400, 12
 #: words that are looked at for one region
@@ -139,7 +138,7 @@ class NearPages:
     ) -> None:
         """Seen from the page with this number in real memory and these cells."""
         self._code_pages, self._first, self._base = code_pages, first, cia & -4096
-        self._is_linear = cia >> 48 == LINEAR_MAP
+        self._is_linear = cia >> 48 == LINEAR_MAP >> 48
         self._state, self._cells = state, cells
         self._table: int | None = None
 

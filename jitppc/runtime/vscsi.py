@@ -37,8 +37,8 @@ class NativeScsi:
         self._disks = np.zeros(MAX_DISKS, SCSI_DISK)
         self.ring = record.data.cast("B")[RING : RING + 8 * RING_WORDS].cast("Q")
         fields = {
-            "here": self._address, "crq": inbox.address, "shared": memory.shared.ctypes.data,
-            "ram": memory.base, "ram_size": memory.size, "tces": tces, "tce_count": tce_count,
+            **memory.window_fields(tces, tce_count),
+            "here": self._address, "crq": inbox.address,
             "disks": self._disks.ctypes.data,
         }  # fmt: skip
         for name, value in fields.items():

@@ -14,8 +14,9 @@ from vscsi_guest import DATA, PAGE, RAM, RING, UNIT, UNITS, VscsiGuest, command,
 from jitppc.devices.scsi import sense
 from jitppc.host.block.options import ImageOptions
 from jitppc.host.block.raw import RawImage
+from jitppc.ir.crq_layout import NOTHING
 from jitppc.ir.hcalls import H
-from jitppc.ir.scsi_layout import MAX_PIECES, NOTHING
+from jitppc.ir.scsi_layout import MAX_PIECES
 from jitppc.runtime.crq import NativeInbox
 from jitppc.runtime.vscsi import NativeScsi
 from jitppc.spapr.dma import RamDma

@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from jitppc.bell import Bell
+from jitppc.devices.ports import TELL_NS
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup, Transport
 from jitppc.devices.virtio.queue import Chain, QueueBroken, QueueLayout, SplitQueue
 
 RING_FEATURES = F_INDIRECT_DESC | F_EVENT_IDX
 #: of most queues; each costs the driver 26 bytes a buffer
 QUEUE_SIZE = 256
-#: what is done is told at the latest after so long: the driver works on while the rest is done
-TELL_NS = 100_000
 
 
 class ServedQueue:

@@ -27,6 +27,9 @@ from jitppc.ir.layout import (
 U = np.uint64
 I = np.int64
 
+memmove = types.ExternalFunction(
+    "memmove", types.voidptr(types.voidptr, types.voidptr, types.uint64))
+
 
 def _loader(bits: int) -> Any:
     @intrinsic

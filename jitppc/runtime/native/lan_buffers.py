@@ -13,8 +13,8 @@ from jitppc.ir import lan_layout
 from jitppc.ir.lan_layout import LAN_NODE, LAN_SIZE
 
 from . import bells
-from .host import U, pointer_of
-from .lan_record import lock, memmove, unlock
+from .host import U, memmove, pointer_of
+from .lan_record import lock, unlock
 from .status import PARAMETER, RESOURCE, SUCCESS
 from .window import TCE_READ, TCE_WRITE, is_mapped
 

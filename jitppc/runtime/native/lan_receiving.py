@@ -16,9 +16,21 @@ from jitppc.ir.layout import offset
 
 from . import bells, spin
 from .clock import host_nanoseconds
-from .host import I, U, bswap64, fence, load8, load32, load64, pointer_of, store64, store_release
+from .host import (
+    I,
+    U,
+    bswap64,
+    fence,
+    load8,
+    load32,
+    load64,
+    memmove,
+    pointer_of,
+    store64,
+    store_release,
+)
 from .lan_buffers import NONE, first_of, pop, size_at
-from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, memmove, refused, unlock
+from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, refused, unlock
 from .lan_sending import flush
 from .window import IN_PAGE, PAGE_SIZE, TCE_WRITE, changed, is_mapped, place
 

@@ -18,8 +18,6 @@ from . import spin
 from .host import U, address_of, load32, pointer_of
 
 _errno = types.ExternalFunction("__errno_location", types.voidptr())
-memmove = types.ExternalFunction(
-    "memmove", types.voidptr(types.voidptr, types.voidptr, types.uint64))
 EINTR, EAGAIN = U(4), U(11)
 NO_WAIT = np.int32(0x40 | 0x4000)               # MSG_DONTWAIT, MSG_NOSIGNAL
 LOCK = U(offset("lock", LAN))

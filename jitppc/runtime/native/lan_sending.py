@@ -15,8 +15,8 @@ from jitppc.ir.lan_layout import LAN
 from jitppc.ir.layout import offset
 
 from . import bells
-from .host import I, U, bswap64, load64, pointer_of
-from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, memmove, refused, unlock
+from .host import I, U, bswap64, load64, memmove, pointer_of
+from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, refused, unlock
 from .status import DROPPED, PARAMETER, RESOURCE, SUCCESS
 from .window import TCE_READ, UNMAPPED, gather
 

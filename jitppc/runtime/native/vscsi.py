@@ -13,7 +13,7 @@ from typing import Any
 
 from numba import carray, njit
 
-from jitppc.ir import scsi_layout
+from jitppc.ir import crq_layout, scsi_layout
 from jitppc.ir.crq_layout import RING_NEWS, RING_NEXT, RING_SIZE, RING_START
 from jitppc.ir.layout import offset
 from jitppc.ir.scsi_layout import SCSI_DISK, VSCSI
@@ -28,16 +28,16 @@ from .host import (
     load32,
     load64,
     load_acquire,
+    memmove,
     pointer_of,
     store32,
     store64,
     store_release,
 )
-from .lan_record import memmove
 from .scsi_blocks import extent, is_write, transfer
 from .window import IN_PAGE, PAGE_SIZE, TCE_READ, TCE_WRITE, changed, gather, place
 
-NOTHING, OTHER, DUE = (U(getattr(scsi_layout, name)) for name in ("NOTHING", "OTHER", "DUE"))
+NOTHING, OTHER, DUE = (U(getattr(crq_layout, name)) for name in ("NOTHING", "OTHER", "DUE"))
 REQUEST = U(scsi_layout.VALID_PAYLOAD << 8 | scsi_layout.FORMAT_SRP)
 IU_SIZE_MAX, COMMAND, COMMAND_SIZE, RESPONSE, RESPONSE_SIZE = (
     U(getattr(scsi_layout, name)) for name in (

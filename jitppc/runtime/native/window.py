@@ -1,6 +1,6 @@
 """What a virtual I/O device reaches of guest memory: its window, page by page of 4 KiB.
 
-A device's record has the fields `ram`, `ram_size`, `tces`, `tce_count`, `shared` and `pieces`.
+A device's record has WINDOW_FIELDS (`ir/vio_layout.py`) and `pieces`.
 
 Ref: LoPAR 17.2.1.2 (RTCE tables); reference §2.5.
 """
@@ -12,7 +12,6 @@ from typing import Any
 from numba import njit
 
 from jitppc.ir import tce_layout
-from jitppc.ir.layout import SHARED_STATE, offset
 
 from .code import forget_page_everywhere
 from .exclusive import close, reopen
@@ -23,8 +22,6 @@ TCE_READ, TCE_WRITE = U(tce_layout.TCE_READ), U(tce_layout.TCE_WRITE)
 REAL, PAGE_SIZE, IN_PAGE = U((1 << 60) - 1 & ~0xFFF), U(0x1000), U(0xFFF)
 #: in place of a number of pieces: a page does not allow it; there are too many
 UNMAPPED, TOO_MANY = I(-1), I(-2)
-OWNERS = U(offset("owners", SHARED_STATE))
-CPUS = U(offset("cpus", SHARED_STATE))
 
 
 @njit
@@ -84,12 +81,13 @@ def changed(device: Any, host: Any, count: Any) -> None:
     """These bytes of a page of guest memory were written: nothing decoded from them is left."""
     fence()
     real = host - device.ram
-    count_stores(shared_at(device.shared), device.ram, host, count)
-    owners = load64(device.shared + OWNERS) + (real >> U(12)) * U(8)
-    last = load64(device.shared + OWNERS) + ((real + count - U(1)) >> U(12)) * U(8)
+    shared = shared_at(device.shared)
+    count_stores(shared, device.ram, host, count)
+    owners = shared.owners + (real >> U(12)) * U(8)
+    last = shared.owners + ((real + count - U(1)) >> U(12)) * U(8)
     while owners <= last:
         if load64(owners) != U(0):
-            cpu = cpu_at(pointer_of(load64(device.shared + CPUS)))
+            cpu = cpu_at(pointer_of(shared.cpus[0]))
             close(cpu)
             forget_page_everywhere(cpu, real)
             reopen(cpu)

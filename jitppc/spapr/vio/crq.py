@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from jitppc.bell import Bell
-from jitppc.devices.ports import DmaError, DmaSpace
+from jitppc.devices.ports import TELL_NS, DmaError, DmaSpace
 from jitppc.ir.crq_layout import (
     ELEMENT_SIZE,
     MAX_WAITING,
+    NOTHING,
+    OTHER,
     RING_NEWS,
     RING_NEXT,
     RING_SIZE,
@@ -23,13 +25,10 @@ from jitppc.ir.crq_layout import (
     RING_WORDS,
 )
 from jitppc.ir.hcalls import H
-from jitppc.ir.scsi_layout import NOTHING, OTHER
 from jitppc.spapr.vio.window import PAGE_SIZE
 
 RING_SIZE_MAX = 256 << 20
 
-TELL_NS = 100_000
-"""The guest is told of what is done after so long: it works on while the rest is done."""
 
 VALID_INIT, VALID_EVENT = 0xC0, 0xFF
 INIT, INIT_COMPLETE = 1, 2

@@ -20,8 +20,9 @@ from jitppc.devices.scsi.bus import Address, Limits, ScsiBus, execute_without_un
 from jitppc.devices.scsi.sense import Sense, Status
 from jitppc.devices.scsi.task import Completion, DataBuffer, Task
 from jitppc.devices.scsi.unit import LogicalUnit
+from jitppc.ir.crq_layout import OTHER
 from jitppc.ir.hcalls import H
-from jitppc.ir.scsi_layout import COMMAND, FORMAT_SRP, OTHER, VALID_PAYLOAD
+from jitppc.ir.scsi_layout import COMMAND, FORMAT_SRP, VALID_PAYLOAD
 from jitppc.spapr.fdt_values import cells, put
 from jitppc.spapr.vio import crq, mad, srp
 from jitppc.spapr.vio.bus import Slot, vio_node
