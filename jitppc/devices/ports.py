@@ -91,11 +91,15 @@ class HostFile:
         fd: open as long as the back end is.
         alignment: offsets, lengths and addresses of transfers are multiples.
         write_flags: of pwritev2(2), for what the cache mode promises of a write.
+        flush_error: address of a doubleword of the host: with which errno a flush has failed, and
+            all will from now on, or 0. Whoever flushes looks there first, and says so there. 0:
+            there is nothing to flush.
     """
 
     fd: int
     alignment: int
     write_flags: int
+    flush_error: int
 
 
 @runtime_checkable

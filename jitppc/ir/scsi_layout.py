@@ -29,11 +29,12 @@ READ_IN_GROUP, WRITE_IN_GROUP, IN_GROUP = 0x08, 0x0A, 0x1F
 GROUP_SHIFT, GROUP_6, GROUP_10, GROUP_16, GROUP_12 = 5, 0, 1, 4, 5
 LBA_OF_6, BLOCKS_OF_6 = 0x1FFFFF, 256
 PROTECT_MASK, FUA, CONTROL_NACA = 0xE0, 0x08, 0x04
+SYNCHRONIZE_10, SYNCHRONIZE_16, IMMED = 0x35, 0x91, 0x02
 
 #: Disks that native code knows at most, and pieces of memory of one transfer.
 MAX_DISKS, MAX_PIECES = 64, 513
 
-#: A disk that is a file of the host, and all reads and writes inside of it are good now.
+#: A disk that is a file of the host, and all reads, writes and flushes inside of it are good now.
 SCSI_DISK = np.dtype([
     ("lun", U64),               # as the guest sends it, in host order
     ("fd", np.int64),
@@ -41,6 +42,7 @@ SCSI_DISK = np.dtype([
     ("alignment", U64),         # offset, addresses and lengths of transfers are multiples
     ("is_writable", U64),
     ("write_flags", U64),       # of pwritev2
+    ("flush_error", U64),       # where it is: see HostFile of devices/ports.py
 ], align=True)
 
 #: One adapter; of the device's thread.

@@ -53,7 +53,8 @@ class RawImage:
             os.close(self._fd)
             raise
         self._write_flags = os.RWF_DSYNC if options.is_write_through else 0
-        self._flush_failure: BlockError | None = None
+        self._flushes = not (options.cache == "unsafe" or self.is_read_only)
+        self._flush_error = np.zeros(1, np.uint64)      # as HostFile has it
         self._bounce = threading.local()
 
     def _open(self, flags: int) -> int:
@@ -77,9 +78,10 @@ class RawImage:
     @property
     def file(self) -> HostFile:
         """As `devices.ports.FileBackend`."""
+        flush_error = self._flush_error.ctypes.data if self._flushes else 0
         if self._direct is not None:
-            return HostFile(self._direct, DIRECT_ALIGN, self._write_flags)
-        return HostFile(self._fd, 1, self._write_flags)
+            return HostFile(self._direct, DIRECT_ALIGN, self._write_flags, flush_error)
+        return HostFile(self._fd, 1, self._write_flags, flush_error)
 
     # Transfers.
 
@@ -146,15 +148,16 @@ class RawImage:
 
     def flush(self) -> None:
         """Once it has failed it fails for good: Linux forgets pages that it could not write."""
-        if self._options.cache == "unsafe" or self.is_read_only:
+        if not self._flushes:
             return
-        if self._flush_failure is not None:
-            raise self._flush_failure
-        try:
-            os.fdatasync(self._fd)
-        except OSError as error:
-            self._flush_failure = self._failed("flush", error)
-            raise self._flush_failure from None
+        if not self._flush_error[0]:
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                self._flush_error[0] = error.errno or errno.EIO
+        number = int(self._flush_error[0])
+        if number:
+            raise self._failed("flush", OSError(number, os.strerror(number)))
 
     def discard(self, offset: int, count: int) -> None:
         self._check(offset, count, is_write=True)

@@ -29,8 +29,9 @@ from .host import (
     store64,
     store_release,
 )
+from .host_errors import EAGAIN, EINTR, last_error
 from .lan_buffers import NONE, first_of, pop, size_at
-from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, refused, unlock
+from .lan_record import NO_WAIT, lock, unlock
 from .lan_sending import flush
 from .window import IN_PAGE, PAGE_SIZE, TCE_WRITE, changed, is_mapped, place
 
@@ -213,7 +214,7 @@ def _fill(lan: Any) -> Any:
     if n > 0:
         lan.input_end += U(n)
         return n
-    if n < 0 and (refused() == EAGAIN or refused() == EINTR):
+    if n < 0 and (last_error() == EAGAIN or last_error() == EINTR):
         return I(0)
     return I(-1)
 

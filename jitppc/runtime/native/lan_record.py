@@ -1,4 +1,4 @@
-"""The record of a logical LAN adapter: where it is and its lock, and what the host's kernel says.
+"""The record of a logical LAN adapter: where it is and its lock.
 
 The lock is held for a few accesses, or for one system call that does not block; who holds it waits
 for nothing. `ir/lan_layout.py` says what is in the record.
@@ -9,16 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, njit, types
+from numba import carray, njit
 
 from jitppc.ir.lan_layout import LAN
 from jitppc.ir.layout import offset
 
 from . import spin
-from .host import U, address_of, load32, pointer_of
+from .host import U, pointer_of
 
-_errno = types.ExternalFunction("__errno_location", types.voidptr())
-EINTR, EAGAIN = U(4), U(11)
 NO_WAIT = np.int32(0x40 | 0x4000)               # MSG_DONTWAIT, MSG_NOSIGNAL
 LOCK = U(offset("lock", LAN))
 
@@ -37,9 +35,3 @@ def lock(lan: Any) -> None:
 @njit
 def unlock(lan: Any) -> None:
     spin.give(lan.here + LOCK)
-
-
-@njit
-def refused() -> Any:
-    """Why the last system call failed."""
-    return load32(address_of(_errno()))

@@ -16,7 +16,8 @@ from jitppc.ir.layout import offset
 
 from . import bells
 from .host import I, U, bswap64, load64, memmove, pointer_of
-from .lan_record import EAGAIN, EINTR, NO_WAIT, lock, refused, unlock
+from .host_errors import EAGAIN, EINTR, last_error
+from .lan_record import NO_WAIT, lock, unlock
 from .status import DROPPED, PARAMETER, RESOURCE, SUCCESS
 from .window import TCE_READ, UNMAPPED, gather
 
@@ -36,9 +37,9 @@ def flush(lan: Any) -> None:
         n = _sendmsg(np.int32(lan.fd), pointer_of(lan.here + MESSAGE), NO_WAIT)
         if n > 0:
             lan.rest_at += U(n)
-        elif refused() == EAGAIN:
+        elif last_error() == EAGAIN:
             return
-        elif refused() != EINTR:
+        elif last_error() != EINTR:
             break
     lan.rest_at = lan.rest_end = U(0)
 
@@ -86,7 +87,7 @@ def _send_locked(lan: Any, descriptors: Any, wanted: Any, total: Any) -> Any:
     lan.message[2], lan.message[3] = lan.here + PIECES, U(used)
     n = _sendmsg(np.int32(lan.fd), pointer_of(lan.here + MESSAGE), NO_WAIT)
     if n < 0:
-        again = refused() == EAGAIN or refused() == EINTR
+        again = last_error() == EAGAIN or last_error() == EINTR
         return BUSY if again else SUCCESS
     _keep(lan, used, U(n))
     return SUCCESS

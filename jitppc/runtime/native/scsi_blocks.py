@@ -1,8 +1,8 @@
-"""READ and WRITE of a disk that is a file of the host: which blocks a descriptor block names, and
-their transfer.
+"""READ, WRITE and SYNCHRONIZE CACHE of a disk that is a file of the host: which blocks a descriptor
+block names, and their transfer.
 
 What is not plainly right is left to Python (`devices/scsi/block.py`), which knows what is wrong.
-Ref: SPC-4 4.3 (descriptor blocks), SBC-3 5 (READ, WRITE).
+Ref: SPC-4 4.3 (descriptor blocks), SBC-3 5 (READ, SYNCHRONIZE CACHE, WRITE).
 """
 
 from __future__ import annotations
@@ -16,58 +16,86 @@ from jitppc.ir import scsi_layout
 from jitppc.ir.layout import offset
 from jitppc.ir.scsi_layout import VSCSI
 
-from .host import I, U, bswap64, load8, load16, load32, load64, pointer_of
+from .host import I, U, bswap64, load8, load16, load32, load64, pointer_of, store64
+from .host_errors import EINTR, last_error
 from .window import changed
 
 _preadv = types.ExternalFunction(
     "preadv", types.int64(types.int32, types.voidptr, types.int32, types.int64))
 _pwritev2 = types.ExternalFunction(
     "pwritev2", types.int64(types.int32, types.voidptr, types.int32, types.int64, types.int32))
+_fdatasync = types.ExternalFunction("fdatasync", types.int32(types.int32))
 
 PIECES = U(offset("pieces", VSCSI))
 READ_IN_GROUP, WRITE_IN_GROUP, IN_GROUP, GROUP_SHIFT, LBA_OF_6, BLOCKS_OF_6 = (
     U(getattr(scsi_layout, name)) for name in (
         "READ_IN_GROUP", "WRITE_IN_GROUP", "IN_GROUP", "GROUP_SHIFT", "LBA_OF_6", "BLOCKS_OF_6"))
+SYNCHRONIZE_10, SYNCHRONIZE_16, IMMED = (
+    U(getattr(scsi_layout, name)) for name in ("SYNCHRONIZE_10", "SYNCHRONIZE_16", "IMMED"))
 GROUP_6, GROUP_10, GROUP_12, GROUP_16 = (
     U(getattr(scsi_layout, f"GROUP_{length}")) for length in (6, 10, 12, 16))
 PROTECT_MASK, FUA, NACA = (
     U(getattr(scsi_layout, name)) for name in ("PROTECT_MASK", "FUA", "CONTROL_NACA"))
+OTHER_KIND, READ, WRITE, FLUSH = (U(number) for number in range(4))
 
 
 @njit
-def is_write(cdb: Any) -> Any:
-    """Of a descriptor block that `extent` has found blocks in."""
-    return load8(cdb) & IN_GROUP == WRITE_IN_GROUP
+def kind_of(cdb: Any) -> Any:
+    """Whether the descriptor block at a host address is a READ, a WRITE or a FLUSH (SYNCHRONIZE
+    CACHE) that asks for nothing else; OTHER_KIND if not.
+    """
+    code, flags = load8(cdb), load8(cdb + U(1))
+    group, in_group = code >> GROUP_SHIFT, code & IN_GROUP
+    if group == GROUP_6:
+        flags, control = U(0), load8(cdb + U(5))
+    elif group == GROUP_10:
+        control = load8(cdb + U(9))
+    elif group == GROUP_12:
+        control = load8(cdb + U(11))
+    elif group == GROUP_16:
+        control = load8(cdb + U(15))
+    else:
+        return OTHER_KIND
+    if control & NACA != U(0):
+        return OTHER_KIND
+    if code in (SYNCHRONIZE_10, SYNCHRONIZE_16):
+        return FLUSH if flags & ~IMMED == U(0) else OTHER_KIND
+    if in_group == WRITE_IN_GROUP:
+        return WRITE if flags & (PROTECT_MASK | FUA) == U(0) else OTHER_KIND
+    return READ if in_group == READ_IN_GROUP and flags & PROTECT_MASK == U(0) else OTHER_KIND
 
 
 @njit
 def extent(cdb: Any) -> Any:
-    """First block, number of blocks, and whether the descriptor block at a host address is a READ
-    or WRITE that asks for nothing else.
-    """
-    code = load8(cdb)
-    group, flags = code >> GROUP_SHIFT, load8(cdb + U(1))
+    """First block and number of blocks of a descriptor block that `kind_of` knows."""
+    group = load8(cdb) >> GROUP_SHIFT
     if group == GROUP_6:
-        lba, count = (bswap64(load32(cdb)) >> U(32)) & LBA_OF_6, load8(cdb + U(4))
-        if count == U(0):
-            count = BLOCKS_OF_6
-        flags, control = U(0), load8(cdb + U(5))
-    elif group == GROUP_10:
-        lba, count = bswap64(load32(cdb + U(2))) >> U(32), bswap64(load16(cdb + U(7))) >> U(48)
-        control = load8(cdb + U(9))
-    elif group == GROUP_12:
-        lba, count = bswap64(load32(cdb + U(2))) >> U(32), bswap64(load32(cdb + U(6))) >> U(32)
-        control = load8(cdb + U(11))
-    elif group == GROUP_16:
-        lba, count = bswap64(load64(cdb + U(2))), bswap64(load32(cdb + U(10))) >> U(32)
-        control = load8(cdb + U(15))
-    else:
-        return U(0), U(0), False
-    if code & IN_GROUP == WRITE_IN_GROUP:
-        is_plain = flags & (PROTECT_MASK | FUA) == U(0)
-    else:
-        is_plain = code & IN_GROUP == READ_IN_GROUP and flags & PROTECT_MASK == U(0)
-    return lba, count, is_plain and control & NACA == U(0)
+        count = load8(cdb + U(4))
+        lba = (bswap64(load32(cdb)) >> U(32)) & LBA_OF_6
+        return lba, count if count != U(0) else BLOCKS_OF_6
+    if group == GROUP_16:
+        return bswap64(load64(cdb + U(2))), bswap64(load32(cdb + U(10))) >> U(32)
+    lba = bswap64(load32(cdb + U(2))) >> U(32)
+    if group == GROUP_12:
+        return lba, bswap64(load32(cdb + U(6))) >> U(32)
+    return lba, bswap64(load16(cdb + U(7))) >> U(48)
+
+
+@njit
+def flush(disk: Any) -> Any:
+    """What was written is durable; False if that is not so.
+
+    Linux says once that it could not write. So it is kept, for Python and for all flushes to come.
+    """
+    if disk.flush_error == U(0):
+        return True
+    if load64(disk.flush_error) != U(0):
+        return False
+    if _fdatasync(np.int32(disk.fd)) == 0:
+        return True
+    if last_error() != EINTR:
+        store64(disk.flush_error, last_error())
+    return False
 
 
 @njit

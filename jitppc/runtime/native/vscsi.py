@@ -1,4 +1,5 @@
-"""Requests that wait for a vscsi adapter: commands that read or write disks are done, in order.
+"""Requests that wait for a vscsi adapter: commands that read, write or flush disks are done, in
+order.
 
     element ──► information unit ──► blocks and pieces of memory ──► file ──► answer ──► ring
 
@@ -34,7 +35,7 @@ from .host import (
     store64,
     store_release,
 )
-from .scsi_blocks import extent, is_write, transfer
+from .scsi_blocks import FLUSH, OTHER_KIND, WRITE, extent, flush, kind_of, transfer
 from .window import IN_PAGE, PAGE_SIZE, TCE_READ, TCE_WRITE, changed, gather, place
 
 NOTHING, OTHER, DUE = (U(getattr(crq_layout, name)) for name in ("NOTHING", "OTHER", "DUE"))
@@ -107,13 +108,18 @@ def _command(vscsi: Any, unit: Any, size: Any) -> Any:
     if load8(unit) != COMMAND or load8(unit + U(31)) & ADDITIONAL != U(0):
         return False
     number = _disk_of(vscsi, bswap64(load64(unit + U(20))))
-    lba, count, is_plain = extent(unit + U(32))
-    if number == NO_DISK or not is_plain or count == U(0):
+    kind = kind_of(unit + U(32))
+    if number == NO_DISK or kind == OTHER_KIND:
         return False
-    disk, writes = _disk_at(vscsi, number), is_write(unit + U(32))
+    disk, writes = _disk_at(vscsi, number), kind == WRITE
+    lba, count = extent(unit + U(32))
     if count > disk.block_count or lba > disk.block_count - count:
         return False
     formats = load8(unit + U(5))
+    if kind == FLUSH:
+        return formats == U(0) and flush(disk)
+    if count == U(0):
+        return False
     form, other, inline = formats & U(15), formats >> U(4), load8(unit + U(7))
     if writes:
         form, other, inline = other, form, load8(unit + U(6))

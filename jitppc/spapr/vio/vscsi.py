@@ -2,7 +2,7 @@
 
     H_SEND_CRQ ──► thread: element ──► information unit ──► ScsiBus ──► response ──► ring, interrupt
 
-Reads and writes of disks that are files never come here: runtime/native/vscsi.py does them.
+Reads, writes and flushes of disks that are files do not come here: see runtime/native/vscsi.py.
 
 Ref: LoPAR 17.2.3 (VSCSI); SRP (INCITS 365-2002); reference §7.3.
 Differs: 62 requests at a time instead of 22; residuals are reported for good commands too. Linux's
@@ -88,7 +88,8 @@ def disk_row(address: Address, unit: LogicalUnit) -> tuple[int, ...] | None:
         return None
     is_writable = unit.is_write_back and not unit.is_read_only
     size = unit.block_size, unit.block_count
-    return _packed(address) << 48, file.fd, *size, file.alignment, is_writable, file.write_flags
+    limits = file.alignment, is_writable, file.write_flags
+    return _packed(address) << 48, file.fd, *size, *limits, file.flush_error
 
 
 class Vscsi:
