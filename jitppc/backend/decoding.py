@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jitppc.ir.layout import (
     CELL_BYTES,
     COUNTER,
@@ -16,16 +18,22 @@ from jitppc.ir.layout import (
 from .cells import ARGS, CIA, at, publish, tail
 from .decode_tables import CHAIN
 
+#: handler number 0: what a region runs where it leaves at a cell that is not decoded
+UNDECODED = "decode_beside"
+
 
 def decode_me(name: str, mode: str, keeps_region: bool = False) -> str:
     """What an undecoded cell runs: decode the word, then run it.
 
-    Where a region begins at a cell that was never decoded, the cell goes on to lead there.
+    Where a region begins at a cell that was never decoded, the cell goes on to lead there, if it
+    `keeps_region`.
     """
     swaps = mode != "le64"
     keep = (
-        f""" %is_region = icmp ne ptr %before, @decode_me_{mode}
- %after = select i1 %is_region, ptr %before, ptr %code
+        f""" %was_fresh = icmp eq ptr %before, @decode_me_{mode}
+ %was_evicted = icmp eq ptr %before, @{UNDECODED}
+ %is_undecoded = or i1 %was_fresh, %was_evicted
+ %after = select i1 %is_undecoded, ptr %code, ptr %before
  store ptr %after, ptr %cell
 """
         if keeps_region
@@ -104,6 +112,22 @@ known:
 {keep} {tail("%code")}
 }}
 """
+
+
+def decode_beside(modes: Sequence[str]) -> str:
+    """Decode as the first mode, that of little-endian regions, or as the second."""
+    little, other = (f"{UNDECODED}_{mode}" for mode in modes)
+    return f"""define preserve_nonecc void @{UNDECODED}({ARGS}) nounwind {{
+ %p_little = {at("little")}
+ %little = load i8, ptr %p_little
+ %is_big = icmp eq i8 %little, 0
+ br i1 %is_big, label %big, label %plain
+plain:
+ {tail(f"@{little}")}
+big:
+ {tail(f"@{other}")}
+}}
+""" + "".join(decode_me(f"{UNDECODED}_{mode}", mode, keeps_region=True) for mode in modes)
 
 
 def predecode(mode: str) -> str:

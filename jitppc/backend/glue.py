@@ -15,7 +15,7 @@ from jitppc.ir.layout import (
 
 from .cells import ARGS, CIA, HANDLER_AT, TYPES, arrive, at, publish, tail
 from .decode_tables import Match, chain_tables, constant
-from .decoding import decode_me, predecode, step
+from .decoding import UNDECODED, decode_beside, decode_me, predecode, step
 from .lower import host_flags, vector_host
 from .lower.effects import METADATA, EffectEmitter
 from .lower.emitter import Emitter
@@ -29,8 +29,6 @@ ROUTINES = {
     "rt_timebase": "ptr", "rt_random": "ptr", "rt_fetch": "ptr", "rt_raise": "ptr",
     "rt_hot": "ptr, ptr",
 }
-#: handler number 0: what a region runs where it leaves at a cell that is not decoded
-UNDECODED = "decode_beside"
 #: how regions leave; behind the name stands WATCHED if they watch the host's flags
 WAYS_OUT, WATCHED = ("side_exit", "near_arrive", "far_jump", "slice_end"), "_watched"
 SHARED = ("dispatch", "slice_end", "far_jump", "raise_interrupt", "hot")
@@ -232,7 +230,7 @@ def glue_module(
     text += [_simple(), _far_jump(), _near_arrive(), _side_exit(), _dispatch()]
     text += [_helper(name) for name in helpers]
     text += [decode_me(f"decode_me_{mode}", mode) for mode in matches]
-    text.append(decode_me(UNDECODED, "le64", keeps_region=True))
+    text.append(decode_beside(list(matches)))
     text += [predecode(mode) for mode in matches]
     text += [step(), _float_mode()]
     text += [_watched_exit(name) for name in WAYS_OUT]

@@ -11,6 +11,7 @@ from typing import Any
 
 from jitppc.errors import UserError
 from jitppc.frontend.page import RUN
+from jitppc.ir.layout import PageMode
 
 PAGE = 4096
 #: where bare words lie
@@ -24,13 +25,20 @@ class GuestCode:
     Fields:
         title: what it is, in a line.
         cia: address of the entry.
-        pages: by distance from the entry's page: 4096 bytes, little-endian, and which words have
-            been executed; here, those of the function.
+        pages: by distance from the entry's page: 4096 bytes, and which words have been executed;
+            here, those of the function.
+        is_big: they are in big-endian order.
     """
 
     title: str
     cia: int
     pages: dict[int, tuple[bytes, bytes]]
+    is_big: bool = False
+
+    @property
+    def mode(self) -> int:
+        """The pages' PageMode."""
+        return PageMode.BE64 if self.is_big else PageMode.LE64
 
     @property
     def entry(self) -> int:
@@ -40,7 +48,8 @@ class GuestCode:
     def word(self, index: int) -> int:
         """The word so many words from the beginning of the entry's page."""
         page, at = divmod(index, PAGE // 4)
-        return int.from_bytes(self.pages[page][0][4 * at:4 * at + 4], "little")
+        return int.from_bytes(
+            self.pages[page][0][4 * at:4 * at + 4], "big" if self.is_big else "little")
 
 
 def guest_code(arguments: list[str]) -> GuestCode:
@@ -60,12 +69,12 @@ def _word(text: str) -> int:
     return int(text, 16)
 
 
-def of_words(words: list[int], cia: int = WORDS_AT) -> GuestCode:
+def of_words(words: list[int], cia: int = WORDS_AT, *, is_big: bool = False) -> GuestCode:
     """Words one behind the other."""
     if len(words) > PAGE // 4:
         raise UserError(f"{len(words)} words: at most {PAGE // 4}")
-    code = b"".join(word.to_bytes(4, "little") for word in words)
-    return GuestCode(f"{len(words)} words", cia, _pages(code, cia, cia, len(code)))
+    code = b"".join(word.to_bytes(4, "big" if is_big else "little") for word in words)
+    return GuestCode(f"{len(words)} words", cia, _pages(code, cia, cia, len(code)), is_big)
 
 
 def _pages(code: bytes, code_at: int, start: int, size: int) -> dict[int, tuple[bytes, bytes]]:
@@ -89,8 +98,8 @@ def _of_file(path: Path, place: str) -> GuestCode:
     try:
         with path.open("rb") as file:
             elf = ELFFile(file)
-            if elf.header["e_machine"] != "EM_PPC64" or not elf.little_endian:
-                raise UserError(f"{path} is not a little-endian file for 64-bit Power")
+            if elf.header["e_machine"] != "EM_PPC64":
+                raise UserError(f"{path} is not a file for 64-bit Power")
             return _of_elf(path, elf, place)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
@@ -98,9 +107,26 @@ def _of_file(path: Path, place: str) -> GuestCode:
         raise UserError(f"{path} is not a whole ELF file: {error}") from error
 
 
+class _Descriptors:
+    """Where symbols lead that name a function's descriptor. Ref: 64-bit ELF ABI 1.9, 3.2.5."""
+
+    def __init__(self, elf: Any) -> None:
+        section = elf.get_section_by_name(".opd")
+        self._at = section["sh_addr"] if section is not None else 0
+        self._data = section.data() if section is not None else b""
+
+    def code_of(self, value: int) -> int:
+        """The function's first address."""
+        at = value - self._at
+        if 0 <= at <= len(self._data) - 8:
+            return int.from_bytes(self._data[at:at + 8], "big")
+        return value
+
+
 def _of_elf(path: Path, elf: Any, place: str) -> GuestCode:
+    descriptors = _Descriptors(elf)
     functions = sorted(
-        (symbol["st_value"], symbol["st_size"], symbol.name)
+        (descriptors.code_of(symbol["st_value"]), symbol["st_size"], symbol.name)
         for table in elf.iter_sections("SHT_SYMTAB")
         for symbol in table.iter_symbols()
         if symbol["st_info"]["type"] == "STT_FUNC" and symbol.name
@@ -123,5 +149,6 @@ def _of_elf(path: Path, elf: Any, place: str) -> GuestCode:
         at, length = section["sh_addr"], section["sh_size"]
         if at <= cia < at + length:
             size = max(4, min(size, at + length - cia))
-            return GuestCode(f"{name} of {path.name}", cia, _pages(section.data(), at, cia, size))
+            pages = _pages(section.data(), at, cia, size)
+            return GuestCode(f"{name} of {path.name}", cia, pages, not elf.little_endian)
     raise UserError(f"{path} has no code at {cia:#x}")

@@ -44,7 +44,7 @@ def explain(code: GuestCode, options: RegionOptions) -> Explanation:
     from jitppc.backend.region import compile_region_text
     from jitppc.runtime.region_translation import translate_region
 
-    found = translate_region(code.pages, code.entry, options)
+    found = translate_region(code.pages, code.entry, options, mode=code.mode)
     if found is None:
         word = code.word(code.entry)
         raise UserError(

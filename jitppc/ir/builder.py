@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .block import Block, Value
-from .layout import INTERRUPTS, MSR, NOT_PLAIN, PAIR, REGISTERS
+from .layout import INTERRUPTS, MSR, NOT_PLAIN, PAIR, REGISTERS, PageMode
 from .ops import OPS, Op
 from .simplify import simplify
 from .types import BY_BITS, I1, I8, I64, I128, Type
@@ -36,6 +36,8 @@ LE64 = Mode("le64", True, True)
 BE64 = Mode("be64", False, True)
 ANY = Mode("any", None, None)
 MODES = {mode.name: mode for mode in (LE64, BE64, ANY)}
+#: of pages that regions are made from
+PAGE_MODES = {PageMode.LE64: LE64, PageMode.BE64: BE64}
 
 
 class OpsMixin:

@@ -319,13 +319,25 @@ HOT_RING = 1024
 SEEN = np.dtype([("page", U64), ("generation", U64), ("ea", U64), ("spare", U64)], align=True)
 SEEN_RING = 4096
 
+
+class PageMode:
+    """How the words of a page are executed: byte order, width, and as which processor. A page has cells for one
+    mode at a time. Regions are made for the two 64-bit ones, which are named here.
+    """
+
+    BIG, NARROW = 1, 2          # big-endian; 32-bit
+    RESTRICTED = 4              # problem state is an older processor, as PCR has it
+    LE64, BE64 = 0, BIG
+    EXECUTION = BIG | NARROW    # all but what PCR says
+
+
 #: Behind the 1024 cells of a page and the page-end cell.
 PAGE_INFO = np.dtype([
     ("host", U64),              # host address of the page's bytes
     ("gra", U64),
     ("active", U64),            # 0 after a store hit the page: its cells are undecoded, stores need no care
     ("generation", U64),        # counts invalidations
-    ("mode", U64),              # 0 little-endian 64-bit, 1 big endian, 2 little endian; + 4 as PCR restricts it
+    ("mode", U64),              # a PageMode
     ("contents", U64),          # first doubleword of the hash of its bytes, 0 while nobody told (see docs/regions.md)
 ], align=True)
 PAGE_INFO_OFFSET = (CELLS_PER_PAGE + 1) * CELL_BYTES

@@ -17,6 +17,8 @@ from typing import Protocol
 
 import numpy as np
 
+from jitppc.ir.layout import PageMode
+
 SUFFIX = ".regions"
 MAGIC = b"jitppc regions 1\n".ljust(24, b"\0")
 _HEADER = struct.Struct("<24sQQ24s")       # magic, rows, bytes of the file, digest
@@ -53,9 +55,9 @@ class Row:
     content: bytes
 
 
-def page_hash(page: bytes, models: int = 0) -> bytes:
-    """The name of a page of code for a set of processor models (see levels.py)."""
-    person = models.to_bytes(8, "little")
+def page_hash(page: bytes, models: int = 0, mode: int = PageMode.LE64) -> bytes:
+    """The name of a page of code for a set of processor models (see levels.py) and a PageMode."""
+    person = struct.pack("<QQ", models, mode & PageMode.EXECUTION)
     return hashlib.blake2b(page, digest_size=HASH_BYTES, person=person).digest()
 
 

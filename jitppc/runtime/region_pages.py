@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from jitppc.ir.layout import (
     MMU_STATE,
     PAGE_INFO_OFFSET,
     UNIT_THRESHOLD,
+    PageMode,
     offset,
 )
 
@@ -54,7 +55,7 @@ Pages = dict[int, CodePage]
 
 
 def walk(
-    entry: int, cia: int, page_at: Callable[[int], CodePage | None]
+    entry: int, cia: int, page_at: Callable[[int], CodePage | None], mode: int = PageMode.LE64
 ) -> tuple[Pages, dict[int, int]]:
     """The pages that code may reach from a word, and words with indirect jumps with those to which
     they go; both count from the entry's page.
@@ -63,7 +64,9 @@ def walk(
         entry: the word's number in its page.
         cia: its effective address.
         page_at: the page at a distance, or None.
+        mode: the PageMode of them all.
     """
+    order: Literal["little", "big"] = "big" if mode & PageMode.BIG else "little"
     base = cia & -4096
     pages: Pages = {}
     targets: dict[int, int] = {}
@@ -89,7 +92,7 @@ def walk(
             if here is None or not here.has_run[number]:
                 break
             seen.add(index)
-            word = int.from_bytes(here.code[4 * number:4 * number + 4], "little")
+            word = int.from_bytes(here.code[4 * number:4 * number + 4], order)
             target, falls = _branch(word, index)
             if word >> 26 == 19 and word >> 1 & 0x3FF == 528:          # bcctr
                 last = int(here.targets[number])

@@ -11,6 +11,8 @@ from jitppc.backend.region_graph import RegionBlock, successors
 from jitppc.frontend.levels import DEFAULT_MODEL, MODELS
 from jitppc.frontend.page import Page
 from jitppc.frontend.regions import Region, form_region
+from jitppc.ir.builder import PAGE_MODES
+from jitppc.ir.layout import PageMode
 from jitppc.ir.passes import constants_across, one_view_each, run_passes_of_regions
 from jitppc.strategies import RegionOptions
 
@@ -32,18 +34,20 @@ def translate_region(
     options: RegionOptions,
     models: int = DEFAULT_MODEL.bit,
     targets: Mapping[int, int] = MappingProxyType({}),
+    mode: int = PageMode.LE64,
 ) -> Translation | None:
     """The region of an entry, or None when there is nothing to translate.
 
     `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run.
     `models` is the bit of the processor, or those of several: then every row is an instruction.
-    `targets` are words with indirect jumps, and where those went last.
+    `targets` are words with indirect jumps, and where those went last. `mode` is the pages'
+    PageMode.
     """
     given = {n: Page(*page) for n, page in pages.items()}
     model = next((m for m in MODELS.values() if m.bit == models), None)
     region = form_region(
-        given, entry, options.limit, single_block=options.single_blocks, model=model,
-        targets=targets)
+        given, entry, options.limit, PAGE_MODES[mode], single_block=options.single_blocks,
+        model=model, targets=targets)
     if region is None:
         return None
     keep_dead = not options.flag_elimination
@@ -54,7 +58,7 @@ def translate_region(
     ]
     if not keep_dead:
         _propagate(blocks)
-    contents = {n: page_contents(page_hash(pages[n][0], models)) for n in region.pages}
+    contents = {n: page_contents(page_hash(pages[n][0], models, mode)) for n in region.pages}
     text = region_text(
         entry, blocks, contents, chaining=options.chaining, keep_dead=keep_dead,
         windows=options.windows)

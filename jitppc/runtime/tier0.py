@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from jitppc.backend import glue
 from jitppc.backend.decode_tables import Match
+from jitppc.backend.decoding import UNDECODED
 from jitppc.backend.image import as_image
 from jitppc.backend.lower.decimal import decimal_module
 from jitppc.backend.lower.effects import METADATA
@@ -107,7 +108,7 @@ def generate(exact: bool = False) -> Tier0Text:
     files: dict[str, list[Handler]] = defaultdict(list)
     copies: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
     matches: dict[str, Sequence[Match]] = {}
-    names = [glue.UNDECODED]
+    names = [UNDECODED]
     for mode in MODES:
         chain = matches[mode.name] = list[Match]()
         for file, handler, block in _handlers(mode, exact):

@@ -33,6 +33,7 @@ from jitppc.ir.layout import (
     PAGE_INFO_OFFSET,
     SEEN,
     SEEN_RING,
+    PageMode,
 )
 from jitppc.strategies import RegionOptions
 
@@ -276,22 +277,22 @@ class Translator:
 
     def _name_of(self, page: int, generation: int) -> bytes | None:
         """The name of a page's contents, if it is still of this generation and translatable."""
-        info = np.frombuffer(at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+        info = _info_at(page)
         models = self._models_of(info)
         if int(info["generation"]) != generation or not models:
             return None
         known = self._names.get(page)
         if known is None or known[:2] != (generation, models):
-            name = page_hash(self._memory.read(int(info["gra"]), 4096), models)
+            name = page_hash(self._memory.read(int(info["gra"]), 4096), models, _mode_of(info))
             known = self._names[page] = generation, models, name
         return known[2]
 
     def _models_of(self, info: Any) -> int:
         """Whose instructions a page was decoded as; 0 when regions cannot hold them."""
         mode, state = int(info["mode"]), self._vcpu.state
-        if mode & 3:
+        if mode & PageMode.NARROW:
             return 0
-        return int(state["problem_models"] if mode & 4 else state["models"])
+        return int(state["problem_models"] if mode & PageMode.RESTRICTED else state["models"])
 
     def _install(self, places: list[Place]) -> list[Place]:
         """Regions that are in the arena or in the store are installed; the other places are
@@ -334,14 +335,15 @@ class Translator:
             return None
         if not self._install([place]):
             return None
-        models = self._models_of(np.frombuffer(at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0])
-        pages, targets, infos = self._pages(place, models)
-        if 0 not in pages or page_hash(pages[0].code, models) != place.name:
+        info = _info_at(place.page)
+        models, mode = self._models_of(info), _mode_of(info)
+        pages, targets, infos = self._pages(place, models, mode)
+        if 0 not in pages or page_hash(pages[0].code, models, mode) != place.name:
             return None
         told = {distance: (page.code, page.has_run) for distance, page in pages.items()}
         try:
             future = self._pool.submit(
-                "compile_region", told, place.index, self._options_at(place), models, targets)
+                "compile_region", told, place.index, self._options_at(place), models, targets, mode)
         except RuntimeError:                         # the interpreter is going down
             self._stop.set()
             return None
@@ -354,12 +356,14 @@ class Translator:
             return replace(self._options, windows=False)
         return self._options
 
-    def _pages(self, place: Place, models: int) -> tuple[Pages, dict[int, int], dict[int, int]]:
+    def _pages(
+        self, place: Place, models: int, mode: int
+    ) -> tuple[Pages, dict[int, int], dict[int, int]]:
         """The pages a region may have words of, by distance from the place's; where its indirect
         jumps went last; and the address of each page's PAGE_INFO.
         """
         rings = self._rings[place.vcpu]
-        first = int(np.frombuffer(at(place.page, PAGE_INFO.itemsize), PAGE_INFO)[0]["gra"]) >> 12
+        first = int(_info_at(place.page)["gra"]) >> 12
         near = NearPages(
             rings.state, rings.space.code_pages, first, place.page - PAGE_INFO_OFFSET, place.cia)
         infos: dict[int, int] = {}
@@ -369,25 +373,25 @@ class Translator:
             if not cells:
                 return None
             page = infos[distance] = cells + PAGE_INFO_OFFSET
-            info = np.frombuffer(at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+            info = _info_at(page)
             generation = int(info["generation"])
             code = self._memory.read(int(info["gra"]), 4096)
             is_stale = distance == 0 and generation != place.generation
-            if self._models_of(info) != models or is_stale:
+            if (self._models_of(info), _mode_of(info)) != (models, mode) or is_stale:
                 return None
-            name = page_hash(code, models)
+            name = page_hash(code, models, mode)
             if info["contents"] != page_contents(name):
                 self._cache.tell_contents(place.vcpu, page, generation, page_contents(name))
             known = Profile.from_bytes(self._store.profile(name))
             copy = cells_at(page)
-            return CodePage(code, known.seen(self._has_run(copy)).tobytes(), copy["imm"])
+            return CodePage(code, known.seen(self._has_run(copy, mode)).tobytes(), copy["imm"])
 
-        pages, targets = walk(place.index, place.cia, page_at)
+        pages, targets = walk(place.index, place.cia, page_at, mode)
         return pages, targets, infos
 
-    def _has_run(self, cells: np.ndarray) -> np.ndarray:
-        """One byte for each word, as of frontend.page.Page."""
-        has_units = bool(self._memory.state[0]["stencils"])
+    def _has_run(self, cells: np.ndarray, mode: int) -> np.ndarray:
+        """One byte for each word of a page in a mode, as of frontend.page.Page."""
+        has_units = mode == PageMode.LE64 and bool(self._memory.state[0]["stencils"])
         return what_has_run(cells, self._handlers, has_units=has_units)
 
     def _finished(self, place: Place, done: Future[Any]) -> None:
@@ -463,9 +467,18 @@ class Translator:
         for page, (generation, name) in self._profiles.items():
             if self._name_of(page, generation) == name:
                 known = Profile.from_bytes(self._store.profile(name))
-                has_run = known.seen(self._has_run(cells_at(page)))
+                has_run = known.seen(self._has_run(cells_at(page), _mode_of(_info_at(page))))
                 new = Profile(has_run, tuple(wanted.get(page, ())))
                 self._store.set_profile(name, new.to_bytes())
+
+
+def _info_at(page: int) -> Any:
+    return np.frombuffer(at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
+
+
+def _mode_of(info: Any) -> int:
+    """How a page is executed; whose instructions these are is another question."""
+    return int(info["mode"]) & PageMode.EXECUTION
 
 
 def next_pause(pause: float, instructions: int, told: bool = True) -> float:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import IO, Any
 
 from jitppc.frontend.levels import DEFAULT_MODEL
+from jitppc.ir.layout import PageMode
 from jitppc.strategies import RegionOptions
 
 from .native_source import native_object
@@ -55,6 +56,7 @@ def compile_region(
     options: RegionOptions,
     models: int = DEFAULT_MODEL.bit,
     targets: Mapping[int, int] = MappingProxyType({}),
+    mode: int = PageMode.LE64,
 ) -> tuple[bytes, int, list[int]] | None:
     """One region to (image, guest instructions, their words), or None when there is nothing to
     translate.
@@ -62,14 +64,14 @@ def compile_region(
     `pages` go by distance from the entry's page: 4096 bytes of code, and which words have run. The
     image depends on the arguments and on nothing else. `models` is the bit of the processor whose
     instructions they are, or of several: then every row is one. Words count from the page's first;
-    `targets` says of some where their indirect jumps went last.
+    `targets` says of some where their indirect jumps went last. `mode` is the pages' PageMode.
     """
     from jitppc.backend.image import image_of
     from jitppc.backend.region import compile_region_text
 
     from .region_translation import translate_region
 
-    found = translate_region(pages, entry, options, models, targets)
+    found = translate_region(pages, entry, options, models, targets, mode)
     if found is None:
         return None
     image = image_of(compile_region_text(found.text, options.level))

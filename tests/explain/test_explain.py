@@ -33,21 +33,35 @@ int main(void) { static long a[9]; return (int)total(a, 9); }
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory):
-    """An ELF file with the function `total`, and what GNU objdump says of its addresses."""
+def programs(tmp_path_factory):
+    """ELF files with the function `total`, and what GNU objdump says of its addresses: in
+    little-endian order, and in big-endian order with function descriptors.
+    """
     directory = tmp_path_factory.mktemp("explain")
     (directory / "a.c").write_text(SOURCE)
-    command = ["powerpc64le-linux-gnu-gcc", "-O1", "-fno-inline", "-static", "-o", "a", "a.c"]
-    subprocess.run(command, cwd=directory, check=True)
-    listing = subprocess.run(
-        ["powerpc64le-linux-gnu-objdump", "-d", "--disassemble=total", "a"],
-        cwd=directory, check=True, capture_output=True, text=True,
-    ).stdout
-    return directory / "a", re.findall(r"^ *([0-9a-f]+):\t", listing, re.MULTILINE)
+    found = {}
+    for name, code in (("powerpc64le", "total"), ("powerpc64", ".total")):
+        command = [f"{name}-linux-gnu-gcc", "-O1", "-fno-inline", "-static", "-mtraceback=no"]
+        subprocess.run([*command, "-o", name, "a.c"], cwd=directory, check=True)
+        listing = subprocess.run(
+            [f"{name}-linux-gnu-objdump", "-d", f"--disassemble={code}", name],
+            cwd=directory, check=True, capture_output=True, text=True,
+        ).stdout
+        _before, _name, listing = listing.partition(f"<{code}>:\n")
+        function, _blank_line, _rest = listing.partition("\n\n")
+        addresses = re.findall(r"^ *([0-9a-f]+):\t", function, re.MULTILINE)
+        found[name] = directory / name, addresses
+    return found
 
 
-def test_a_function_is_shown_whole(program):
-    path, addresses = program
+@pytest.fixture(scope="session")
+def program(programs):
+    return programs["powerpc64le"]
+
+
+@pytest.mark.parametrize("name", ["powerpc64le", "powerpc64"])
+def test_a_function_is_shown_whole(programs, name):
+    path, addresses = programs[name]
     what = explain(guest_code([f"{path}:total"]), RegionOptions())
     shown = [line.partition(":")[0] for part in what.parts for line in part.lines["guest"]]
     assert shown == [a for a in addresses if a in shown]

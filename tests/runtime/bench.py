@@ -33,6 +33,7 @@ from jitppc.ir.layout import (
     PAGE_INFO,
     PAGE_INFO_OFFSET,
     SRR1_PREFIXED,
+    PageMode,
 )
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.exits import Exit
@@ -220,7 +221,8 @@ class Bench:
         if not address:
             return False
         info = _record(address + PAGE_INFO_OFFSET, PAGE_INFO)[0]
-        if not info["active"] or info["mode"] != 0:
+        mode = int(info["mode"]) & PageMode.EXECUTION
+        if not info["active"] or mode & PageMode.NARROW:
             return False
         page = self.memory.read(gra & ~4095, 4096)
         index = (gra & 4095) >> 2
@@ -230,7 +232,7 @@ class Bench:
         if not has_run[index]:
             return False
         pages = {0: (page, has_run.astype(np.uint8).tobytes())}
-        answer = compile_region(pages, index, options, ALL_MODELS)
+        answer = compile_region(pages, index, options, ALL_MODELS, mode=mode)
         if answer is None:
             return False
         placed = self.engine.arena.load([answer[0]])[0]

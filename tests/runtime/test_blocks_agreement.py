@@ -31,6 +31,8 @@ REGION_OPTIONS = sorted(
     {row.regions for row in strategies().values() if row.regions}, key=repr
 )
 STORAGE_REGISTERS = ("spr[18]", "spr[19]")
+#: modes with regions
+WIDE = ("le64", "be64")
 
 
 def listing(words: list[int], start: int) -> str:
@@ -61,14 +63,16 @@ def compare(native: Bench, start: int, words: list[int], mode: str, seed: int, l
     assert not lines, f"after {found.retired}:\n{listing(words, start)}"
 
 
-def compare_from_states(native: Bench, word: int, source: random.Random, steps: int, count: int):
+def compare_from_states(
+    native: Bench, word: int, source: random.Random, steps: int, count: int, mode: str = "le64"
+) -> None:
     """The program at CODE, which holds the word, from so many random states."""
     for number in range(count):
         seed = source.getrandbits(32)
-        state = program_state(seed, "le64")
+        state = program_state(seed, mode)
         native.memory.write(WINDOW, random.Random(seed).randbytes(WINDOW_BYTES))
         native.load_state(state)
-        judge = Judge(state, native.memory.read(0, native.memory.size), MODES["le64"][0])
+        judge = Judge(state, native.memory.read(0, native.memory.size), MODES[mode][0])
         found = native.run(CODE, steps)
         nia = judge.run(CODE, found.retired)
         lines = differences(state, found.state, STORAGE_REGISTERS)
@@ -99,32 +103,33 @@ def test_a_program_does_natively_what_the_evaluator_does(seed, state_seed, mode,
     compare(native, start, words, mode, state_seed, limit)
 
 
-@settings(max_examples=200)
-@given(U32, U32, st.sampled_from(STARTS), st.integers(1, 600), st.data())
-def test_regions_do_what_the_evaluator_does(seed, state_seed, start, limit, data):
+@settings(max_examples=240)
+@given(U32, U32, st.sampled_from(STARTS), st.integers(1, 600), st.sampled_from(WIDE), st.data())
+def test_regions_do_what_the_evaluator_does(seed, state_seed, start, limit, mode, data):
     native = bench("interp")
     words = program(seed, 2 + seed % 30, branches=0.2)
-    prepare(native, start, words, "le64", state_seed)
-    compare(native, start, words, "le64", state_seed, 200)
+    prepare(native, start, words, mode, state_seed)
+    compare(native, start, words, mode, state_seed, 200)
     native.memory.write(WINDOW, random.Random(state_seed).randbytes(WINDOW_BYTES))
     heads = data.draw(st.sets(st.integers(0, len(words) - 2), max_size=2)) | {0}
     options = data.draw(st.sampled_from(REGION_OPTIONS))
     for head in heads:
         native.install_region(start + 4 * head, options)
-    compare(native, start, words, "le64", state_seed, limit)
-    compare(native, start, words, "le64", state_seed ^ 1, limit)
+    compare(native, start, words, mode, state_seed, limit)
+    compare(native, start, words, mode, state_seed ^ 1, limit)
 
 
+@pytest.mark.parametrize("mode", WIDE)
 @pytest.mark.parametrize("seed", range(6))
-def test_long_loops_with_regions_end_as_with_exact_counting(seed):
+def test_long_loops_with_regions_end_as_with_exact_counting(seed, mode):
     """Tier 0, a region and the exact strategy after the same number of instructions."""
     words = program(seed, 20, branches=0.05)[:-1]
     words += [0x4200FFFC - 4 * (len(words) - 1) & 0xFFFF | 0x42000000, 0x48000000]
     results = []
     regions, exact = bench("interp"), bench("exact")
     for native in (regions, exact):
-        prepare(native, CODE, words, "le64", seed)
-    state = program_state(seed, "le64")
+        prepare(native, CODE, words, mode, seed)
+    state = program_state(seed, mode)
     state[0]["spr"][9] = 500
     regions.load_state(state)
     regions.run(CODE, 100)

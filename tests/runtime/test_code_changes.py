@@ -17,9 +17,9 @@ ISYNC, ICBI_R4 = 0x4C00012C, 0x7C0027AC
 BLR, BDNZ = 0x4E800020, 0x42000000
 
 
-def state_for(**gprs: int):
+def state_for(msr: int = MSR.SF | MSR.LE, **gprs: int):
     state = new_state()
-    state["msr"] = MSR.SF | MSR.LE | MSR.FP | MSR.VEC | MSR.VSX
+    state["msr"] = msr | MSR.FP | MSR.VEC | MSR.VSX
     for name, value in gprs.items():
         if name == "ctr":
             state["spr"][0][9] = value
@@ -30,9 +30,11 @@ def state_for(**gprs: int):
     return state
 
 
-def run(native: Bench, nia: int, limit: int, **gprs: int) -> int:
+def run(
+    native: Bench, nia: int, limit: int, msr: int = MSR.SF | MSR.LE, **gprs: int
+) -> int:
     """Run; returns r3."""
-    native.load_state(state_for(**gprs))
+    native.load_state(state_for(msr, **gprs))
     native.run(nia, limit)
     return native.vcpu.gpr[3]
 

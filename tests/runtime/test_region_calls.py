@@ -6,9 +6,11 @@ import random
 
 import numpy as np
 import pytest
-from bench import CODE, WINDOW, Judge, bench, differences, program_state
+from bench import CODE, MODES, WINDOW, Judge, bench, differences, program_state
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategies import U32
+from test_blocks_agreement import WIDE
 
 from jitppc.frontend.levels import DEFAULT_MODEL
 from jitppc.frontend.page import OFTEN
@@ -95,14 +97,14 @@ class Program:
         here = self._emit(here, [bl(here, self.source.choice(self.functions))])
         self._emit(here, [addi(3, 3, 2), addi(1, 1, FRAME), ld(0, LR_AT, 1), MTLR_0, BLR])
 
-    def place(self, native) -> None:
+    def place(self, native, little: bool) -> None:
         native.memory.write(CODE, bytes(3 * PAGE))
         for address, word in self.words.items():
-            native.place(address, [word])
+            native.place(address, [word], little)
 
 
-def state_of(seed: int) -> np.ndarray:
-    state = program_state(seed, "le64")
+def state_of(seed: int, mode: str = "le64") -> np.ndarray:
+    state = program_state(seed, mode)
     state[0]["gpr"][1] = WINDOW + 0x1800 + 8 * (seed % 64)
     return state
 
@@ -114,7 +116,7 @@ def install(
 
     Nothing happens when the entry has not run.
     """
-    found = {}
+    found, mode = {}, int(native.page_info(entry)["mode"])
     for page in pages:
         gra = (entry & -PAGE) + page * PAGE
         if not int(native.memory.code_pages[gra >> 12]):
@@ -129,20 +131,20 @@ def install(
                 flags[address % PAGE // 4] |= OFTEN
         found[page] = native.memory.read(gra, PAGE), flags.tobytes()
         native.page_info(gra)["contents"] = page_contents(
-            page_hash(found[page][0], DEFAULT_MODEL.bit))
-    answer = compile_region(found, (entry & 4095) >> 2, RegionOptions())
+            page_hash(found[page][0], DEFAULT_MODEL.bit, mode))
+    answer = compile_region(found, (entry & 4095) >> 2, RegionOptions(), mode=mode)
     if answer is None:
         return
     placed = native.engine.arena.load([answer[0]])[0]
     native.cells(entry)["entry"][(entry & 4095) >> 2] = placed.symbols["region"]
 
 
-def agrees(native, seed: int, limit: int = 4000) -> int:
+def agrees(native, seed: int, limit: int = 4000, mode: str = "le64") -> int:
     """Run the placed program in the bench and by the judge; how much of it ran in regions."""
-    state = state_of(seed)
+    state = state_of(seed, mode)
     native.load_state(state)
     before = int(native.vcpu.state["region_insns"])
-    judge = Judge(state, native.memory.read(0, native.memory.size))
+    judge = Judge(state, native.memory.read(0, native.memory.size), MODES[mode][0])
     found = native.run(CODE, limit)
     nia = judge.run(CODE, found.retired)
     assert [] == differences(state, found.state)
@@ -152,18 +154,18 @@ def agrees(native, seed: int, limit: int = 4000) -> int:
 
 
 @settings(max_examples=40)
-@given(U32)
-def test_calls_and_returns_in_regions_agree_with_the_evaluator(seed):
-    native, program = bench("interp"), Program(seed)
-    native.place_vectors(little=True)
-    program.place(native)
-    agrees(native, seed)
+@given(U32, st.sampled_from(WIDE))
+def test_calls_and_returns_in_regions_agree_with_the_evaluator(seed, mode):
+    native, program, little = bench("interp"), Program(seed), mode == "le64"
+    native.place_vectors(little)
+    program.place(native, little)
+    agrees(native, seed, mode=mode)
     entries = [CODE + 8, *random.Random(seed).sample(program.functions, 1)]
     for entry in entries:
         if entry >> 12 == CODE >> 12:
             install(native, entry)
-    assert agrees(native, seed + 1) > 0
-    agrees(native, seed + 2, limit=random.Random(seed).randrange(1, 60))
+    assert agrees(native, seed + 1, mode=mode) > 0
+    agrees(native, seed + 2, random.Random(seed).randrange(1, 60), mode)
 
 
 @settings(max_examples=20)

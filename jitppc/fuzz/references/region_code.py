@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jitppc.ir.layout import CELL, CELLS_PER_PAGE, PAGE_INFO, PAGE_INFO_OFFSET
+from jitppc.ir.layout import CELL, CELLS_PER_PAGE, PAGE_INFO, PAGE_INFO_OFFSET, PageMode
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.memory import GuestMemory
 from jitppc.runtime.vcpu import Vcpu
@@ -34,34 +34,36 @@ class RegionCode:
     @contextlib.contextmanager
     def installed(self, real: int) -> Iterator[None]:
         """The region at an address is in its cell, if the page has run and there is one."""
-        cells = self._decoded_cells(real)
+        found = self._decoded_cells(real)
         with self._arena.scratch():
             try:
-                if cells is not None:
-                    self._install(cells, real)
+                if found is not None:
+                    self._install(*found, real)
                 else:
                     self.refused += 1
                 yield
             finally:
                 self._memory.write(real & ~4095, bytes(8192))   # nothing leads there any more
 
-    def _decoded_cells(self, real: int) -> np.ndarray | None:
+    def _decoded_cells(self, real: int) -> tuple[np.ndarray, int] | None:
+        """The cells of a page that has run, and its PageMode."""
         address = int(self._memory.code_pages[real >> 12])
         if not address:
             return None
         info = _record(address + PAGE_INFO_OFFSET, PAGE_INFO)[0]
-        if not info["active"] or info["mode"] != 0:
+        if not info["active"] or info["mode"] & PageMode.NARROW:
             return None
-        return _record(address, CELL, CELLS_PER_PAGE)
+        return _record(address, CELL, CELLS_PER_PAGE), int(info["mode"]) & PageMode.EXECUTION
 
-    def _install(self, cells: np.ndarray, real: int) -> None:
+    def _install(self, cells: np.ndarray, mode: int, real: int) -> None:
         has_run = ~np.isin(cells["entry"], self._undecoded)
         page, index = self._memory.read(real & ~4095, 4096), (real & 4095) >> 2
         found = None
         if has_run[index]:
             flags = has_run.astype(np.uint8).tobytes()
             found = compile_region(
-                {0: (page, flags)}, index, RegionOptions(), int(self._vcpu.state["models"]))
+                {0: (page, flags)}, index, RegionOptions(), int(self._vcpu.state["models"]),
+                mode=mode)
         if found is None:
             self.refused += 1
             return

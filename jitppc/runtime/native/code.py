@@ -23,6 +23,7 @@ from jitppc.ir.layout import (
     PAGE_INFO_OFFSET,
     SEEN_RING,
     UNIT_THRESHOLD,
+    PageMode,
 )
 
 from .contexts import DATA_CONTEXTS, log_code_fill, switch_context
@@ -53,6 +54,8 @@ NONE = U(NO_TAG)
 IR, PR_BIT = U(MSR.IR), U(MSR.PR)
 INFO = U(PAGE_INFO_OFFSET)
 BYTES = U(CELL_PAGE_BYTES)
+BIG, NARROW, RESTRICTED = (U(n) for n in (PageMode.BIG, PageMode.NARROW, PageMode.RESTRICTED))
+EXECUTION, LE64 = U(PageMode.EXECUTION), U(PageMode.LE64)
 FLUSHES, CODE_PAGES, ITLB_MISSES, REVIVED, HOT_COUNT = (
     COUNTER[n] for n in ("flushes", "code_pages", "itlb_misses", "revived", "hot"))
 
@@ -89,13 +92,19 @@ def fetch(cpu: Any) -> None:
 
 @njit
 def mode_of(cpu: Any) -> Any:
-    """The current mode's number: 0 little-endian 64-bit, 1 big-endian, 2 little-endian 32-bit; 4
-    more where PCR makes problem state an older processor.
-    """
-    restricted = U(4) if models_now(cpu) != cpu.models else U(0)
+    """The current PageMode."""
+    mode = U(0) if models_now(cpu) == cpu.models else RESTRICTED
     if cpu.little == 0:
-        return U(1) + restricted
-    return restricted if cpu.sixty_four != 0 else U(2) + restricted
+        mode |= BIG
+    if cpu.sixty_four == 0:
+        mode |= NARROW
+    return mode
+
+
+@njit
+def has_own_handlers(mode: Any) -> Any:
+    """The handlers of a page's mode are not those that ask the state for order and width."""
+    return mode & EXECUTION == LE64
 
 
 @njit
@@ -179,8 +188,9 @@ def _empty_code_tlbs(cpu: Any) -> None:
 @njit
 def _fill(cpu: Any, cells: Any, mode: Any) -> None:
     """Every cell undecoded, the page-end cell behind them."""
-    heat = UNIT_THRESHOLD if machine_of(cpu).stencils != U(0) else HOT_THRESHOLD
-    first = anchor(U(0) if mode & U(3) == U(0) else U(1))
+    own = has_own_handlers(mode)
+    heat = UNIT_THRESHOLD if own and machine_of(cpu).stencils != U(0) else HOT_THRESHOLD
+    first = anchor(U(0) if own else U(1))
     for n in range(CELLS_PER_PAGE):
         cell = cell_at(cells + U(n * CELL_BYTES))
         cell.entry = first

@@ -84,10 +84,10 @@ def data_key(cpu: Any) -> Any:
 
 @njit
 def code_key(cpu: Any) -> Any:
-    """The code context of the current state; bit 6 tells byte orders apart in translated modes."""
-    order = U(0x40) if cpu.msr & LITTLE == U(0) or cpu.msr & SIXTY_FOUR == U(0) else U(0)
-    if cpu.msr & LITTLE == U(0):
-        order |= U(0x20)
+    """The code context of the current state; bits 5 and 6 are its byte order and width."""
+    order = U(0x20) if cpu.msr & LITTLE == U(0) else U(0)
+    if cpu.msr & SIXTY_FOUR == U(0):
+        order |= U(0x40)
     if cpu.msr & IR == U(0):
         return REAL | order
     if cpu.msr & PR == U(0):

@@ -12,7 +12,6 @@ from jitppc.ir.layout import COUNTER, FLOAT_MODE, HOT_THRESHOLD, INSTALL_RING, M
 
 from . import pmu
 from .clock import timebase
-from .code import anchor
 from .exclusive import enter, give_way, leave
 from .guards import between_slices
 from .host import I, U, cell_at, install_at, load64, machine_of, page_info
@@ -73,9 +72,7 @@ def evict(cpu: Any, address: Any, entry: Any) -> None:
     """A cell that leads to a region leads to its tier-0 handler again, and may become hot."""
     cell = cell_at(address)
     if cell.entry == entry:
-        cell.entry = anchor(U(0))
-        if cell.handler != 0:
-            cell.entry = load64(cpu.table + U(cell.handler) * U(8))
+        cell.entry = load64(cpu.table + U(cell.handler) * U(8))
         cell.heat = HOT_THRESHOLD
 
 

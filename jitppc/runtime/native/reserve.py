@@ -26,6 +26,7 @@ from jitppc.ir.layout import (
     NOT_PLAIN,
     PAGE_INFO_OFFSET,
     STRADDLES,
+    PageMode,
 )
 
 from .access import DEVICE, load_at, place, store_at, stored
@@ -64,7 +65,7 @@ from .radix import READ, WRITE
 from .watch import is_watched
 
 ALIGNMENT = INTERRUPT_NUMBER["ALIGNMENT"]
-NONE = U(NO_TAG)
+NONE, BIG = U(NO_TAG), U(PageMode.BIG)
 _pair_distance = njit(pair_distance)
 FAILURES = COUNTER["pair_doubts"]
 
@@ -178,7 +179,7 @@ def _straddling(cpu: Any) -> Any:
 @njit
 def _swaps(info: Any) -> Any:
     """The page is executed in big-endian mode."""
-    return info.mode & U(3) == U(1)
+    return info.mode & BIG != U(0)
 
 
 @njit

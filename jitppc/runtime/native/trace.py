@@ -12,7 +12,7 @@ from numba import njit, types
 
 from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, CROSSING, MSR, PREFIXING, offset
 
-from .code import INFO, fetch, mode_of, models_now
+from .code import INFO, fetch, has_own_handlers, mode_of, models_now
 from .host import I, U, address_of, code_entry, load32, page_info, pointer_of
 from .interrupts import deliver
 from .operand import LOADS, STORES, address_of_operand, kind_of
@@ -86,7 +86,8 @@ def step(cpu: Any, pointer: Any) -> None:
         kind = kind_of(word)
         operand = address_of_operand(cpu, word) if kind != 0 else U(0)
         cells = (address_of(pointer) + CELLS_AT + U(31)) & ~U(31)
-        _step(pointer, pointer_of(cells), word, U(mode_of(cpu) & U(3) != U(0)), models_now(cpu))
+        own = has_own_handlers(mode_of(cpu))
+        _step(pointer, pointer_of(cells), word, U(0) if own else U(1), models_now(cpu))
         cpu.retired += U(1)
         opcode = word >> U(26) if word >> U(32) == U(0) else U(1)
         has_jumped = opcode == U(19) and cpu.nia != start + U(4)
