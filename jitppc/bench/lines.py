@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jitppc.host.processes import ENDS_WITH_US
+
 _RUN = re.compile(rb"@run (\S+) (\d+) (\d+) ([0-9a-f]{16})")
 _BEGIN = re.compile(rb"@begin (\S+)")
 _END = re.compile(rb"@end (\S+) (-?\d+)")
@@ -85,7 +87,7 @@ class Child:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None):
         self.process = subprocess.Popen(
-            command,
+            [*ENDS_WITH_US, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

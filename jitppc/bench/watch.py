@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jitppc.host.processes import ENDS_WITH_US
+
 # What the console shows, in order. The kernel says the first when it starts the first program; the
 # installer's first dialogue has the other as its title.
 MILESTONES = {"init": b"Run /init", "language": b"Select a language"}
@@ -45,7 +47,7 @@ def watch(
     master, slave = pty.openpty()
     started = time.monotonic()
     process = subprocess.Popen(
-        command,
+        [*ENDS_WITH_US, *command],
         stdin=slave,
         stdout=slave,
         stderr=slave,

@@ -1,5 +1,6 @@
 """`jitppc bench` as a user meets it: bad input is one line, and the docs are true."""
 
+import contextlib
 import json
 import os
 import re
@@ -179,7 +180,9 @@ def test_a_cluster_of_two_processes_measures_the_same(bench, tmp_path, require_t
     assert all(r["where"] for r in records if r["what"] == "run")
 
 
-def test_ctrl_c_keeps_what_there_is_and_leaves_no_process(tmp_path, require_tool):
+@pytest.fixture
+def hanging(tmp_path, require_tool):
+    """A bench whose workload never ends, and the process of that workload."""
     require_tool("gcc")
     text = '#include "workload.h"\nWORKLOAD(zz_hangs, "integer", "never ends")\n{ for (;;) ; }\n'
     (tmp_path / "hangs.c").write_text(text)
@@ -194,15 +197,34 @@ def test_ctrl_c_keeps_what_there_is_and_leaves_no_process(tmp_path, require_tool
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while not (child := children.read_text().strip()):
         time.sleep(0.05)
+    return process, child
+
+
+def wait_until_gone(pid):
+    """It was killed; whether its new parent has taken note of it is nothing to us."""
+    deadline = time.monotonic() + 30
+    status = Path(f"/proc/{pid}/status")
+    with contextlib.suppress(OSError):
+        while "State:\tZ" not in status.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_ctrl_c_keeps_what_there_is_and_leaves_no_process(hanging, tmp_path):
+    process, child = hanging
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (130, "jitppc: interrupted\n") == (process.returncode, errors)
     assert re.search(r"fib .*\d", output)
     assert ["host", "run"] == [json.loads(line)["what"] for line in (tmp_path / "x.jsonl").open()]
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{child}").exists():  # killed, and then its parent has to take note of it
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until_gone(child)
+
+
+def test_a_kill_leaves_no_process(hanging):
+    process, child = hanging
+    process.kill()
+    process.communicate()
+    wait_until_gone(child)
 
 
 def test_where_the_time_went_can_be_said_in_words(bench, tmp_path):

@@ -18,14 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from jitppc.errors import ReferenceFailure
+from jitppc.host.processes import ENDS_WITH_US
 from jitppc.ir.layout import LPCR, MSR
 
 from .address_space import CODE_REAL, PROCESS_TABLE, RAM_BYTES, AddressSpace
 from .gdb_remote import GdbRemote, Silence
 
 PROGRAM = "qemu-system-ppc64"
-#: of util-linux: the kernel kills the program when the process that started it is gone
-ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 CPUS = {"power9": "power9_v2.0", "power10": "power10_v2.0"}
 #: a step takes less than a millisecond
 PATIENCE_SECONDS = 10.0
