@@ -148,6 +148,7 @@ class Jitppc:
             "append": append,
             "memory": BOOT_MEMORY if job.is_boot else MEMORY,
             "strategy": dataclasses.asdict(self._strategy),
+            "is_boot": job.is_boot,
         }
         command = [sys.executable, "-m", "jitppc.bench.guest", json.dumps(order)]
         yield from _boot(command, job) if job.is_boot else _guest(

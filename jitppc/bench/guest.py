@@ -1,7 +1,8 @@
 """One guest of ours in a process of its own: `python -m jitppc.bench.guest ORDER`, ORDER as JSON.
 
 The guest's console comes out of standard output. A line `@facts JSON` follows when it has ended:
-statistics, tier shares over time, and where the time went, for each workload.
+statistics, tier shares over time, and where the time went, for each workload. A boot is watched
+from outside, as QEMU's is, and nothing is done beside it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,13 @@ TICKS_PER_SECOND = 100
 
 
 def main(words: list[str]) -> int:
+    order = json.loads(words[0])
     try:
-        facts = Guest(json.loads(words[0])).run()
+        if order["is_boot"]:
+            with _machine(order, console=Screen()) as machine:
+                machine.run()
+            return 0
+        facts = Guest(order).run()
     except UserError as error:
         print(f"jitppc: {error}", file=sys.stderr)
         return 2
@@ -42,24 +48,40 @@ def strategy_of(fields: dict[str, Any]) -> Strategy:
     return Strategy(**fields | {"regions": regions and RegionOptions(**regions)})
 
 
+def _machine(order: dict[str, Any], console: Any = None) -> Any:
+    """The machine that is asked for; SIGTERM ends it."""
+    from jitppc.spapr.machine import Machine
+
+    machine = Machine(
+        kernel=order["kernel"],
+        initrd=order["initrd"],
+        append=order["append"],
+        memory=order["memory"],
+        strategy=strategy_of(order["strategy"]),
+        console=console,
+        no_reboot=True,
+        progress=_note,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: machine.quit())
+    return machine
+
+
+class Screen:
+    """A console that is our standard output."""
+
+    def write(self, data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
 class Guest:
     """A machine that is watched while it runs."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        from jitppc.spapr.machine import Machine
-
         self._started = time.monotonic()
         with _heartbeat():
-            self._machine = Machine(
-                kernel=order["kernel"],
-                initrd=order["initrd"],
-                append=order["append"],
-                memory=order["memory"],
-                strategy=strategy_of(order["strategy"]),
-                no_reboot=True,
-                progress=_note,
-            )
-        signal.signal(signal.SIGTERM, lambda *_: self._machine.quit())
+            self._machine = _machine(order)
+        self._screen = Screen()
         self._machine.on_console = self._on_console
         self._ready = time.monotonic()
         self._sampler = Sampler()
@@ -80,8 +102,8 @@ class Guest:
             self._stop.set()
             watcher.join()
             statistics = self._machine.statistics()
-        state = self._machine.memory.state[0]  # type: ignore[attr-defined]
-        arena = self._machine.cpu.engine.arena  # type: ignore[attr-defined]
+        state = self._machine.memory.state[0]
+        arena = self._machine.cpu.engine.arena
         places = Places(arena, (int(state["units"]), int(state["units_end"])))
         return {
             "stop": stop.reason,
@@ -95,8 +117,7 @@ class Guest:
 
     def _on_console(self, data: bytes) -> None:
         """Output goes on to our own; on the vCPU's thread."""
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        self._screen.write(data)
         if not self._is_sampled:
             self._is_sampled = True
             self._sampler.start()
@@ -120,7 +141,7 @@ class Guest:
         return found
 
     def _now(self) -> dict[str, float]:
-        statistics = self._machine.cpu.statistics()  # type: ignore[attr-defined]
+        statistics = self._machine.cpu.statistics()
         return {
             "seconds": round(time.monotonic() - self._ready, 3),
             "instructions": statistics["instructions"],

@@ -10,8 +10,8 @@ import numpy as np
 
 U64 = np.uint64
 
-#: Kinds: which record it is. `lan_layout.py`, `crq_layout.py`.
-LAN_DEVICE, CRQ_DEVICE = 1, 2
+#: Kinds: which record it is. `lan_layout.py`, `crq_layout.py`, `vty_layout.py`.
+LAN_DEVICE, CRQ_DEVICE, VTY_DEVICE = 1, 2, 3
 
 VIO_FIELDS = [
     ("here", U64),              # host address of this record

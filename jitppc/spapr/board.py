@@ -26,6 +26,7 @@ from jitppc.spapr.tce import TceTables
 from jitppc.spapr.vio.bus import VioBus
 from jitppc.spapr.vio.nvram import Nvram
 from jitppc.spapr.vio.vty import Vty
+from jitppc.spapr.vio.vty_output import ConsoleOutput
 
 Backend = TypeVar("Backend")
 
@@ -43,11 +44,12 @@ class Board:
         hardware: Hardware,
         console: UserConsole,
         tap: ConsoleTap,
+        output: ConsoleOutput,
     ) -> None:
         """A board whose devices cannot all be made raises OptionError and keeps nothing open."""
         self.memory, self.tces = memory, tces
         self.hardware = hardware
-        self.console, self.tap = console, tap
+        self.console, self.tap, self.output = console, tap, output
         self.vio = VioBus(interrupts.claim, interrupts.pulse)
         self.mmio = MmioMap()
         self.chipset = Chipset(

@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -51,10 +52,16 @@ from jitppc.spapr.rtas.clock import RtcWish
 from jitppc.spapr.rtas.event_log import EventQueue, epow_shutdown_log
 from jitppc.spapr.rtas.table import advertised_tokens
 from jitppc.spapr.run import run_until_stopped
-from jitppc.spapr.runtime_factory import NativeRuntime, RuntimeFactory, share_windows
+from jitppc.spapr.runtime_factory import (
+    NativeRuntime,
+    RuntimeFactory,
+    native_output,
+    share_windows,
+)
 from jitppc.spapr.statistics import added
 from jitppc.spapr.stop import Stop, StopLatch
 from jitppc.spapr.tce import TceTables
+from jitppc.spapr.vio.vty_output import ConsoleOutput
 from jitppc.spapr.watchdog import Watchdogs
 from jitppc.spapr.wishes import Wishes
 from jitppc.strategies import Strategy
@@ -144,7 +151,8 @@ class Machine:
         self._latch = StopLatch(self._partition.wake_all)
         self._xics = factory.xics(self.memory, self.cpus)
         self._xive = factory.xive(self.memory, self.cpus)
-        self._make_devices(clock != "host", rtc or RtcWish())
+        self._is_real_time = clock == "host"
+        self._make_devices(not self._is_real_time, rtc or RtcWish())
         self.hcalls = HcallDispatcher()
         self._is_running = threading.Lock()
         self._final: Stop | None = None
@@ -156,7 +164,10 @@ class Machine:
         self._tap = ConsoleTap(self._latch.fail)
         user = UserConsole(console, self._latch.fail)
         try:
-            self.board = Board(self.memory, self._interrupts, self._tces, wanted, user, self._tap)
+            self._output = ConsoleOutput(native_output(self.memory), self._latch.fail)
+            self.board = Board(
+                self.memory, self._interrupts, self._tces, wanted, user, self._tap, self._output
+            )
         except BaseException:
             self._close_vcpus()
             raise
@@ -206,6 +217,8 @@ class Machine:
     @on_console.setter
     def on_console(self, callback: Callable[[bytes], None] | None) -> None:
         self._tap.on_output = callback
+        if callback is not None:
+            self._output.stop_collecting()
 
     @property
     def firmware_calls(self) -> dict[str, int]:
@@ -216,7 +229,7 @@ class Machine:
         """Counters of this room, and those of the vCPUs that keep some."""
         found: dict[str, Any] = {
             "reboots": self.reboots,
-            "hypercalls": dict(self.hcalls.calls),
+            "hypercalls": dict(self.hcalls.calls + Counter(H_PUT_TERM_CHAR=self._output.count)),
             "unknown_hypercalls": {f"{op:#x}": n for op, n in self.hcalls.unknown.items()},
             "firmware_calls": self.firmware_calls,
         }
@@ -302,7 +315,9 @@ class Machine:
             random_bytes=self._entropy.random_bytes,
         )
         views = [PaprCpu(record, platform) for record in self._partition.records]
-        self._processors = [Processor(view, self.hcalls, self._latch) for view in views]
+        self._processors = [
+            Processor(view, self.hcalls, self._latch, self._output) for view in views
+        ]
         self._choose_mmu(wishes.model.has_radix)
         self._set_mode(wishes.newest_mode)
         self._partition.records[0].state = VcpuState.RUNNING
@@ -408,9 +423,12 @@ class Machine:
         if not self._is_running.acquire(blocking=False):
             raise RuntimeError("the machine is already running")
         try:
-            self._tap.expect(until, lambda text: self._latch.set(Stop("until", text)))
+            found: list[Stop] = []
+            self._tap.expect(until, lambda text: self._matched(text, found))
             while True:
                 stop = self._final or self._run_vcpus(deadline)
+                if stop.reason == "timeout" and found:
+                    stop = found[0]     # printed in time, and looked at when time was up
                 if stop.reason != "reboot":
                     break
                 if self.no_reboot:
@@ -424,6 +442,10 @@ class Machine:
         finally:
             self._tap.expect(None, lambda _: None)
             self._is_running.release()
+
+    def _matched(self, text: str, found: list[Stop]) -> None:
+        found.append(Stop("until", text))
+        self._latch.set(found[0])
 
     def advance(self, run: Callable[[Any], Exit]) -> Stop | None:
         """The boot processor runs by `run` until that returns, and what it stopped for is answered.
@@ -445,7 +467,12 @@ class Machine:
         for processor, vcpu in zip(self._processors, self.cpus, strict=True):
             processor.on_hcall = self.on_hcall
             vcpu.shows_hcalls = self.on_hcall is not None
-        return run_until_stopped(self._processors, self._latch, deadline)
+        # An observer sees each piece when it is printed, and repeatable runs stop where they did
+        collects = self._is_real_time and self._tap.on_output is None
+        with self._output.carried(is_wanted=collects):
+            return run_until_stopped(
+                self._processors, self._latch, deadline, self._output.settle
+            )
 
     def _guest_time_ns(self) -> int:
         """The date of a repeatable run: a fixed day plus the boot processor's time base."""

@@ -8,6 +8,7 @@ from jitppc.spapr.papr_cpu import PaprCpu
 from jitppc.spapr.partition import VcpuState, deliver_fwnmi_reset
 from jitppc.spapr.ports import EXIT_NAMES, Exit, Vcpu
 from jitppc.spapr.stop import Stop, StopLatch
+from jitppc.spapr.vio.vty_output import ConsoleOutput
 
 HcallObserver = Callable[[str, Vcpu], None]
 
@@ -15,10 +16,13 @@ HcallObserver = Callable[[str, Vcpu], None]
 class Processor:
     """`run` is the body of the vCPU's host thread; it owns the vCPU while it runs."""
 
-    def __init__(self, cpu: PaprCpu, dispatcher: HcallDispatcher, latch: StopLatch) -> None:
+    def __init__(
+        self, cpu: PaprCpu, dispatcher: HcallDispatcher, latch: StopLatch, output: ConsoleOutput
+    ) -> None:
         self._cpu = cpu
         self._dispatcher = dispatcher
         self._latch = latch
+        self._output = output
         self.on_hcall: HcallObserver | None = None
 
     def run(self) -> None:
@@ -45,6 +49,9 @@ class Processor:
         name = exit_.reason.name
         assert name in EXIT_NAMES, f"vcpu.run returned an unknown reason {exit_.reason!r}"
         if name == "HCALL":
+            if self._output.settle() and self._latch.is_requested:
+                self._dispatcher.restart(self._cpu)     # what was printed before has stopped us
+                return
             self._observe()
             self._dispatcher.dispatch(self._cpu)
         elif name == "CHECKSTOP":

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jitppc.spapr.processor import Processor
 from jitppc.spapr.stop import Stop, StopLatch
@@ -11,12 +11,15 @@ MAX_IGNORED_INTERRUPTS = 3
 
 
 def run_until_stopped(
-    processors: Sequence[Processor], latch: StopLatch, deadline: float | None
+    processors: Sequence[Processor],
+    latch: StopLatch,
+    deadline: float | None,
+    settle: Callable[[], object],
 ) -> Stop:
     """Guest code runs until the latch is set; then all stand still.
 
     `deadline` is a time of `time.monotonic`. What the latch or the caller's own waiting raised is
-    raised when they stand still.
+    raised when they stand still, and `settle` has done what is left of theirs.
     """
     threads = [
         threading.Thread(target=processor.run, name=f"vcpu-{index}", daemon=True)
@@ -31,6 +34,7 @@ def run_until_stopped(
     except BaseException as error:  # noqa: BLE001 (KeyboardInterrupt; `take` raises it again)
         latch.fail(error)
     _join(threads, latch)
+    settle()
     return latch.take()
 
 

@@ -81,6 +81,15 @@ def native_inbox(memory: Any, unit_address: int) -> Any:
     return NativeInbox(memory, unit_address)
 
 
+def native_output(memory: Any) -> Any:
+    """As `native_lan`, for all consoles."""
+    if getattr(memory, "call_native", None) is None:
+        return None
+    from jitppc.runtime.vty import NativeOutput
+
+    return NativeOutput(memory)
+
+
 def native_scsi(memory: Any, inbox: Any, window: TceTable) -> Any:
     """The native side of a vscsi adapter that has this inbox; None without one."""
     if inbox is None:

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import struct
 import subprocess
 import sys
 
 import pytest
 from bench import HCALL, STAY
+from word_kernels import H_PUT_TERM_CHAR, kernel_file, li, put
 
-H_PUT_TERM_CHAR, H_GET_TERM_CHAR, H_RANDOM = 0x58, 0x54, 0x300
+H_GET_TERM_CHAR, H_RANDOM = 0x54, 0x300
 BRANCH_IF_EQUAL = 0x41820000
 CMPDI_R4_0 = 0x2C240000
-MFTB_R5, DARN_R6, MR_R6_R5, SLDI_R6_48 = 0x7CAC42E6, 0x7CC105E6, 0x7CA62B78, 0x78C683C6
-
-
-def li(register: int, value: int) -> int:
-    return 14 << 26 | register << 21 | value & 0xFFFF
-
-
-def kernel_file(path, words: list[int]):
-    """A little-endian ELF file with one segment; kernels are entered in big-endian mode."""
-    code = b"".join(word.to_bytes(4, "big") for word in words)
-    code = code.ljust(4096, b"\0") + b"ibm,client-architecture-support\0"
-    ident = b"\x7fELF\2\1\1" + bytes(9)
-    entry = 0xC000000000000000
-    header = struct.pack("<16sHHIQQQIHHHHHH", ident, 2, 21, 1, entry, 64, 0, 2, 64, 56, 1, 64, 0, 0)
-    segment = struct.pack("<IIQQQQQQ", 1, 7, 0x1000, entry, 0, len(code), len(code), 4096)
-    path.write_bytes((header + segment).ljust(0x1000, b"\0") + code)
-    return path
-
-
-def put(text: bytes) -> list[int]:
-    """H_PUT_TERM_CHAR of one or two characters, which stand at the left of r6."""
-    high = li(6, int.from_bytes(text.ljust(2, b"\0"), "big"))
-    return [li(3, H_PUT_TERM_CHAR), li(4, 0), li(5, len(text)), high, SLDI_R6_48, li(7, 0), HCALL]
+MFTB_R5, DARN_R6, MR_R6_R5 = 0x7CAC42E6, 0x7CC105E6, 0x7CA62B78
 
 
 @pytest.fixture

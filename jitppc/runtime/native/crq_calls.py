@@ -58,8 +58,5 @@ def send_element(crq: Any, high: Any, low: Any) -> Any:
 @njit
 def wait(crq: Any) -> None:
     """Until there may be something to take, or somebody has rung; on the device's thread."""
-    store_release(crq.here + SLEEPS, U(1))
-    fence()                              # from now on, who puts rings
-    if load64(crq.here + PUT) == load64(crq.here + TAKEN):
-        bells.hush(crq.bell, pointer_of(crq.here + RUNG))
-    store_release(crq.here + SLEEPS, U(0))
+    here = crq.here
+    bells.await_news(crq.bell, here + SLEEPS, here + RUNG, here + PUT, here + TAKEN)

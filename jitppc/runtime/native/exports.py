@@ -36,6 +36,7 @@ from . import (
     system,
     trace,
     vscsi,
+    vty_calls,
     xics,
     xive,
 )
@@ -203,6 +204,16 @@ def rt_crq_wait(pointer: Any) -> Any:
     return U(0)
 
 
+def rt_vty_wait(pointer: Any) -> Any:
+    vty_calls.wait(vty_calls.output_at(address_of(pointer)))
+    return U(0)
+
+
+def rt_vty_close(pointer: Any) -> Any:
+    vty_calls.close(vty_calls.output_at(address_of(pointer)))
+    return U(0)
+
+
 def rt_vscsi_serve(pointer: Any, due: Any) -> Any:
     return vscsi.serve(vscsi.vscsi_at(address_of(pointer)), due)
 
@@ -234,6 +245,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
         "rt_crq_put": (U64(P, U64, U64), rt_crq_put), "rt_crq_wait": (U64(P), rt_crq_wait),
         "rt_vscsi_serve": (U64(P, U64), rt_vscsi_serve),
+        "rt_vty_wait": (U64(P), rt_vty_wait), "rt_vty_close": (U64(P), rt_vty_close),
         "rt_xive": (U64(P, U64, U64, U64, U64), rt_xive),
         "rt_xics": (U64(P, U64, U64, U64, U64), rt_xics),
         "rt_take": (U64(P), rt_take), "rt_give": (U64(P), rt_give),

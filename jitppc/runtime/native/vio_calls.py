@@ -1,7 +1,7 @@
 """Hypercalls to virtual devices that have a record of their own, whichever it is.
 
 What is not plainly right is left to Python (`spapr/hcall/`), which knows what is wrong.
-Ref: LoPAR 17.2.1.3 (H_VIO_SIGNAL).
+Ref: LoPAR 17.2.1.3 (H_VIO_SIGNAL), 16.6.2 (H_PUT_TERM_CHAR).
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from .host import U, fence, pointer_of, shared_of
 from .lan_calls import lan_call
 from .lan_record import lan_at
 from .status import SUCCESS
+from .vty_calls import put_text, vty_at
 
-SIGNAL, ADD, SEND_FRAME, SEND_ELEMENT = (
+SIGNAL, ADD, SEND_FRAME, SEND_ELEMENT, PUT_TEXT = (
     U(call) for call in (
         Hcall.H_VIO_SIGNAL, Hcall.H_ADD_LOGICAL_LAN_BUFFER, Hcall.H_SEND_LOGICAL_LAN,
-        Hcall.H_SEND_CRQ))
-LAN_DEVICE = U(vio_layout.LAN_DEVICE)
+        Hcall.H_SEND_CRQ, Hcall.H_PUT_TERM_CHAR))
+LAN_DEVICE, CRQ_DEVICE, VTY_DEVICE = (
+    U(kind) for kind in (vio_layout.LAN_DEVICE, vio_layout.CRQ_DEVICE, vio_layout.VTY_DEVICE))
 CALLS = COUNTER["vio_calls"]
 
 
@@ -39,7 +41,7 @@ def _device_at(address: Any) -> Any:
 def vio_call(cpu: Any) -> Any:
     """Answer the hypercall in r3 if it is one of ours; 1 if it was."""
     call = cpu.gpr[3]
-    if call not in (SIGNAL, ADD, SEND_FRAME, SEND_ELEMENT):
+    if call not in (SIGNAL, ADD, SEND_FRAME, SEND_ELEMENT, PUT_TEXT):
         return U(0)
     where = shared_of(cpu).vio
     while where != U(0):
@@ -54,17 +56,21 @@ def vio_call(cpu: Any) -> Any:
 
 @njit
 def _answer(cpu: Any, device: Any, call: Any) -> Any:
-    is_lan = device.kind == LAN_DEVICE
-    if call == SIGNAL:
-        if cpu.gpr[5] > U(1):
-            return U(0)
-        device.signals = cpu.gpr[5]
-        fence()                          # before the guest looks at its queue once more
-    elif is_lan != (call != SEND_ELEMENT):
-        return U(0)
-    elif is_lan:
-        return lan_call(cpu, lan_at(device.here), call == ADD)
-    elif send_element(crq_at(device.here), cpu.gpr[5], cpu.gpr[6]) == U(0):
-        return U(0)
-    cpu.gpr[3] = SUCCESS
-    return U(1)
+    kind = device.kind
+    is_done = U(0)
+    if kind == VTY_DEVICE:
+        if call == PUT_TEXT:
+            is_done = put_text(vty_at(device.here), cpu.gpr[5], cpu.gpr[6], cpu.gpr[7])
+    elif call == SIGNAL:
+        if cpu.gpr[5] <= U(1):
+            device.signals = cpu.gpr[5]
+            fence()                      # before the guest looks at its queue once more
+            is_done = U(1)
+    elif kind == LAN_DEVICE:
+        if call in (ADD, SEND_FRAME):
+            return lan_call(cpu, lan_at(device.here), call == ADD)
+    elif kind == CRQ_DEVICE and call == SEND_ELEMENT:
+        is_done = send_element(crq_at(device.here), cpu.gpr[5], cpu.gpr[6])
+    if is_done != U(0):
+        cpu.gpr[3] = SUCCESS
+    return is_done

@@ -76,11 +76,15 @@ class HcallDispatcher:
         opcode, *args = gpr[3:13]
         result = self._call(cpu, opcode, args)
         if isinstance(result, Resume):
-            cpu.vcpu.nia = cpu.vcpu.nia - 4 & M64
+            self.restart(cpu)
             return
         values = result if isinstance(result, tuple) else (result,)
         for index, value in enumerate(values):
             gpr[3 + index] = int(value) & M64
+
+    def restart(self, cpu: PaprCpu) -> None:
+        """The caller's `sc` executes again when it next runs."""
+        cpu.vcpu.nia = cpu.vcpu.nia - 4 & M64
 
     def _call(self, cpu: PaprCpu, opcode: int, args: list[int]) -> HcallResult:
         if cpu.vcpu.msr & MSR.PR:

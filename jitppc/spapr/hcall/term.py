@@ -17,13 +17,16 @@ def h_get_term_char(cpu: PaprCpu, unit_address: int) -> HcallResult:
     return H.SUCCESS, len(data), packed >> 64, packed & (1 << 64) - 1
 
 
-@hcall(Hcall.H_PUT_TERM_CHAR)
+@hcall(Hcall.H_PUT_TERM_CHAR, may_block=True)
 def h_put_term_char(
     cpu: PaprCpu, unit_address: int, length: int, char0_7: int, char8_15: int
 ) -> HcallResult:
-    """Up to 16 bytes are on the console; it is never busy."""
+    """Up to 16 bytes are on the console; it is never busy.
+
+    Mostly native code takes them (`runtime/native/vty_calls.py`).
+    """
     vty = cpu.vty(unit_address)
     if vty is None or length > BUFFER_SIZE:
         return H.PARAMETER
-    vty.write((char0_7 << 64 | char8_15).to_bytes(BUFFER_SIZE, "big")[:length])
+    vty.put((char0_7 << 64 | char8_15).to_bytes(BUFFER_SIZE, "big")[:length])
     return H.SUCCESS

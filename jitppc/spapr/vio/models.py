@@ -27,7 +27,8 @@ def _plug_vty(board: "Board", values: Mapping[str, Any]) -> Vty:
     is_first = not board.consoles
     if is_first:
         board.tap.chardev = chardev
-    vty = board.vio.plug(lambda slot: Vty(slot, board.tap if is_first else chardev))
+    seen = board.tap if is_first else chardev
+    vty = board.vio.plug(lambda slot: Vty(slot, seen, board.output))
     chardev.start(vty.receive)
     return vty
 

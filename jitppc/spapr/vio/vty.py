@@ -11,17 +11,24 @@ from fdt import Node
 
 from jitppc.spapr.ports import Chardev
 from jitppc.spapr.vio.bus import Slot, vio_node
+from jitppc.spapr.vio.vty_output import ConsoleOutput
 
 BUFFER_SIZE = 16
 MAX_WAITING = 1 << 20
 
 
 class Vty:
-    """One console. The guest writes at once to `chardev`; the host calls `receive`."""
+    """One console. The guest writes to `chardev`; the host calls `receive`.
 
-    def __init__(self, slot: Slot, chardev: Chardev) -> None:
+    With `output`, native code takes packets for it.
+    """
+
+    def __init__(self, slot: Slot, chardev: Chardev, output: ConsoleOutput | None = None) -> None:
         self.slot = slot
         self.chardev = chardev
+        self._output = output
+        if output is not None:
+            output.add(slot.unit_address, self.write)
         self._lock = threading.Lock()
         self._buffer = bytearray()
         self._waiting: deque[int] = deque()
@@ -89,6 +96,15 @@ class Vty:
     def write(self, data: bytes) -> None:
         """Guest output is on the host side when this returns."""
         self.chardev.write(data)
+
+    def put(self, data: bytes) -> None:
+        """As `write`, behind all that native code has taken. Call it without the platform's lock:
+        it may wait for somebody who needs that.
+        """
+        if self._output is None:
+            self.write(data)
+        else:
+            self._output.write(self.write, data)
 
     def _refill(self) -> None:
         while self._waiting and len(self._buffer) < BUFFER_SIZE:
