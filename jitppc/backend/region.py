@@ -3,8 +3,8 @@
 A region replaces the entry of its first cell, so chaining is what cells do anyway: a tail call of a
 cell's entry. It never calls: whatever the fast path cannot do is left to the instruction's tier-0
 handler (`side_exit`). Whoever leaves first stores what lazily kept registers hold (see
-region_graph.py), so the state is complete at every exit. The slice is checked on edges that do not
-go forward.
+region_graph.py), so the state is complete at every exit. The slice is checked on one edge of each
+cycle.
 
 Words of other pages than the entry's are reached only while the code TLB leads to cells of a page
 with the contents that the translation was made for.
@@ -53,6 +53,9 @@ HAS_NUMBERS = "; numbers"
 ARRIVALS = "phi i64 of block "
 #: where a region looks at the host's flags
 FLAGS = "%flags"
+#: from so many words on a jump counts in words, and LLVM makes a table if they are dense. Fewer are
+#: found by comparisons, in which the host predicts more (docs/regions.md)
+LEAST_TABLE = 9
 CONTENTS_AT = PAGE_INFO_OFFSET + offset("contents", PAGE_INFO)
 
 
@@ -313,7 +316,8 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
         self.line("entry:")
         self.line("%head_n = ptrtoint ptr %cell to i64")
         self.line("%head_q = lshr i64 %head_n, 3")
-        self.line("%head = add i64 %head_q, %delta")
+        self.line("%head_b = add i64 %head_q, %delta")
+        self.line("%head = and i64 %head_b, -4")     # as it is: so LLVM knows that LR may be one
         for page in pages:
             self.line(f"store ptr null, ptr {_cells(page)}")
         self._fetch(first.live_in)
@@ -425,8 +429,11 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
             out = self.fresh("out")
             distance = self.tmp(f"sub i64 {target}, %head")
             ways = [(index, self.fresh("back")) for index in known]
+            unit = 4
+            if len(known) >= LEAST_TABLE:
+                unit, distance = 1, self.tmp(f"ashr i64 {distance}, 2")
             cases = " ".join(
-                f"i64 {(index - self._entry) * 4}, label %{way}" for index, way in ways)
+                f"i64 {(index - self._entry) * unit}, label %{way}" for index, way in ways)
             self.line(f"switch i64 {distance}, label %{out} [{cases}]")
             for index, way in ways:
                 self.line(f"{way}:")
@@ -446,7 +453,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
             else:
                 self._out("far_jump", index, None, left)
             return
-        if index <= self._index:
+        if (self._block.index, index) in self._graph.back:
             stop, on = self.fresh("stop"), self.fresh("on")
             done = self.tmp(f"icmp sle i64 {left}, 0")
             self.line(f"br i1 {done}, label %{stop}, label %{on}, {UNLIKELY}")

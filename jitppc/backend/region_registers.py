@@ -116,7 +116,9 @@ class RegisterEmitter(EffectEmitter):
         less, greater = (self.tmp(f"icmp {predicate} i64 {a}, {b}") for a, b in ((x, y), (y, x)))
         rest = self.tmp(f"select i1 {greater}, i8 4, i8 2")
         code = self.tmp(f"select i1 {less}, i8 8, i8 {rest}")
-        return self.tmp(f"or i8 {code}, {self.get_field('so', 'i8')}")
+        so = self.get_field("so", "i8")
+        overflow = self.tmp(f"and i8 {so}, 1")       # as it is: so LLVM knows its other bits
+        return self.tmp(f"or i8 {code}, {overflow}")
 
     def _keep(self, number: int, value: Held) -> None:
         """Into the variable, for blocks behind this one."""

@@ -34,7 +34,7 @@ from jitppc.ir.layout import (
 )
 
 #: jumps to a word from which on it counts as often jumped to, and below which as rarely
-OFTEN_TIMES, RARE_TIMES = 400, 12
+OFTEN_TIMES, RARE_TIMES = 60, 12
 #: words that are looked at for one region
 WALK = 600
 #: pages of one region at most

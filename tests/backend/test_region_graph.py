@@ -59,7 +59,7 @@ def test_behind_a_loop_the_state_is_up_to_date():
         ((CMPWI,), True),
         ((CMPLD, CMPWI), True),
         ((CMPWI, MFCR), True),        # the look is in the block that compares, and knows
-        ((MFCR, CMPWI), False),       # looks as often as it compares
+        ((MFCR, CMPWI), False),       # looks at all bits as often as it compares
         ((CMPWI, ADDO), False),       # the summary overflow bit changes
     ],
 )
