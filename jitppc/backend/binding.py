@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jitppc.ir.block import Value
+from jitppc.ir.block import Block, Value
 from jitppc.ir.layout import Register
+from jitppc.ir.ops import OPS
+from jitppc.ir.types import I64
 
 from .lower.emitter import Emitter
 
@@ -47,6 +49,23 @@ class Slots:
         if self.wide not in (None, value):
             raise DoesNotFit("more than one wide static value")
         self.wide = value
+
+
+    def of_twin(self, block: Block) -> Slots:
+        """The same slots for another block of the row, where other objects are the same values."""
+        values = {_shape(value): value for value in block.values if value.is_static}
+        unknown = Value(OPS["field"], I64, (), ("", 0, 0), is_static=True)
+        small = [(values.get(_shape(value), unknown), register) for value, register in self.small]
+        wide = self.wide and values.get(_shape(self.wide), unknown)
+        return Slots(small, wide)
+
+    def __len__(self) -> int:
+        return len(self.small) + (self.wide is not None)
+
+
+def _shape(value: Value) -> tuple:
+    """What a static value is computed from, and how."""
+    return (value.op.name, value.attr, *map(_shape, value.args))
 
 
 def upper_bound(value: Value) -> int:

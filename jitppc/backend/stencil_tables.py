@@ -6,7 +6,7 @@ Their records are STENCIL and HOLE in the layout.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,21 +82,32 @@ def _stencil(code: bytes, relocations: Any, names: list[str]) -> Stencil | None:
     return Stencil(code, tuple(holes))
 
 
-def table_module(names: Sequence[str], stencils: dict[str, Stencil]) -> str:
-    """LLVM text of the tables; `names` are the handlers' in the order of their numbers."""
+def table_module(
+    names: Sequence[str], stencils: dict[str, Stencil], same: Mapping[str, str]
+) -> str:
+    """LLVM text of the tables; `names` are the handlers' in the order of their numbers.
+
+    Handlers that are named in `same` have the stencil of another one, which comes before them.
+    """
+    made: dict[str, str] = {}
     rows, holes = list[str](), list[str]()
     targets, code = dict[str, int](), bytearray()
     for name in (GO_ON, *names):
+        if name in same:
+            rows.append(made[same[name]])
+            continue
         one = stencils.get(name)
         wanted = {str(h.which) for h in one.holes if h.kind == "TARGET"} if one else set()
         if one is None or len(wanted | targets.keys()) > MOST_TARGETS:
-            rows.append("{i32, i32, i32, i32} zeroinitializer")
+            made[name] = "{i32, i32, i32, i32} zeroinitializer"
+            rows.append(made[name])
             continue
         goes_on = any(h.kind in ("NEXT", "FALLS") for h in one.holes)
         real = [h for h in one.holes if h.kind != "FALLS"]
         count = len(real) | goes_on << 16
-        rows.append("{i32, i32, i32, i32} "
-                    f"{{i32 {len(code)}, i32 {len(one.code)}, i32 {len(holes)}, i32 {count}}}")
+        made[name] = ("{i32, i32, i32, i32} "
+                      f"{{i32 {len(code)}, i32 {len(one.code)}, i32 {len(holes)}, i32 {count}}}")
+        rows.append(made[name])
         for h in real:
             which = h.which
             if h.kind == "TARGET":

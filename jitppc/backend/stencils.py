@@ -77,20 +77,25 @@ class StencilEmitter(HandlerEmitter):
 
 
 def stencil_text(handler: Handler, block: Block) -> tuple[str, dict[str, str]]:
-    """The stencils of a handler, and what they need declared; empty when they do not pay."""
+    """The stencils of a handler, and what they need declared; empty when they do not pay.
+
+    The block is the handler's, or its twin for a mode that the handler asks the state for.
+    """
     if block.size_bytes != 4:            # a unit is made of cells one behind the other
         return "", {}
     relative = relative_jump(block)
-    wide = handler.slots.wide
+    slots = handler.slots.of_twin(block)
+    wide = slots.wide
     is_narrow = wide is not None and (
         (relative is not None and wide is relative.args[-1]) or _signed_bits(wide) <= 32)
     text, needs = "", {}
     for form, near in [(handler.name, True), (f"{handler.name}_far", False)][:handler.numbers]:
-        e = StencilEmitter(handler.slots, is_narrow)
+        e = StencilEmitter(slots, is_narrow)
         emit_body(e, block, near)
         text += e.text(form)
         needs.update(e.declarations)
-    return ("", {}) if len(text) > LONGEST_TEXT else (text, needs)
+    fits = len(text) <= LONGEST_TEXT and len(slots) == len(handler.slots)
+    return (text, needs) if fits else ("", {})
 
 
 def _signed_bits(value: Value) -> int:

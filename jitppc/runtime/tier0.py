@@ -30,7 +30,7 @@ from jitppc.frontend.routines import ROUTINES
 from jitppc.frontend.rows import Row
 from jitppc.frontend.translate import translate_row
 from jitppc.ir.block import Block
-from jitppc.ir.builder import ANY, LE64, Builder, Mode
+from jitppc.ir.builder import ANY, BE64, LE64, Builder, Mode
 from jitppc.ir.layout import CROSSING
 
 from .native_source import native_key, native_object
@@ -45,13 +45,15 @@ HANDLERS_PER_MODULE = 60
 class Tier0Text:
     """LLVM text of all handlers: modules to compile, the glue, and modules of stencils.
 
-    `names` are those of the handlers in the order of their numbers.
+    `names` are those of the handlers in the order of their numbers; those in `same` have the
+    stencil of another one.
     """
 
     modules: list[str]
     glue: str
     stencils: list[str]
     names: list[str]
+    same: dict[str, str]
 
 
 class Parts(Protocol):
@@ -65,7 +67,9 @@ class Parts(Protocol):
 
 
 def _handlers(mode: Mode, exact: bool) -> list[tuple[str, Handler, Block]]:
-    """All handlers of a mode in order of precedence, each with the file of its row."""
+    """All handlers of a mode in order of precedence, each with the file of its row, and the block
+    that its stencils are made from: of the mode, or for all modes, of big-endian 64-bit mode.
+    """
     handlers = []
     for row in sorted(rows().values(), key=precedence):
         for flags in row.variants():
@@ -76,7 +80,8 @@ def _handlers(mode: Mode, exact: bool) -> list[tuple[str, Handler, Block]]:
                 value |= flag << shift
             symbol, block = _symbol(row, flags, mode), translate_row(row, flags, mode)
             handler = make_handler(symbol, block, mask, value, exact, models_of(row))
-            handlers.append((row.body.__module__, handler, block))
+            twin = translate_row(row, flags, BE64) if mode is ANY and not exact else block
+            handlers.append((row.body.__module__, handler, twin))
     for name, block, mask, value in (
         ("crossing", _crossing(mode), (1 << 64) - 1, CROSSING), ("unknown", _unknown(mode), 0, 0),
     ):
@@ -104,9 +109,9 @@ def _symbol(row: Row, flags: dict[str, int], mode: Mode) -> str:
 
 
 def generate(exact: bool = False) -> Tier0Text:
-    """Text of all handlers of all modes, and of stencils of the ordinary mode."""
+    """Text of all handlers of all modes, and of stencils of the 64-bit modes."""
     files: dict[str, list[Handler]] = defaultdict(list)
-    copies: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
+    copies = _Copies()
     matches: dict[str, Sequence[Match]] = {}
     names = [UNDECODED]
     for mode in MODES:
@@ -117,8 +122,8 @@ def generate(exact: bool = False) -> Tier0Text:
                 Match(handler.mask, handler.value, handler.name, number, handler.models))
             names += [handler.name, f"{handler.name}_far"][:handler.numbers]
             files[file].append(handler)
-            if mode is LE64 and not exact:
-                copies[file].append(stencil_text(handler, block))
+            if not exact:
+                copies.add(file, handler, block)
     everything = [handler for handlers in files.values() for handler in handlers]
     modules = [
         _module(handlers[start:start + HANDLERS_PER_MODULE])
@@ -127,10 +132,32 @@ def generate(exact: bool = False) -> Tier0Text:
     ]
     needed = [name for handler in everything for name in handler.needs]
     modules += [slow_module(needed), decimal_module(needed)]
-    if not exact:
-        copies[__name__].append((go_on_text(), {}))
-    stencils = [_stencils(texts) for texts in copies.values() if any(text for text, _ in texts)]
-    return Tier0Text(modules, glue.glue_module(matches, ROUTINES, names), stencils, names)
+    stencils = [] if exact else copies.modules()
+    glued = glue.glue_module(matches, ROUTINES, names)
+    return Tier0Text(modules, glued, stencils, names, copies.same)
+
+
+class _Copies:
+    """Stencils of handlers by the file of their rows. Most are the same in both byte orders."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
+        self._known: dict[str, Handler] = {}
+        self.same: dict[str, str] = {}
+
+    def add(self, file: str, handler: Handler, block: Block) -> None:
+        text, needs = stencil_text(handler, block)
+        known = self._known.setdefault(text.replace(handler.name, "NAME"), handler)
+        if not text or known is handler:
+            self._files[file].append((text, needs))
+            return
+        for form in ("", "_far")[:handler.numbers]:
+            self.same[handler.name + form] = known.name + form
+
+    def modules(self) -> list[str]:
+        """One for each file, and one with what stands between units."""
+        found = [_stencils(texts) for texts in self._files.values() if any(t for t, _ in texts)]
+        return [*found, _stencils([(go_on_text(), {})])]
 
 
 def _stencils(texts: list[tuple[str, dict[str, str]]]) -> str:
@@ -161,7 +188,7 @@ def build(exact: bool, progress: Progress | None, parts: Parts) -> list[bytes]:
         found = _compile(pool, tasks, progress, parts)
         stencils = [found.pop(_key(module)) for module in text.stencils]
         if stencils:
-            tables = table_module(text.names, stencils_of(stencils))
+            tables = table_module(text.names, stencils_of(stencils), text.same)
             found |= _compile(pool, {_key(tables): ("compile_module", tables, 0)}, None, parts)
     return [as_image(content).to_bytes() for content in found.values()]
 

@@ -384,14 +384,14 @@ class Translator:
                 self._cache.tell_contents(place.vcpu, page, generation, page_contents(name))
             known = Profile.from_bytes(self._store.profile(name))
             copy = cells_at(page)
-            return CodePage(code, known.seen(self._has_run(copy, mode)).tobytes(), copy["imm"])
+            return CodePage(code, known.seen(self._has_run(copy)).tobytes(), copy["imm"])
 
         pages, targets = walk(place.index, place.cia, page_at, mode)
         return pages, targets, infos
 
-    def _has_run(self, cells: np.ndarray, mode: int) -> np.ndarray:
-        """One byte for each word of a page in a mode, as of frontend.page.Page."""
-        has_units = mode == PageMode.LE64 and bool(self._memory.state[0]["stencils"])
+    def _has_run(self, cells: np.ndarray) -> np.ndarray:
+        """One byte for each word, as of frontend.page.Page."""
+        has_units = bool(self._memory.state[0]["stencils"])
         return what_has_run(cells, self._handlers, has_units=has_units)
 
     def _finished(self, place: Place, done: Future[Any]) -> None:
@@ -467,7 +467,7 @@ class Translator:
         for page, (generation, name) in self._profiles.items():
             if self._name_of(page, generation) == name:
                 known = Profile.from_bytes(self._store.profile(name))
-                has_run = known.seen(self._has_run(cells_at(page), _mode_of(_info_at(page))))
+                has_run = known.seen(self._has_run(cells_at(page)))
                 new = Profile(has_run, tuple(wanted.get(page, ())))
                 self._store.set_profile(name, new.to_bytes())
 

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import memory_rows, plain_rows, program, with_fields
 from strategies import U32, random_word
-from test_blocks_agreement import STARTS, compare, compare_from_states, prepare
+from test_blocks_agreement import STARTS, WIDE, compare, compare_from_states, prepare
+from test_regions_agreement import CASES
 
 from jitppc.frontend.decode import rows
 from jitppc.ir.layout import UNIT_BUFFER, UNIT_ROOM
@@ -30,44 +31,56 @@ NOP = 0x60000000
 
 
 @settings(max_examples=300)
-@given(U32, U32, st.sampled_from(STARTS), st.integers(1, 600), st.data())
-def test_programs(seed, state_seed, start, limit, data):
+@given(U32, U32, st.sampled_from(STARTS), st.integers(1, 600), st.sampled_from(WIDE), st.data())
+def test_programs(seed, state_seed, start, limit, mode, data):
     native = bench("units")
     words = program(seed, 2 + seed % 30, branches=0.2)
-    prepare(native, start, words, "le64", state_seed)
-    compare(native, start, words, "le64", state_seed, 200)
+    prepare(native, start, words, mode, state_seed)
+    compare(native, start, words, mode, state_seed, 200)
     native.memory.write(WINDOW, random.Random(state_seed).randbytes(WINDOW_BYTES))
     heads = data.draw(st.sets(st.integers(0, len(words) - 2), max_size=3)) | {0}
     for head in heads:
         native.make_unit(start + 4 * head)
-    compare(native, start, words, "le64", state_seed, limit)
-    compare(native, start, words, "le64", state_seed ^ 1, limit)
+    compare(native, start, words, mode, state_seed, limit)
+    compare(native, start, words, mode, state_seed ^ 1, limit)
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_every_row(key):
+@pytest.mark.parametrize(("key", "mode"), CASES)
+def test_every_row(key, mode):
     """From many states, so that ordinary cases and all others are seen."""
     source = random.Random(key)
     row, native = rows()[key], bench("units")
     word = random_word(row, source, near=True)
     if row in memory_rows():
         word = with_fields(row, word, RA=29, RB=27, D=16, DS=4, DQ=1)
-    native.place_vectors(little=True)
-    native.place(CODE, [NOP, word, NOP, STAY])
-    native.load_state(program_state(0, "le64"))
+    little = mode == "le64"
+    native.place_vectors(little)
+    native.place(CODE, [NOP, word, NOP, STAY], little)
+    native.load_state(program_state(0, mode))
     native.run(CODE, 3)
     native.make_unit(CODE)
-    compare_from_states(native, word, source, 3, STATES)
+    compare_from_states(native, word, source, 3, STATES, mode)
 
 
-def test_most_ordinary_instructions_have_a_stencil():
-    native, without = bench("units"), []
-    native.place_vectors(little=True)
+@pytest.mark.parametrize("mode", ["be32", "le32"])
+def test_32_bit_code_has_no_units(mode):
+    native, little = bench("units"), mode == "le32"
+    native.place_vectors(little)
+    native.place(CODE, [NOP, NOP, STAY], little)
+    native.load_state(program_state(0, mode))
+    native.run(CODE, 3)
+    assert 0 == native.make_unit(CODE)
+
+
+@pytest.mark.parametrize("mode", WIDE)
+def test_most_ordinary_instructions_have_a_stencil(mode):
+    native, without, little = bench("units"), [], mode == "le64"
+    native.place_vectors(little)
     for key in KEYS:
         row = rows()[key]
         word = random_word(row, random.Random(key), near=True)
-        native.place(CODE, [NOP, word, NOP, STAY])
-        native.load_state(program_state(0, "le64"))
+        native.place(CODE, [NOP, word, NOP, STAY], little)
+        native.load_state(program_state(0, mode))
         native.run(CODE, 3)
         if native.make_unit(CODE) < 2:
             without.append(key)

@@ -188,9 +188,9 @@ def _empty_code_tlbs(cpu: Any) -> None:
 @njit
 def _fill(cpu: Any, cells: Any, mode: Any) -> None:
     """Every cell undecoded, the page-end cell behind them."""
-    own = has_own_handlers(mode)
-    heat = UNIT_THRESHOLD if own and machine_of(cpu).stencils != U(0) else HOT_THRESHOLD
-    first = anchor(U(0) if own else U(1))
+    is_wide = mode & NARROW == U(0)
+    heat = UNIT_THRESHOLD if is_wide and machine_of(cpu).stencils != U(0) else HOT_THRESHOLD
+    first = anchor(U(0) if has_own_handlers(mode) else U(1))
     for n in range(CELLS_PER_PAGE):
         cell = cell_at(cells + U(n * CELL_BYTES))
         cell.entry = first
@@ -325,8 +325,10 @@ def hot(cpu: Any, address: Any) -> None:
     """
     cell = cell_at(address)
     index = (cpu.nia & U(4095)) >> U(2)
+    page = address - index * U(CELL_BYTES) + INFO
+    info = page_info(page)
     if cell.entry == load64(cpu.table + U(cell.handler) * U(8)):
-        if stitch(cpu, address, index):
+        if info.mode & NARROW == U(0) and stitch(cpu, address, index):
             cell.heat = HOT_THRESHOLD
             return
     elif not is_unit(cpu, cell.entry):
@@ -336,8 +338,6 @@ def hot(cpu: Any, address: Any) -> None:
     cpu.counters[HOT_COUNT] += U(1)
     if cpu.hot_ring == U(0) or cpu.hot_head - cpu.hot_tail >= U(HOT_RING):
         return
-    page = address - index * U(CELL_BYTES) + INFO
-    info = page_info(page)
     if info.active == U(0):
         return
     request = hot_at(cpu.hot_ring + (cpu.hot_head % U(HOT_RING)) * U(32))
