@@ -39,7 +39,8 @@ class CodeSpace:
     def __init__(self, number: int, size: int) -> None:
         self.number = number
         self.code_pages = np.zeros(size >> 12, np.uint64)
-        self._write_slots = np.zeros((size >> GRANULE_LOG2, 2), np.uint64)
+        #: by granule, host addresses of data TLB entries that may write to it, or of one that might
+        self.write_slots = np.zeros((size >> GRANULE_LOG2, 2), np.uint64)
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
         self._pool = mmap.mmap(-1, CELL_POOL_BYTES + 4096, flags)
         if number == 0:
@@ -49,7 +50,7 @@ class CodeSpace:
         self.record = aligned_zeros(MACHINE_STATE.itemsize).view(MACHINE_STATE)
         self.state: Any = self.record[0]
         self.state["code_pages"] = self.code_pages.ctypes.data
-        self.state["write_slots"] = self._write_slots.ctypes.data
+        self.state["write_slots"] = self.write_slots.ctypes.data
         self.state["pool"] = self.state["pool_next"] = pool
         self.state["pool_end"] = pool + CELL_POOL_BYTES
         self.state["install_ring"] = self.installs.ctypes.data

@@ -15,6 +15,7 @@ from jitppc.errors import JitppcError
 from jitppc.ir.layout import GRANULE_LOG2, RESERVE_STRIPES, SHARED_STATE
 
 from .code_space import CodeSpace, aligned_zeros
+from .fill_ahead import FillAhead
 from .gate import Gate
 
 #: Up to here Python's own loop is faster than NumPy's.
@@ -66,6 +67,7 @@ class GuestMemory:
         self._guards = self._guards_array.data
         self.shared[0]["guards"] = self._guards_array.ctypes.data
         self.spaces = [self._space(0)]
+        self._filler = FillAhead(self.base, size, self.spaces, self._map)
         self._versions: np.ndarray | None = None
         #: between runs of native code only: what native code relies on changes
         self.gate = Gate()
@@ -173,6 +175,16 @@ class GuestMemory:
     def attach_xics(self, address: int) -> None:
         """The XICS controller at this host address answers its hypercalls while it is active."""
         self._tell(xics=address)
+
+    def fill_ahead(self, ranges: Sequence[tuple[int, int]] = ()) -> None:
+        """The guest begins, or goes on: host memory is taken before it is needed, and first that of
+        these ranges [start, end).
+        """
+        self._filler.start(ranges)
+
+    def close(self) -> None:
+        """Nothing is done to it in the background any more."""
+        self._filler.close()
 
     def window_fields(self, tces: int, tce_count: int) -> dict[str, int]:
         """WINDOW_FIELDS of a device; `tces`: host address of its entries, each for 4 KiB."""

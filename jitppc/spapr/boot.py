@@ -41,6 +41,12 @@ class BootImages:
     def initrd_range(self) -> tuple[int, int] | None:
         return (self.initrd_gra, self.initrd_gra + len(self.initrd)) if self.initrd else None
 
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Where kernel and initrd are going to be, each as [start, end)."""
+        kernel = [] if self.kernel is None else [(self.kernel.start, self.kernel.end)]
+        return kernel if self.initrd_range is None else [*kernel, self.initrd_range]
+
     def load(self, memory: GuestMemory) -> list[tuple[int, int]]:
         """Kernel and initrd are in memory; the (start, size) ranges that are taken."""
         taken = []

@@ -55,6 +55,7 @@ from jitppc.spapr.run import run_until_stopped
 from jitppc.spapr.runtime_factory import (
     NativeRuntime,
     RuntimeFactory,
+    fill_ahead,
     native_output,
     share_windows,
 )
@@ -143,6 +144,7 @@ class Machine:
         options = {"clock": clock, **runtime_options}
         factory = NativeRuntime(strategy, options) if runtime is None else runtime
         self.memory: GuestMemory = factory.memory(self._wishes.ram_size)
+        fill_ahead(self.memory, self._images.ranges)
         self.cpus: list[Vcpu] = factory.vcpus(
             self.memory, self._wishes.model, self._wishes.topology
         )
@@ -467,6 +469,7 @@ class Machine:
         for processor, vcpu in zip(self._processors, self.cpus, strict=True):
             processor.on_hcall = self.on_hcall
             vcpu.shows_hcalls = self.on_hcall is not None
+        fill_ahead(self.memory)
         # An observer sees each piece when it is printed, and repeatable runs stop where they did
         collects = self._is_real_time and self._tap.on_output is None
         with self._output.carried(is_wanted=collects):

@@ -1,5 +1,6 @@
 """Where memory and processors come from; the only file of this room that knows the runtime room."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from jitppc.spapr.cpu_models import CpuModel
@@ -70,6 +71,12 @@ def share_windows(memory: Any, tables: TceTables) -> None:
     """Native code changes entries of the tables that stay, if memory is one that it knows."""
     if hasattr(memory, "attach_tces"):
         memory.attach_tces(tables.rows)
+
+
+def fill_ahead(memory: Any, ranges: Sequence[tuple[int, int]] = ()) -> None:
+    """The guest begins or goes on, and needs these ranges [start, end) of memory soon."""
+    if hasattr(memory, "fill_ahead"):
+        memory.fill_ahead(ranges)
 
 
 def native_inbox(memory: Any, unit_address: int) -> Any:
