@@ -57,6 +57,10 @@ class Pieces:
         first, last = start // PIECE, -(-min(end, self._size) // PIECE)
         return self.fill_those(range(first, last))
 
+    def leave(self, start: int, end: int) -> None:
+        """Pieces with any of these bytes are taken no more."""
+        self._is_taken[start // PIECE : -(-end // PIECE)] = True
+
     def fill_those(self, numbers: Iterable[int]) -> bool:
         """These pieces are taken; True if some were not yet."""
         is_new = False
@@ -89,6 +93,10 @@ class FillAhead:
                 self._ends.clear()
                 self._thread = threading.Thread(target=self._run, name="jitppc-fill", daemon=True)
                 self._thread.start()
+
+    def give_back(self, start: int, end: int) -> None:
+        """These bytes of RAM are the host's again: what is around them is not taken ahead."""
+        self._ram.leave(start, end)
 
     def close(self) -> None:
         """No thread runs."""

@@ -270,6 +270,7 @@ class GuestMemory:
         first, end = -(-max(gra, 0) // mmap.PAGESIZE), min(gra + n, self.size) // mmap.PAGESIZE
         if first < end:
             start, count = first * mmap.PAGESIZE, (end - first) * mmap.PAGESIZE
+            self._filler.give_back(start, start + count)
             self._map.madvise(mmap.MADV_REMOVE, start, count)
             self.written(start, count)
 
