@@ -3,8 +3,9 @@
 A region replaces the entry of its first cell, so chaining is what cells do anyway: a tail call of a
 cell's entry. It never calls: whatever the fast path cannot do is left to the instruction's tier-0
 handler (`side_exit`). Whoever leaves first stores what lazily kept registers hold (see
-region_graph.py), so the state is complete at every exit. The slice is checked on one edge of each
-cycle.
+region_graph.py), so the state is complete at every exit. The slice is checked on edges that do not
+go forward: a cycle may go on in tier 0, and come back into the region's first word from the one
+before it.
 
 Words of other pages than the entry's are reached only while the code TLB leads to cells of a page
 with the contents that the translation was made for.
@@ -453,7 +454,7 @@ define preserve_nonecc void @{NAME}({ARGS}) nounwind{" strictfp" if self.watches
             else:
                 self._out("far_jump", index, None, left)
             return
-        if (self._block.index, index) in self._graph.back:
+        if index <= self._index:
             stop, on = self.fresh("stop"), self.fresh("on")
             done = self.tmp(f"icmp sle i64 {left}, 0")
             self.line(f"br i1 {done}, label %{stop}, label %{on}, {UNLIKELY}")

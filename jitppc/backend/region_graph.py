@@ -96,8 +96,6 @@ class Graph:
     number: dict[Place, int] = field(default_factory=dict)
     #: variables that hold two compared numbers, see region_compare.py
     compared: set[int] = field(default_factory=set)
-    #: edges that go back: every cycle has one
-    back: set[tuple[int, int]] = field(default_factory=set)
 
     @classmethod
     def of(cls, blocks: Sequence[RegionBlock], *, lazy: bool = True) -> Graph:
@@ -106,7 +104,6 @@ class Graph:
         for block in blocks:
             block.successors = successors(block, graph.blocks)
         graph._drop_unreachable(blocks[0].index)
-        graph._find_back(blocks[0].index)
         graph._find_cycles()
         graph._choose_places()
         graph._find_accesses()
@@ -125,24 +122,6 @@ class Graph:
     def cycles(self) -> list[RegionBlock]:
         """The blocks that may run twice in a stay."""
         return [block for block in self.blocks.values() if block.is_cyclic]
-
-    def _find_back(self, entry: int) -> None:
-        """Edges to a block from which a walk in depth has come, not through it: a call and its
-        return are none, wherever the callee lies.
-        """
-        state = {entry: iter(self.blocks[entry].successors)}
-        path = [entry]
-        done: set[int] = set()
-        while path:
-            here = path[-1]
-            after = next(state[here], None)
-            if after is None:
-                done.add(path.pop())
-            elif after not in state:
-                state[after] = iter(self.blocks[after].successors)
-                path.append(after)
-            elif after not in done:
-                self.back.add((here, after))
 
     def _find_cycles(self) -> None:
         bits = {index: 1 << n for n, index in enumerate(self.blocks)}
@@ -208,10 +187,9 @@ class Graph:
             block.lazy = (1 << len(self.places)) - 1
 
     def _find_compared(self) -> None:
-        gain: dict[int, int] = {}    # comparisons less looks by other blocks; all bits count twice
+        gain: dict[int, int] = {}        # comparisons less twice the looks by other blocks
         barred: set[int | None] = set()
         for block in self.cycles():
-            numbers = {v.args[0] for v in block.block.values if v.op.name == "zext"}
             for value in block.block.values:
                 if value.op is SET and value.attr == "so":
                     return
@@ -221,10 +199,10 @@ class Graph:
                 if value.attr != "crf":
                     barred.add(number)
                 elif value.op is GET:
-                    gain[number] = gain.get(number, 0) - 1 - (value in numbers)
+                    gain[number] = gain.get(number, 0) - 2
                 elif comparison(value.args[-1]) is not None:
                     gain[number] = gain.get(number, 0) + 1
-        self.compared = {n for n, more in gain.items() if more >= 0 and n not in barred}
+        self.compared = {n for n, times in gain.items() if times > 0 and n not in barred}
 
     def _find_dirty(self) -> None:
         work = self.cycles()

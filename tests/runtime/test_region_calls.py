@@ -275,3 +275,20 @@ def test_flags_of_loops_are_right_wherever_one_leaves(seed):
     assert agrees(native, seed + 1) > 0
     for more in range(2, 5):
         agrees(native, seed + more, limit=source.randrange(1, 150))
+
+
+def test_a_cycle_that_goes_through_tier_0_ends_with_the_slice():
+    """The region jumps back to a load that it always leaves at, since it crosses into another
+    granule; tier 0 does it and falls into the region's first word.
+    """
+    native, state = bench("interp"), state_of(3)
+    native.place_vectors(little=True)
+    native.place(CODE, [ld(3, 0, 29), 0x4BFFFFFC])            # b .-4
+    state[0]["gpr"][29] = 0x1FFFC
+    for _ in range(2):
+        native.load_state(state)
+        before = int(native.vcpu.state["region_insns"])
+        assert native.run(CODE, 300).retired < 600
+        ran = int(native.vcpu.state["region_insns"]) - before
+        assert native.install_region(CODE + 4)
+    assert ran > 100
