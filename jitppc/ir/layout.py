@@ -149,7 +149,7 @@ COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
             "units", "unit_insns", "unit_flushes", "hash_calls", "exclusive", "shootdowns",
             "vio_calls", "cedes", "xive_accesses", "tce_calls", "xics_calls",
-            "guards", "pair_doubts")
+            "guards", "pair_doubts", "grown_tables")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -296,6 +296,8 @@ MACHINE_STATE = np.dtype([
 #: Per-vCPU tables behind the TLBs: `*_keys` say which context owns which table.
 DATA_CONTEXTS, CODE_CONTEXTS = 128, 64
 DATA_TABLE_ENTRIES, KERNEL_TABLE_ENTRIES = 1024, 16384
+#: Tables as large as the kernel's, for contexts that filled entries so often in the place of others.
+SPARE_TABLES, MOST_EVICTIONS = 16, 2048
 FILL_LOG = 256
 MMU_STATE = np.dtype([
     ("data_keys", U64, DATA_CONTEXTS), ("data_tables", U64, DATA_CONTEXTS), ("data_masks", U64, DATA_CONTEXTS),
@@ -304,6 +306,8 @@ MMU_STATE = np.dtype([
     ("data_fills", U64, DATA_CONTEXTS), ("data_log", U16, (DATA_CONTEXTS, FILL_LOG)),
     ("code_fills", U64, CODE_CONTEXTS), ("code_log", U16, (CODE_CONTEXTS, FILL_LOG)),
     ("user_log", U64, FILL_LOG),        # host addresses of data TLB entries, with a hashed page table
+    ("data_evictions", U64, DATA_CONTEXTS),         # entries that gave way to others since the table was last empty
+    ("spare_tables", U64, SPARE_TABLES), ("spare_count", U64),
 ], align=True)
 
 #: A finished region on its way to its head cell; applied by the run loop if the page is still of `generation`.

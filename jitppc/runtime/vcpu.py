@@ -29,9 +29,9 @@ IDLE = layout.COUNTER["idle_ns"]
 IDLE_WORD = layout.offset("counters") // 8 + IDLE
 REASON, DETAIL = layout.offset("exit_reason") // 8, layout.offset("exit_detail") // 8
 PROCESS_TABLE_RADIX = 1 << 63
-#: fields of CPU_STATE that are no part of the architected state
 #: MMCR0[FC]: nothing counts
 MMCR0_FROZEN = 1 << 31
+#: fields of CPU_STATE that are no part of the architected state
 KEPT_AT_RESET = (
     "mmu", "machine", "vcpu_id", "clock_is_insns", "random_state", "retired_limit", "table",
     "hot_ring", "hot_head", "hot_tail", "seen_ring", "seen_head", "seen_tail",
@@ -135,6 +135,10 @@ class Vcpu:
         starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.uint64)
         mmu["data_tables"] = self._data.ctypes.data + starts * TLB_ENTRY.itemsize
         mmu["data_masks"] = (np.array(sizes) - 1) * TLB_ENTRY.itemsize
+        self._spare = aligned_zeros(layout.SPARE_TABLES * big * TLB_ENTRY.itemsize)
+        starts = np.arange(layout.SPARE_TABLES, dtype=np.uint64) * (big * TLB_ENTRY.itemsize)
+        mmu["spare_tables"] = self._spare.ctypes.data + starts
+        mmu["spare_count"] = layout.SPARE_TABLES
         table_bytes = layout.ITLB_ENTRIES * CODE_ENTRY.itemsize
         self._code = aligned_zeros(layout.CODE_CONTEXTS * table_bytes).view(CODE_ENTRY)
         starts = np.arange(layout.CODE_CONTEXTS, dtype=np.uint64) * table_bytes

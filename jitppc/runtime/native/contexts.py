@@ -26,8 +26,11 @@ from jitppc.ir.layout import (
     FILL_LOG,
     GRANULE_LOG2,
     ITLB_ENTRIES,
+    KERNEL_TABLE_ENTRIES,
+    MOST_EVICTIONS,
     MSR,
     NO_TAG,
+    TLB_ENTRY,
 )
 
 from .host import I, U, code_entry, mmu_of, tlb_entry
@@ -41,7 +44,8 @@ LITTLE, SIXTY_FOUR = U(MSR.LE), U(MSR.SF)
 PR, IR, DR = U(MSR.PR), U(MSR.IR), U(MSR.DR)
 COUNTED = U(MSR.PR | MSR.PMM)
 GUARDED = U(3 << 62)
-SWITCHES = COUNTER["context_switches"]
+SWITCHES, GROWN = COUNTER["context_switches"], COUNTER["grown_tables"]
+LARGE_MASK = U((KERNEL_TABLE_ENTRIES - 1) * TLB_ENTRY.itemsize)
 
 
 @njit
@@ -149,7 +153,26 @@ def clear_data(cpu: Any, slot: Any) -> None:
     else:
         for n in range(I(mmu.data_masks[slot] >> U(5)) + 1):
             _empty(address + U(n) * U(32))
-    mmu.data_fills[slot] = U(0)
+    mmu.data_fills[slot] = mmu.data_evictions[slot] = U(0)
+
+
+@njit
+def evicted(cpu: Any) -> None:
+    """An entry of the current data table gives way to another. Where that happens often, two that
+    are in use have one place: a larger table is used from now on, if one is spare.
+    """
+    mmu, slot = mmu_of(cpu), I(cpu.data_slot)
+    mmu.data_evictions[slot] += U(1)
+    is_large = mmu.data_masks[slot] == LARGE_MASK
+    if mmu.data_evictions[slot] < U(MOST_EVICTIONS) or is_large or mmu.spare_count == U(0):
+        return
+    cpu.counters[GROWN] += U(1)
+    clear_data(cpu, slot)                # native code finds nothing there until its slice ends
+    mmu.spare_count -= U(1)
+    mmu.data_tables[slot], mmu.data_masks[slot] = mmu.spare_tables[mmu.spare_count], LARGE_MASK
+    mmu.data_fills[slot] = U(FILL_LOG + 1)           # nothing known: empty all
+    clear_data(cpu, slot)
+    cpu.dtlb, cpu.dtlb_mask = mmu.data_tables[slot], LARGE_MASK
 
 
 @njit
