@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .vio_layout import VIO_FIELDS
+from .vio_layout import MAILBOX_FIELDS, VIO_FIELDS
 
 U64 = np.uint64
 
@@ -24,14 +24,9 @@ NOTHING, OTHER, DUE = range(3)
 RING_START, RING_SIZE, RING_NEXT, RING_NEWS = range(4)
 RING_WORDS = 4
 
-#: One device. `lock` is for those who put.
+#: One device.
 CRQ = np.dtype([
     *VIO_FIELDS,
-    ("lock", U64),
-    ("open", U64),
-    ("bell", U64),              # eventfd that wakes the device's thread
-    ("sleeps", U64),            # it may be asleep, so that who puts has to ring
-    ("rung", U64),              # what the bell said
-    ("put", U64), ("taken", U64),   # how many elements ever were
+    *MAILBOX_FIELDS,            # of elements; the device's thread takes them
     ("elements", np.uint8, (MAX_WAITING, ELEMENT_SIZE)),    # as the guest sees them
 ], align=True)

@@ -22,6 +22,18 @@ VIO_FIELDS = [
 ]
 VIO_DEVICE = np.dtype(VIO_FIELDS, align=True)
 
+#: Items that vCPUs put and one thread of the host takes, in a ring elsewhere in the record. `lock`
+#: is for those who put. Ref: runtime/native/mailbox.py.
+MAILBOX_FIELDS = [
+    ("lock", U64),
+    ("open", U64),              # somebody takes what is put
+    ("bell", U64),              # eventfd that wakes who does
+    ("sleeps", U64),            # that one may be asleep, so that who puts has to ring
+    ("rung", U64),              # what the bell said
+    ("put", U64), ("taken", U64),   # how many items ever were
+]
+MAILBOX = np.dtype(MAILBOX_FIELDS, align=True)
+
 #: What a device reaches of guest memory.
 WINDOW_FIELDS = [
     ("shared", U64),            # host address of SHARED_STATE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .vio_layout import VIO_FIELDS
+from .vio_layout import MAILBOX_FIELDS, VIO_FIELDS
 
 U64 = np.uint64
 
@@ -18,15 +18,9 @@ PACKET_BYTES, MAX_PACKETS = 16, 4096
 #: What a console said: its number, how many bytes, and these as the guest gave them.
 PACKET = np.dtype([("console", U64), ("count", U64), ("text", np.uint8, PACKET_BYTES)], align=True)
 
-#: One machine's. `lock` is for those who put.
+#: One machine's.
 OUTPUT = np.dtype([
-    ("here", U64),              # host address of this record
-    ("lock", U64),
-    ("open", U64),              # somebody passes on what is put
-    ("bell", U64),              # eventfd that wakes who does
-    ("sleeps", U64),            # that one may be asleep, so that who puts has to ring
-    ("rung", U64),              # what the bell said
-    ("put", U64), ("taken", U64),   # how many packets ever were
+    *MAILBOX_FIELDS,            # of packets; one thread takes and passes them on
     ("packets", PACKET, MAX_PACKETS),
 ], align=True)
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from jitppc.environment import NICENESS
 from jitppc.ir.layout import GRANULE_LOG2
 
 from .code_space import CodeSpace
@@ -30,8 +31,6 @@ CELLS_IN_HAND, CELLS_OF_OTHERS = 16 << 20, 4 << 20
 LEAST_PAUSE, MOST_PAUSE, PATIENCE = 0.004, 0.064, 2.0
 #: a look takes at most this part of the time
 SHARE = 0.05
-#: as much below the vCPUs as compile workers
-NICENESS = 5
 #: Linux 5.14; others refuse it. Ref: madvise(2).
 _POPULATE_WRITE = 23
 

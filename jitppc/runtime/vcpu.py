@@ -391,7 +391,6 @@ class Vcpu:
 
     def close(self) -> None:
         """End what helps this vCPU in the background."""
-        self.memory.close()
         if self.translator is not None:
             self.translator.close()
 

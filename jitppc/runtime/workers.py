@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from jitppc.environment import child_environment
+from jitppc.environment import NICENESS, child_environment
 from jitppc.errors import JitppcError
 
 from .worker import receive, send
@@ -22,7 +22,7 @@ class WorkerError(JitppcError):
 class WorkerPool:
     """`count` worker processes, started by `prepare` or on first use, niced below the machine."""
 
-    def __init__(self, count: int, niceness: int = 5) -> None:
+    def __init__(self, count: int, niceness: int = NICENESS) -> None:
         self.count = count
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="jitppc-compile")
         self._local = threading.local()

@@ -171,7 +171,7 @@ class Machine:
                 self.memory, self._interrupts, self._tces, wanted, user, self._tap, self._output
             )
         except BaseException:
-            self._close_vcpus()
+            self._close_runtime()
             raise
         self._mmio = GuestMmio(self.board.mmio, self._interrupts, self._xive)
         ranges = [(WINDOWS_GRA, WINDOWS_END), (PAGES_START, PAGES_END)]
@@ -260,11 +260,11 @@ class Machine:
         It can still be looked at.
         """
         self.board.close()
-        self._close_vcpus()
+        self._close_runtime()
 
-    def _close_vcpus(self) -> None:
-        for vcpu in self.cpus:
-            end = getattr(vcpu, "close", None)
+    def _close_runtime(self) -> None:
+        for part in (*self.cpus, self.memory):
+            end = getattr(part, "close", None)
             if end is not None:
                 end()
 

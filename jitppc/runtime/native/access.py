@@ -13,7 +13,7 @@ from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TA
 
 from . import xive
 from .code import note_store, takes_slow_stores
-from .contexts import KERNEL, evicted, log_data_fill, log_user_fill
+from .contexts import KERNEL, entry_offset, evicted, log_data_fill, log_user_fill
 from .exclusive import enter, is_alone, leave
 from .guards import LINE, count_stores, is_guarded, lock, unlock_own, version_of
 from .host import (
@@ -106,18 +106,12 @@ def _is_device(machine: Any, real: Any) -> Any:
 
 
 @njit
-def _entry_at(cpu: Any, ea: Any) -> Any:
-    """Host address of the data TLB entry for an effective address."""
-    return cpu.dtlb + ((ea >> U(GRANULE_LOG2 - 5)) & cpu.dtlb_mask)
-
-
-@njit
 def _fill(cpu: Any, machine: Any, ea: Any, real: Any, flags: Any) -> None:
-    address, tag = _entry_at(cpu, ea), ea & ~(GRANULE - U(1))
+    address, tag = cpu.dtlb + entry_offset(ea, cpu.dtlb_mask), ea & ~(GRANULE - U(1))
     before = tlb_entry(address).read_tag
     if before not in (NONE, tag):
         evicted(cpu)
-        address = _entry_at(cpu, ea)
+        address = cpu.dtlb + entry_offset(ea, cpu.dtlb_mask)
     entry = tlb_entry(address)
     log_data_fill(cpu, address)
     if cpu.hash_mode != U(0) and cpu.context_key == KERNEL and ea >> U(62) != U(3):

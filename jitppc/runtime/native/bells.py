@@ -9,7 +9,7 @@ from numba import njit, types
 
 from jitppc.ir.layout import offset
 
-from .host import U, cpu_at, fence, load64, load_acquire, pointer_of, store_release
+from .host import U, cpu_at, load_acquire, pointer_of
 
 _write = types.ExternalFunction("eventfd_write", types.int32(types.int32, types.uint64))
 _read = types.ExternalFunction("eventfd_read", types.int32(types.int32, types.voidptr))
@@ -35,16 +35,3 @@ def wake(cpu: Any) -> None:
 def hush(number: Any, room: Any) -> None:
     """The bell has rung, and is silent again; `room` points to a doubleword that may be lost."""
     _read(np.int32(number), room)
-
-
-@njit
-def await_news(number: Any, sleeps: Any, rung: Any, put: Any, taken: Any) -> None:
-    """Until the bell rings, unless the counts of what was put and of what was taken differ now.
-
-    All are host addresses but the bell's number; at `sleeps` is 1 meanwhile, for who puts.
-    """
-    store_release(sleeps, U(1))
-    fence()                              # from now on, who puts rings
-    if load64(put) == load64(taken):
-        hush(number, pointer_of(rung))
-    store_release(sleeps, U(0))

@@ -143,6 +143,12 @@ def _code_slot(key: Any) -> Any:
 
 
 @njit
+def entry_offset(ea: Any, mask: Any) -> Any:
+    """Where in a data table of this mask the entry for an effective address is."""
+    return (ea >> U(GRANULE_LOG2 - 5)) & mask
+
+
+@njit
 def clear_data(cpu: Any, slot: Any) -> None:
     """Empty one data table: the entries its log names, or all when the log ran over."""
     mmu = mmu_of(cpu)
@@ -300,7 +306,7 @@ def forget_range(cpu: Any, pid: Any, ea: Any, size_log2: Any) -> None:
         if key != NONE and (is_kernel or (key != KERNEL and key >> U(8) == pid)):
             for n in range(count):
                 tag = (start + U(n) * granule) & ~(granule - U(1))
-                at = (tag >> U(GRANULE_LOG2 - 5)) & mmu.data_masks[slot]
+                at = entry_offset(tag, mmu.data_masks[slot])
                 entry = tlb_entry(mmu.data_tables[slot] + at)
                 if entry.read_tag == tag or entry.write_tag == tag:
                     entry.read_tag = NONE

@@ -13,21 +13,11 @@ from jitppc.ir import crq_layout
 from jitppc.ir.crq_layout import CRQ
 from jitppc.ir.layout import offset
 
-from . import bells, spin
-from .host import (
-    U,
-    bswap64,
-    fence,
-    load64,
-    load_acquire,
-    pointer_of,
-    store64,
-    store_release,
-)
+from .host import U, bswap64, pointer_of, store64
+from .mailbox import FULL, begin, end
 
 MAX_WAITING, ELEMENT_SIZE = U(crq_layout.MAX_WAITING), U(crq_layout.ELEMENT_SIZE)
-LOCK, PUT, TAKEN, SLEEPS, RUNG, ELEMENTS = (
-    U(offset(name, CRQ)) for name in ("lock", "put", "taken", "sleeps", "rung", "elements"))
+BOX, ELEMENTS = (U(offset(name, CRQ)) for name in ("lock", "elements"))
 
 
 @njit(inline="always")
@@ -39,24 +29,11 @@ def crq_at(address: Any) -> Any:
 @njit
 def send_element(crq: Any, high: Any, low: Any) -> Any:
     """1 when the element waits for the device; 0 when that is closed, or many are waiting."""
-    spin.take(crq.here + LOCK)
-    count = crq.put
-    is_taken = U(0)
-    if crq.open != U(0) and count - load_acquire(crq.here + TAKEN) < MAX_WAITING:
-        where = crq.here + ELEMENTS + count % MAX_WAITING * ELEMENT_SIZE
-        store64(where, bswap64(high))
-        store64(where + U(8), bswap64(low))
-        store_release(crq.here + PUT, count + U(1))
-        is_taken = U(1)
-    spin.give(crq.here + LOCK)
-    fence()
-    if is_taken != U(0) and load64(crq.here + SLEEPS) != U(0):
-        bells.ring(crq.bell)
-    return is_taken
-
-
-@njit
-def wait(crq: Any) -> None:
-    """Until there may be something to take, or somebody has rung; on the device's thread."""
-    here = crq.here
-    bells.await_news(crq.bell, here + SLEEPS, here + RUNG, here + PUT, here + TAKEN)
+    number = begin(crq.here + BOX, MAX_WAITING)
+    if number == FULL:
+        return U(0)
+    where = crq.here + ELEMENTS + number % MAX_WAITING * ELEMENT_SIZE
+    store64(where, bswap64(high))
+    store64(where + U(8), bswap64(low))
+    end(crq.here + BOX, number)
+    return U(1)

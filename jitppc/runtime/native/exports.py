@@ -28,6 +28,7 @@ from . import (
     lan_receiving,
     lan_sending,
     loop,
+    mailbox,
     others,
     reserve,
     segments,
@@ -36,7 +37,6 @@ from . import (
     system,
     trace,
     vscsi,
-    vty_calls,
     xics,
     xive,
 )
@@ -199,18 +199,13 @@ def rt_crq_put(pointer: Any, high: Any, low: Any) -> Any:
     return crq_calls.send_element(crq_calls.crq_at(address_of(pointer)), high, low)
 
 
-def rt_crq_wait(pointer: Any) -> Any:
-    crq_calls.wait(crq_calls.crq_at(address_of(pointer)))
+def rt_box_wait(pointer: Any) -> Any:
+    mailbox.wait(address_of(pointer))
     return U(0)
 
 
-def rt_vty_wait(pointer: Any) -> Any:
-    vty_calls.wait(vty_calls.output_at(address_of(pointer)))
-    return U(0)
-
-
-def rt_vty_close(pointer: Any) -> Any:
-    vty_calls.close(vty_calls.output_at(address_of(pointer)))
+def rt_box_close(pointer: Any) -> Any:
+    mailbox.close(address_of(pointer))
     return U(0)
 
 
@@ -243,9 +238,9 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_lan_receive": (U64(P), rt_lan_receive), "rt_lan_shut": (U64(P), rt_lan_shut),
         "rt_lan_use": (U64(P, I64), rt_lan_use), "rt_lan_add": (U64(P, U64), rt_lan_add),
         "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
-        "rt_crq_put": (U64(P, U64, U64), rt_crq_put), "rt_crq_wait": (U64(P), rt_crq_wait),
+        "rt_crq_put": (U64(P, U64, U64), rt_crq_put),
         "rt_vscsi_serve": (U64(P, U64), rt_vscsi_serve),
-        "rt_vty_wait": (U64(P), rt_vty_wait), "rt_vty_close": (U64(P), rt_vty_close),
+        "rt_box_wait": (U64(P), rt_box_wait), "rt_box_close": (U64(P), rt_box_close),
         "rt_xive": (U64(P, U64, U64, U64, U64), rt_xive),
         "rt_xics": (U64(P, U64, U64, U64, U64), rt_xics),
         "rt_take": (U64(P), rt_take), "rt_give": (U64(P), rt_give),

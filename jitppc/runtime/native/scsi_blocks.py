@@ -44,19 +44,9 @@ def kind_of(cdb: Any) -> Any:
     """Whether the descriptor block at a host address is a READ, a WRITE or a FLUSH (SYNCHRONIZE
     CACHE) that asks for nothing else; OTHER_KIND if not.
     """
-    code, flags = load8(cdb), load8(cdb + U(1))
-    group, in_group = code >> GROUP_SHIFT, code & IN_GROUP
-    if group == GROUP_6:
-        flags, control = U(0), load8(cdb + U(5))
-    elif group == GROUP_10:
-        control = load8(cdb + U(9))
-    elif group == GROUP_12:
-        control = load8(cdb + U(11))
-    elif group == GROUP_16:
-        control = load8(cdb + U(15))
-    else:
-        return OTHER_KIND
-    if control & NACA != U(0):
+    code, size = load8(cdb), _size_of(cdb)
+    in_group, flags = code & IN_GROUP, load8(cdb + U(1)) if size > U(6) else U(0)
+    if size == U(0) or load8(cdb + size - U(1)) & NACA != U(0):
         return OTHER_KIND
     if code in (SYNCHRONIZE_10, SYNCHRONIZE_16):
         return FLUSH if flags & ~IMMED == U(0) else OTHER_KIND
@@ -66,17 +56,30 @@ def kind_of(cdb: Any) -> Any:
 
 
 @njit
-def extent(cdb: Any) -> Any:
-    """First block and number of blocks of a descriptor block that `kind_of` knows."""
+def _size_of(cdb: Any) -> Any:
+    """Bytes of a descriptor block, the last of which is CONTROL; 0 if they are not said."""
     group = load8(cdb) >> GROUP_SHIFT
     if group == GROUP_6:
+        return U(6)
+    if group == GROUP_10:
+        return U(10)
+    if group == GROUP_12:
+        return U(12)
+    return U(16) if group == GROUP_16 else U(0)
+
+
+@njit
+def extent(cdb: Any) -> Any:
+    """First block and number of blocks of a descriptor block that `kind_of` knows."""
+    size = _size_of(cdb)
+    if size == U(6):
         count = load8(cdb + U(4))
         lba = (bswap64(load32(cdb)) >> U(32)) & LBA_OF_6
         return lba, count if count != U(0) else BLOCKS_OF_6
-    if group == GROUP_16:
+    if size == U(16):
         return bswap64(load64(cdb + U(2))), bswap64(load32(cdb + U(10))) >> U(32)
     lba = bswap64(load32(cdb + U(2))) >> U(32)
-    if group == GROUP_12:
+    if size == U(12):
         return lba, bswap64(load32(cdb + U(6))) >> U(32)
     return lba, bswap64(load16(cdb + U(7))) >> U(48)
 

@@ -20,7 +20,7 @@ from jitppc.ir.layout import offset
 from jitppc.ir.scsi_layout import SCSI_DISK, VSCSI
 
 from .clock import host_nanoseconds
-from .crq_calls import ELEMENT_SIZE, ELEMENTS, MAX_WAITING, PUT, TAKEN, crq_at
+from .crq_calls import BOX, ELEMENT_SIZE, ELEMENTS, MAX_WAITING
 from .host import (
     I,
     U,
@@ -35,6 +35,7 @@ from .host import (
     store64,
     store_release,
 )
+from .mailbox import PUT, TAKEN
 from .scsi_blocks import FLUSH, OTHER_KIND, WRITE, extent, flush, kind_of, transfer
 from .window import IN_PAGE, PAGE_SIZE, TCE_READ, TCE_WRITE, changed, gather, place
 
@@ -69,15 +70,15 @@ def serve(vscsi: Any, due: Any) -> Any:
 
     NOTHING, OTHER or DUE says why no more was; the last one after one element at least.
     """
-    crq = crq_at(vscsi.crq)
+    box = vscsi.crq + BOX
     while True:
-        taken = crq.taken
-        if taken == load_acquire(crq.here + PUT):
+        taken = load64(box + TAKEN)
+        if taken == load_acquire(box + PUT):
             return NOTHING
-        where = crq.here + ELEMENTS + taken % MAX_WAITING * ELEMENT_SIZE
+        where = vscsi.crq + ELEMENTS + taken % MAX_WAITING * ELEMENT_SIZE
         if not _element(vscsi, bswap64(load64(where)), bswap64(load64(where + U(8)))):
             return OTHER
-        store_release(crq.here + TAKEN, taken + U(1))
+        store_release(box + TAKEN, taken + U(1))
         if host_nanoseconds(vscsi.here + TIME) >= due:
             return DUE
 
