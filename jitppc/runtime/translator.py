@@ -21,30 +21,21 @@ from typing import Any
 
 import numpy as np
 
-from jitppc.backend.arena import ArenaFullError
 from jitppc.backend.image import Image, LoadError
 from jitppc.backend.segments import Segments
-from jitppc.ir.layout import (
-    CELL_BYTES,
-    CELLS_PER_PAGE,
-    HOT,
-    HOT_RING,
-    PAGE_INFO,
-    PAGE_INFO_OFFSET,
-    SEEN,
-    SEEN_RING,
-    PageMode,
-)
+from jitppc.ir.layout import CELLS_PER_PAGE, PAGE_INFO_OFFSET
 from jitppc.strategies import RegionOptions
 
 from .code_cache import CodeCache
-from .code_space import aligned_zeros
 from .engine import Engine
 from .memory import GuestMemory
+from .page_names import PageNames, info_at, mode_of
 from .page_profile import Profile
+from .placing import Placing, Watcher
 from .region_file import page_contents, page_hash
-from .region_pages import CodePage, NearPages, Pages, at, cells_at, walk, what_has_run
+from .region_pages import CodePage, NearPages, Pages, cells_at, walk, what_has_run
 from .region_store import RegionStore
+from .rings import Rings
 from .vcpu import Vcpu
 from .wanted import Place, Wanted
 from .workers import WorkerError, WorkerPool
@@ -58,42 +49,11 @@ QUIET_SECONDS = 0.032
 SAVE_SECONDS = 30.0
 PACE = 40
 KERNEL_QUADRANT = 3
-#: regions that wait for room in the arena; more are forgotten
-WAITING = 1000
 #: places that cannot be translated; more, and they may be asked for again
 REFUSED = 100_000
 #: where there are regions of earlier runs, what has none yet must ask so often in a run: fewer than
 #: 34,000 jumps take less time in all than LLVM takes for their region in thirty starts
 LEAST_WARM = 3
-#: told of every region that is placed: its address, its bytes, the guest's effective address
-Watcher = Callable[[int, int, int], None]
-
-
-class Rings:
-    """What one vCPU tells."""
-
-    def __init__(self, vcpu: Vcpu) -> None:
-        self.state, self.space = vcpu.state, vcpu.space
-        self.hot = aligned_zeros(HOT.itemsize * HOT_RING).view(HOT)
-        self.seen = aligned_zeros(SEEN.itemsize * SEEN_RING).view(SEEN)
-        self.state["hot_ring"] = self.hot.ctypes.data
-        self.state["seen_ring"] = self.seen.ctypes.data
-
-    @property
-    def has_news(self) -> bool:
-        """Something is told since the last call of `told`."""
-        return any(self.state[f"{n}_tail"] != self.state[f"{n}_head"] for n in ("hot", "seen"))
-
-    def told(self, ring: np.ndarray, name: str) -> list[tuple[int, ...]]:
-        """The entries of a ring since the last call."""
-        first, end = int(self.state[f"{name}_tail"]), int(self.state[f"{name}_head"])
-        entries: list[tuple[int, ...]] = [ring[n % len(ring)].tolist() for n in range(first, end)]
-        self.state[f"{name}_tail"] = end
-        return entries
-
-    def close(self) -> None:
-        """Nothing is told any more."""
-        self.state["hot_ring"] = self.state["seen_ring"] = 0
 
 
 class Translator:
@@ -120,22 +80,22 @@ class Translator:
         Args:
             room: bytes of code at most; None for what the arena has.
         """
-        self._memory, self._vcpu, self._pool, self._watcher = memory, vcpu, pool, watcher
+        self._memory, self._pool = memory, pool
         self._options, self._open_store = options, open_store
         self._handlers = engine.handlers
         self._store = RegionStore(None, "")
         self._cache = CodeCache(Segments(engine.arena, limit=room))
+        self._placing = Placing(self._cache, watcher)
         self._rings: list[Rings] = []
         self._wanted = Wanted()
         self._refused: set[tuple[bytes, int]] = set()     # cannot be translated: asked once
         #: what is being compiled, with the PAGE_INFO of each page that it may have words of
         self._under_way: dict[tuple[bytes, int], dict[int, int]] = {}
         self._done: deque[tuple[Place, Future[Any]]] = deque()
-        self._waiting: deque[tuple[Place, int, Image]] = deque()
         self._profiles: dict[int, tuple[int, bytes]] = {}     # page -> generation, name
-        self._names: dict[int, tuple[int, int, bytes]] = {}   # page -> generation, models, name
+        self._names = PageNames(memory, vcpu.state)
         self._stop, self._wake = threading.Event(), threading.Event()
-        self.compiled = self.kept = self.failed = self.instructions = 0
+        self.failed = 0
         self.serve(vcpu)
         self._ticks = 0
         self._due: deque[tuple[int, Place, Future[Any]]] = deque()
@@ -164,10 +124,10 @@ class Translator:
     def statistics(self) -> dict[str, Any]:
         """What was compiled so far, and what was there already."""
         return {
-            "regions": self.compiled,
-            "regions_kept": self.kept,
+            "regions": self._placing.compiled,
+            "regions_kept": self._placing.kept,
             "regions_failed": self.failed,
-            "region_guest_instructions": self.instructions,
+            "region_guest_instructions": self._placing.instructions,
             "code_bytes": self._cache.used,
             "code_evictions": self._cache.evictions,
         }
@@ -195,8 +155,7 @@ class Translator:
                 self._finished(*self._done.popleft())
             if pause < SLEEP_SECONDS:       # a guest that sleeps costs nothing
                 self._ask()                 # first of all: workers are what is scarce
-            self._cache.pump()
-            self._retry()
+            self._place()
             now = time.monotonic()
             if now - saved > SAVE_SECONDS:
                 self._store.save()
@@ -235,8 +194,7 @@ class Translator:
             _, place, future = self._due.popleft()
             wait((future,))
             self._finished(place, future)
-        self._cache.pump()
-        self._retry()
+        self._place()
 
     # --- what the vCPU tells
     def _requests(self) -> list[Place]:
@@ -246,7 +204,7 @@ class Translator:
     def _requests_of(self, rings: Rings) -> list[Place]:
         found = []
         for page, index, cia, generation in rings.told(rings.hot, "hot"):
-            name = self._name_of(page, generation)
+            name = self._names.find(page, generation)
             if name is not None:
                 found.append(Place(page, generation, name, index, cia, rings.space.number))
         return found
@@ -259,7 +217,7 @@ class Translator:
     def _take_seen_of(self, rings: Rings) -> None:
         vcpu = rings.space.number
         for page, generation, ea, *_ in rings.told(rings.seen, "seen"):
-            name = self._name_of(page, generation)
+            name = self._names.find(page, generation)
             if name is None:
                 continue
             self._cache.tell_contents(vcpu, page, generation, page_contents(name))
@@ -268,75 +226,22 @@ class Translator:
             self._profiles[page] = generation, name
             places = [Place(page, generation, name, index, (ea & ~4095) + 4 * index, vcpu)
                       for index in self._store.regions(name)]
-            self._install(places)
+            self._placing.find(places, self._store)
             profile = Profile.from_bytes(self._store.profile(name))
             for index, times in profile.wanted:
                 place = Place(page, generation, name, index, (ea & ~4095) + 4 * index, vcpu)
                 if place.key not in self._refused:
                     self._wanted.remind(place, times)
 
-    def _name_of(self, page: int, generation: int) -> bytes | None:
-        """The name of a page's contents, if it is still of this generation and translatable."""
-        info = _info_at(page)
-        models = self._models_of(info)
-        if int(info["generation"]) != generation or not models:
-            return None
-        known = self._names.get(page)
-        if known is None or known[:2] != (generation, models):
-            name = page_hash(self._memory.read(int(info["gra"]), 4096), models, _mode_of(info))
-            known = self._names[page] = generation, models, name
-        return known[2]
-
-    def _models_of(self, info: Any) -> int:
-        """Whose instructions a page was decoded as; 0 when regions cannot hold them."""
-        mode, state = int(info["mode"]), self._vcpu.state
-        if mode & PageMode.NARROW:
-            return 0
-        return int(state["problem_models"] if mode & PageMode.RESTRICTED else state["models"])
-
-    def _install(self, places: list[Place]) -> list[Place]:
-        """Regions that are in the arena or in the store are installed; the other places are
-        returned.
-        """
-        images: list[tuple[Place, Image]] = []
-        missing = []
-        for place in places:
-            if self._cache.find(place.key) is None:
-                image = self._kept(place)
-                if image is None:
-                    missing.append(place)
-                else:
-                    images.append((place, image))
-        if images:
-            try:
-                self._place(images)
-                self.kept += len(images)
-            except LoadError as error:               # heat will ask again
-                log.debug("kept regions are not placed: %s", error)
-        for place in places:
-            self._hand_over(place)
-        return missing
-
-    def _kept(self, place: Place) -> Image | None:
-        region = self._store.regions(place.name).get(place.index)
-        data = None if region is None else region.read()
-        if data is None:
-            return None
-        try:
-            return Image.from_bytes(data)
-        except LoadError as error:
-            log.warning("a kept translation is not used: %s", error)
-            return None
-
     # --- compiling
     def _submit(self, place: Place) -> Future[Any] | None:
         """A worker's promise, unless there is nothing to wait for."""
         if place.key in self._refused or place.key in self._under_way:
             return None
-        if not self._install([place]):
+        if not self._placing.find([place], self._store):
             return None
-        info = _info_at(place.page)
-        models, mode = self._models_of(info), _mode_of(info)
+        info = info_at(place.page)
+        models, mode = self._names.models_of(info), mode_of(info)
         pages, targets, infos = self._pages(place, models, mode)
         if 0 not in pages or page_hash(pages[0].code, models, mode) != place.name:
             return None
@@ -363,7 +268,7 @@ class Translator:
         jumps went last; and the address of each page's PAGE_INFO.
         """
         rings = self._rings[place.vcpu]
-        first = int(_info_at(place.page)["gra"]) >> 12
+        first = int(info_at(place.page)["gra"]) >> 12
         near = NearPages(
             rings.state, rings.space.code_pages, first, place.page - PAGE_INFO_OFFSET, place.cia)
         infos: dict[int, int] = {}
@@ -373,11 +278,11 @@ class Translator:
             if not cells:
                 return None
             page = infos[distance] = cells + PAGE_INFO_OFFSET
-            info = _info_at(page)
+            info = info_at(page)
             generation = int(info["generation"])
             code = self._memory.read(int(info["gra"]), 4096)
             is_stale = distance == 0 and generation != place.generation
-            if (self._models_of(info), _mode_of(info)) != (models, mode) or is_stale:
+            if (self._names.models_of(info), mode_of(info)) != (models, mode) or is_stale:
                 return None
             name = page_hash(code, models, mode)
             if info["contents"] != page_contents(name):
@@ -412,8 +317,12 @@ class Translator:
         self._wanted.drop((infos[page], index) for page, index in cells)
         self._store.add(place.name, place.index, instructions, data)
         self._profiles[place.page] = place.generation, place.name
-        if len(self._waiting) < WAITING:
-            self._waiting.append((place, instructions, image))
+        self._placing.add(place, instructions, image)
+
+    def _place(self) -> None:
+        self._cache.pump()
+        for place, error in self._placing.retry():
+            self._refuse(place, error)
 
     def _note_refused(self, place: Place) -> None:
         if len(self._refused) >= REFUSED:
@@ -425,38 +334,6 @@ class Translator:
         self._note_refused(place)
         log.warning("region at %#x: %s", place.cia, error)
 
-    def _retry(self) -> None:
-        """What is compiled is placed and installed, as far as there is room."""
-        while self._waiting:
-            place, instructions, image = self._waiting[0]
-            try:
-                self._place([(place, image)])
-            except ArenaFullError:
-                return
-            except LoadError as error:
-                self._refuse(place, error)
-            else:
-                self.compiled += 1
-                self.instructions += instructions
-                self._hand_over(place)
-            self._waiting.popleft()
-
-    def _place(self, items: list[tuple[Place, Image]]) -> None:
-        """These lie in the arena; LoadError when they cannot."""
-        self._cache.place([(place.key, image) for place, image in items])
-        if self._watcher is not None:
-            for place, _image in items:
-                code = self._cache.find(place.key)
-                if code is not None:
-                    self._watcher(code.entry, code.size, place.cia)
-
-    def _hand_over(self, place: Place) -> None:
-        code = self._cache.find(place.key)
-        if code is None:
-            return
-        cell = place.page - PAGE_INFO_OFFSET + place.index * CELL_BYTES
-        self._cache.install(code, place.vcpu, cell, place.page, place.generation)
-
     # --- for the next start
     def _remember(self) -> None:
         """What is known of pages with regions: words that have run, and regions still wanted."""
@@ -465,20 +342,11 @@ class Translator:
             wanted.setdefault(place.page, []).append((place.index, times))
             self._profiles[place.page] = place.generation, place.name
         for page, (generation, name) in self._profiles.items():
-            if self._name_of(page, generation) == name:
+            if self._names.find(page, generation) == name:
                 known = Profile.from_bytes(self._store.profile(name))
                 has_run = known.seen(self._has_run(cells_at(page)))
                 new = Profile(has_run, tuple(wanted.get(page, ())))
                 self._store.set_profile(name, new.to_bytes())
-
-
-def _info_at(page: int) -> Any:
-    return np.frombuffer(at(page, PAGE_INFO.itemsize), PAGE_INFO)[0]
-
-
-def _mode_of(info: Any) -> int:
-    """How a page is executed; whose instructions these are is another question."""
-    return int(info["mode"]) & PageMode.EXECUTION
 
 
 def next_pause(pause: float, instructions: int, told: bool = True) -> float:
