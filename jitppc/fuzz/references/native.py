@@ -21,7 +21,7 @@ from jitppc.fuzz.cases import (
     Flag,
     Kind,
 )
-from jitppc.ir.layout import LPCR, MSR, NO_TAG, ExitReason
+from jitppc.ir.layout import CELLS_PER_PAGE, LPCR, MSR, NO_TAG, ExitReason
 from jitppc.runtime.code_space import aligned_zeros
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.vcpu import Vcpu
@@ -133,16 +133,40 @@ class NativeReference:
                 outcomes[members] = self._run_group(cases[members])
 
     def _run_group(self, cases: np.ndarray) -> np.ndarray:
+        if np.any(cases["flags"] & Flag.STORES_TO_CODE):
+            return self._run_changing(cases)
         assert self._regions is not None
         self._run_chunk(cases[:1], keep=STAYS)
         self._run_chunk(cases[1:], keep=STAYS | IN_PLACE)
-        real = int(cases["state"]["nia"][0]) - CODE + CODE_REAL & 0xFFFF | CODE_REAL
-        with self._regions.installed(real):
+        real = _code_real(cases)
+        image = self._regions.compiled(real, self._regions.has_run(real))
+        with self._regions.installed(real, image):
             return self._run_chunk(cases, keep=STAYS | IN_PLACE)
 
-    def _run_chunk(self, cases: np.ndarray, *, keep: int = 0) -> np.ndarray:
+    def _run_changing(self, cases: np.ndarray) -> np.ndarray:
+        """Each case changes the words, so each one finds them, and the region of them, anew.
+
+        What a cell knows is lost with each store to its page, so all words count as executed.
+        """
+        assert self._regions is not None
+        real, outcomes = _code_real(cases), np.zeros(len(cases), OUTCOME)
+        first = (real & 4095) >> 2
+        has_run = np.zeros(CELLS_PER_PAGE, bool)
+        has_run[first : first + int(cases["count"].max())] = True
+        image = None
+        for n in range(len(cases)):
+            self._run_chunk(cases[n : n + 1], keep=STAYS, only_end=True)
+            image = image or self._regions.compiled(real, has_run)
+            with self._regions.installed(real, image):
+                outcomes[n] = self._run_chunk(cases[n : n + 1], keep=STAYS | IN_PLACE)[0]
+        return outcomes
+
+    def _run_chunk(self, cases: np.ndarray, *, keep: int = 0, only_end: bool = False) -> np.ndarray:
+        """What comes out of each case; with `only_end` of nothing but the word that ends it."""
         jobs = self._jobs[: len(cases)]
         self._fill(cases, jobs)
+        if only_end:
+            jobs["prefix"]["nia"] += 4 * cases["count"].astype(np.uint64)
         self._place["keep_code"] = keep
         limit = LOOP_LIMIT if np.any(cases["flags"] & Flag.MAY_LOOP) else 1000
         self._place["limit"] = limit
@@ -169,6 +193,11 @@ class NativeReference:
         is_big = states["msr"] & np.uint64(MSR.LE) == 0
         if is_big.any():
             words[is_big] = words[is_big].byteswap()
+
+
+def _code_real(cases: np.ndarray) -> int:
+    """The real address at which cases begin that have their words in common."""
+    return int(cases["state"]["nia"][0]) - CODE + CODE_REAL & 0xFFFF | CODE_REAL
 
 
 def kinds_of_interrupts(vector: np.ndarray, srr1: np.ndarray) -> np.ndarray:

@@ -31,16 +31,39 @@ class RegionCode:
         #: how many regions were made, and how many places had none
         self.made = self.refused = 0
 
+    def has_run(self, real: int) -> np.ndarray:
+        """Which words of the page at an address were executed since it was last stored to."""
+        found = self._decoded_cells(real)
+        if found is None:
+            return np.zeros(CELLS_PER_PAGE, bool)
+        return ~np.isin(found[0]["entry"], self._undecoded)
+
+    def compiled(self, real: int, has_run: np.ndarray) -> bytes | None:
+        """The region at an address, of the words that are there; None when there is none.
+
+        The page must have run. `has_run` goes by word, of a run with these words.
+        """
+        found, index, answer = self._decoded_cells(real), (real & 4095) >> 2, None
+        if found is not None and has_run[index]:
+            page, flags = self._memory.read(real & ~4095, 4096), has_run.astype(np.uint8).tobytes()
+            answer = compile_region(
+                {0: (page, flags)}, index, RegionOptions(), int(self._vcpu.state["models"]),
+                mode=found[1])
+        if answer is None:
+            self.refused += 1
+            return None
+        self.made += 1
+        return answer[0]
+
     @contextlib.contextmanager
-    def installed(self, real: int) -> Iterator[None]:
-        """The region at an address is in its cell, if the page has run and there is one."""
+    def installed(self, real: int, image: bytes | None) -> Iterator[None]:
+        """This region is in the cell of an address whose page has run."""
         found = self._decoded_cells(real)
         with self._arena.scratch():
             try:
-                if found is not None:
-                    self._install(*found, real)
-                else:
-                    self.refused += 1
+                if image is not None and found is not None:
+                    entry = self._arena.load([image])[0].symbols["region"]
+                    found[0]["entry"][(real & 4095) >> 2] = entry
                 yield
             finally:
                 self._memory.write(real & ~4095, bytes(8192))   # nothing leads there any more
@@ -54,18 +77,3 @@ class RegionCode:
         if not info["active"] or info["mode"] & PageMode.NARROW:
             return None
         return _record(address, CELL, CELLS_PER_PAGE), int(info["mode"]) & PageMode.EXECUTION
-
-    def _install(self, cells: np.ndarray, mode: int, real: int) -> None:
-        has_run = ~np.isin(cells["entry"], self._undecoded)
-        page, index = self._memory.read(real & ~4095, 4096), (real & 4095) >> 2
-        found = None
-        if has_run[index]:
-            flags = has_run.astype(np.uint8).tobytes()
-            found = compile_region(
-                {0: (page, flags)}, index, RegionOptions(), int(self._vcpu.state["models"]),
-                mode=mode)
-        if found is None:
-            self.refused += 1
-            return
-        cells["entry"][index] = self._arena.load([found[0]])[0].symbols["region"]
-        self.made += 1
