@@ -6,10 +6,19 @@
 import struct
 import time
 
-from jitppc.devices.virtio.blk import T_FLUSH, T_IN, T_OUT, DiskShape, VirtioBlk
+from jitppc.devices.virtio.blk import DiskShape, VirtioBlk
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup
-from jitppc.devices.virtio.queue import DESC_F_INDIRECT, DESC_F_NEXT, DESC_F_WRITE, DESCRIPTOR
+from jitppc.devices.virtio.queue import DESCRIPTOR
 from jitppc.devices.virtio.served import ServedQueue
+from jitppc.ir.virtq_layout import (
+    DESC_F_INDIRECT,
+    DESC_F_NEXT,
+    DESC_F_WRITE,
+    NEXT,
+    T_FLUSH,
+    T_IN,
+    T_OUT,
+)
 from jitppc.runtime.memory import GuestMemory
 from jitppc.spapr.dma import RamDma
 
@@ -74,7 +83,7 @@ def microseconds(kind: int, segments: int, *, indirect: bool, batch: int, rounds
     start = time.process_time()
     for _ in range(rounds):
         # The same slots again and again: heads stay valid, the index goes on.
-        queue.ring._next = 0
+        queue.ring.state[NEXT] = 0
         available[1] = slots
         device.serve(queue)
     return (time.process_time() - start) / rounds / slots * 1e6

@@ -106,6 +106,15 @@ def native_scsi(memory: Any, inbox: Any, window: TceTable) -> Any:
     return NativeScsi(memory, inbox, window.address, window.page_count)
 
 
+def native_queue(memory: Any, requests: int) -> Any:
+    """As `native_lan`, for one queue of a virtio device; `requests` as in `ir/virtq_layout.py`."""
+    if getattr(memory, "call_native", None) is None:
+        return None
+    from jitppc.runtime.virtio import NativeQueue
+
+    return NativeQueue(memory, requests)
+
+
 def native_lan(memory: Any, window: TceTable) -> Any:
     """The native side of a logical LAN adapter; None with memory that no native code knows."""
     if getattr(memory, "call_native", None) is None:

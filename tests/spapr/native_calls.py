@@ -4,6 +4,7 @@ from jitppc.ir.layout import MSR
 from jitppc.runtime.engine import Engine
 from jitppc.runtime.memory import GuestMemory
 from jitppc.runtime.vcpu import Vcpu
+from jitppc.spapr.dma import RamDma
 
 RAM = 1 << 20
 CODE = 0x8000
@@ -11,11 +12,19 @@ SC1, STAY = 0x44000022, 0x48000000
 POWER9 = 0x004E1202
 
 
+class NativeRam(RamDma):
+    """RAM that native code reaches; `memory` is its bytes."""
+
+    def __init__(self, memory):
+        super().__init__(memory)
+        self.memory = memory.view(0, memory.size)
+
+
 class Caller:
     """A vCPU that makes hypercalls."""
 
-    def __init__(self):
-        self.memory = GuestMemory(RAM)
+    def __init__(self, ram=RAM):
+        self.memory = GuestMemory(ram)
         self.vcpu = Vcpu(Engine(), self.memory, 0, POWER9)
         self.memory.write(CODE, SC1.to_bytes(4, "big") + STAY.to_bytes(4, "big"))
 

@@ -9,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 from devices.device_fakes import MemoryDisk
-from native_calls import Caller
+from native_calls import Caller, NativeRam
 from test_spapr_hostile_vio import address, unit
 from vscsi_guest import DATA, PAGE, RAM, RING, UNIT, UNITS, VscsiGuest, command, lun, response_of
 
@@ -22,7 +22,6 @@ from jitppc.ir.hcalls import H
 from jitppc.ir.scsi_layout import MAX_PIECES
 from jitppc.runtime.crq import NativeInbox
 from jitppc.runtime.vscsi import NativeScsi
-from jitppc.spapr.dma import RamDma
 
 SEND = 0x108
 BLOCKS = 2048
@@ -30,14 +29,6 @@ FAR = 1 << 62
 ROUNDS = 4000
 TABLES = 0x60000
 FLUSH = "35000000000000000000"
-
-
-class NativeRam(RamDma):
-    """RAM that native code reaches; `memory` is its bytes."""
-
-    def __init__(self, memory):
-        super().__init__(memory)
-        self.memory = memory.view(0, RAM)
 
 
 class NativeGuest(VscsiGuest):

@@ -4,6 +4,7 @@ Ref: SAM-5 4.7 (logical unit numbers), 5.15 (target resets); SPC-4 6.6.1, 6.33.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -99,6 +100,21 @@ class ScsiBus:
         """By address."""
         with self._lock:
             return sorted(self._units.items(), key=lambda item: item[0])
+
+    def plain_disks(self, number_of: Callable[[Address], int]) -> list[tuple[int, ...]]:
+        """SCSI_DISK rows of the units that native code may read and write by itself now.
+
+        `number_of` says how a guest's commands name the unit at an address.
+        """
+        found: list[tuple[int, ...]] = []
+        for address, unit in self.units():
+            file = unit.plain_file
+            if file is not None:
+                is_writable = unit.is_write_back and not unit.is_read_only
+                size = unit.block_size, unit.block_count
+                limits = file.alignment, is_writable, file.write_flags
+                found.append((number_of(address), file.fd, *size, *limits, file.flush_error))
+        return found
 
     def luns(self, channel: int, target: int) -> list[int]:
         """The units of a target; LUN 0 answers REPORT LUNS even where it has no unit."""

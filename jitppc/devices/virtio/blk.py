@@ -10,9 +10,10 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jitppc.devices.ports import BlockBackend, BlockError
+from jitppc.devices.ports import BlockBackend, BlockError, FileBackend
 from jitppc.devices.virtio.queue import Chain, scatter, skip
-from jitppc.devices.virtio.served import QUEUE_SIZE, ServedDevice, ServedQueue
+from jitppc.devices.virtio.served import QUEUE_SIZE, NativeQueue, ServedDevice, ServedQueue
+from jitppc.ir.virtq_layout import DISK_OK, SECTOR, T_BARRIER, T_FLUSH, T_IN, T_OUT
 
 F_SEG_MAX = 1 << 2
 F_GEOMETRY = 1 << 4
@@ -25,20 +26,14 @@ F_MQ = 1 << 12
 F_DISCARD = 1 << 13
 F_WRITE_ZEROES = 1 << 14
 
-T_IN = 0
-T_OUT = 1
-T_BARRIER = 1 << 31
-"""What some drivers add to a request: old drivers' word for "not before what came earlier"."""
-T_FLUSH = 4
 T_GET_ID = 8
 T_DISCARD = 11
 T_WRITE_ZEROES = 13
 
-S_OK = 0
+S_OK = DISK_OK
 S_IOERR = 1
 S_UNSUPP = 2
 
-SECTOR = 512
 ID_BYTES = 20
 SEGMENT = struct.Struct("<QII")
 HEADER = struct.Struct("<IIQ")
@@ -76,14 +71,31 @@ class VirtioBlk(ServedDevice):
     class_code = 0x010000
     name = "virtio-blk"
 
-    def __init__(self, backend: BlockBackend, shape: DiskShape | None = None) -> None:
-        self.backend = backend
+    def __init__(
+        self,
+        backend: BlockBackend,
+        shape: DiskShape | None = None,
+        native: Callable[[], NativeQueue | None] = lambda: None,
+    ) -> None:
+        """`native` makes what does plain requests of one queue."""
+        self.backend, self._native = backend, native
+        self._changes = 0  # of what native code knows
         self.shape = shape = shape or DiskShape()
-        self.writeback = shape.writeback
+        self._writeback = shape.writeback
         features = F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_TOPOLOGY | F_FLUSH | F_CONFIG_WCE
         features |= F_RO if backend.is_read_only else F_DISCARD | F_WRITE_ZEROES
         features |= F_MQ if shape.queues > 1 else 0
         super().__init__(features, [shape.queue_size] * shape.queues)
+
+    @property
+    def writeback(self) -> bool:
+        """What was written need not be durable before the driver hears of it."""
+        return self._writeback
+
+    @writeback.setter
+    def writeback(self, value: bool) -> None:
+        self._writeback = value
+        self._changes += 1
 
     @property
     def sectors(self) -> int:
@@ -117,7 +129,25 @@ class VirtioBlk(ServedDevice):
 
     def resized(self) -> None:
         """The back end has another size; the driver reads it."""
+        self._changes += 1
         self.config_changed()
+
+    def native_queue(self, index: int) -> NativeQueue | None:
+        return self._native()
+
+    def plain(self, queue: ServedQueue) -> NativeQueue | None:
+        """As `ServedDevice`; none for what is no file. Writes are plain while nobody flushes."""
+        native, backend = queue.native, self.backend
+        if native is None or not isinstance(backend, FileBackend):
+            return None
+        changes = self._changes
+        if changes != queue.known:
+            file, is_writable = backend.file, self.writeback and not backend.is_read_only
+            size = SECTOR, self.sectors
+            limits = file.alignment, is_writable, file.write_flags
+            native.know([(0, file.fd, *size, *limits, file.flush_error)])
+            queue.known = changes
+        return native
 
     def handle(self, queue: ServedQueue, chain: Chain) -> int:
         """One request. A chain without room for its status cannot be answered: left as it is."""

@@ -20,17 +20,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jitppc.devices.ports import DmaError, DmaSpace
+from jitppc.ir.virtq_layout import (
+    AVAIL_F_NO_INTERRUPT,
+    DESC_BYTES,
+    DESC_F_INDIRECT,
+    DESC_F_NEXT,
+    DESC_F_WRITE,
+    MAX_CHAIN_BYTES,
+    NEXT,
+    SIGNALLED,
+    STATE_WORDS,
+    USED,
+    USED_F_NO_NOTIFY,
+)
 
 #: addr, len, flags, next
 DESCRIPTOR = struct.Struct("<QIHH")
-DESC_BYTES = DESCRIPTOR.size
-DESC_F_NEXT = 1
-DESC_F_WRITE = 2
-DESC_F_INDIRECT = 4
-AVAIL_F_NO_INTERRUPT = 1
-USED_F_NO_NOTIFY = 1
-MAX_CHAIN_BYTES = 1 << 32
-
 
 Descriptor = tuple[int, int, int, int]
 
@@ -40,7 +45,7 @@ class QueueBroken(Exception):
 
 
 class Words(Protocol):
-    """Halfwords in guest memory; each load and each store is one access."""
+    """Numbers by place: of a list, or in memory, where each load and each store is one access."""
 
     def __getitem__(self, index: int, /) -> int: ...
 
@@ -155,10 +160,20 @@ def skip(views: Sequence[memoryview], count: int) -> list[memoryview]:
 class SplitQueue:
     """One live queue. One thread at a time pops and listens, and one pushes and publishes.
 
+    `state` are NEXT and its kind of `ir/virtq_layout.py`. Native code may take chains and give them
+    back too, where one thread does all that is said above.
+
     Raises QueueBroken, also from the constructor, when the driver's layout cannot be used.
     """
 
-    def __init__(self, dma: DmaSpace, layout: QueueLayout, event_index: bool, indirect: bool):
+    def __init__(
+        self,
+        dma: DmaSpace,
+        layout: QueueLayout,
+        event_index: bool,
+        indirect: bool,
+        state: Words | None = None,
+    ) -> None:
         size = layout.size
         if not 0 < size <= layout.max_size or size & (size - 1):
             raise QueueBroken(f"queue size {size} is not a power of two up to {layout.max_size}")
@@ -182,9 +197,7 @@ class SplitQueue:
         self._available = words(available)
         self._used_halves = words(used)
         self._used_elements = used[0][4:-2].cast("Q") if len(used) == 1 else None
-        self._next = 0  # free-running, as in the available ring
-        self._used = 0  # free-running, as in the used ring
-        self._signalled = 0  # the used index when the driver was last interrupted
+        self.state: Words = [0] * STATE_WORDS if state is None else state
         self._lock = threading.Lock()
         # The driver is told of no stale wishes of a queue that was here before.
         self._used_halves[0] = 0
@@ -199,7 +212,7 @@ class SplitQueue:
 
     def pop_all(self) -> list[Chain]:
         """All chains that the driver has made available and nobody has popped."""
-        first = self._next
+        first = self.state[NEXT]
         count = (self._available[1] - first) & 0xFFFF
         if not count:
             return []
@@ -209,7 +222,7 @@ class SplitQueue:
 
     def pop(self) -> Chain | None:
         """The next chain, or None when the driver has made none available."""
-        count = (self._available[1] - self._next) & 0xFFFF
+        count = (self._available[1] - self.state[NEXT]) & 0xFFFF
         if not count:
             return None
         if count > self.size:
@@ -218,14 +231,14 @@ class SplitQueue:
 
     def unpop(self, count: int = 1) -> None:
         """The last `count` chains popped are available again."""
-        self._next = (self._next - count) & 0xFFFF
+        self.state[NEXT] = (self.state[NEXT] - count) & 0xFFFF
 
     def _take(self) -> Chain:
         """The next available chain, whose presence was checked."""
-        head = self._available[2 + (self._next & self.size - 1)]
+        head = self._available[2 + (self.state[NEXT] & self.size - 1)]
         if head >= self.size:
             raise QueueBroken(f"descriptor {head} in a queue of {self.size}")
-        self._next = (self._next + 1) & 0xFFFF
+        self.state[NEXT] = (self.state[NEXT] + 1) & 0xFFFF
         chain = Chain(head)
         readable, writable, ranges = chain.readable, chain.writable, chain.writable_ranges
         views = self._dma.views
@@ -292,27 +305,27 @@ class SplitQueue:
                 self._dma.written(address, length)
         except DmaError as error:
             raise QueueBroken(f"chain {chain.head} was taken away: {error}") from error
-        at = self._used & self.size - 1
+        at = self.state[USED] & self.size - 1
         if self._used_elements is not None:
             self._used_elements[at] = chain.head | written << 32
         else:
             for n, half in enumerate((chain.head, 0, written & 0xFFFF, written >> 16)):
                 self._used_halves[2 + 4 * at + n] = half
-        self._used = (self._used + 1) & 0xFFFF
+        self.state[USED] = (self.state[USED] + 1) & 0xFFFF
 
     def publish(self) -> bool:
         """The driver sees all that was pushed; True when it wants an interrupt for it."""
-        self._used_halves[1] = self._used
+        self._used_halves[1] = self.state[USED]
         self._fence()
-        pushed = (self._used - self._signalled) & 0xFFFF
+        pushed = (self.state[USED] - self.state[SIGNALLED]) & 0xFFFF
         if not pushed:
             return False
         if self._event_index:
             event = self._available[2 + self.size]
-            wanted = (self._used - event - 1) & 0xFFFF < pushed
-            self._signalled = self._used
+            wanted = (self.state[USED] - event - 1) & 0xFFFF < pushed
+            self.state[SIGNALLED] = self.state[USED]
             return wanted
-        self._signalled = self._used
+        self.state[SIGNALLED] = self.state[USED]
         return not self._available[0] & AVAIL_F_NO_INTERRUPT
 
     def silence(self) -> None:
@@ -326,8 +339,8 @@ class SplitQueue:
         Whoever gets False must pop again: no doorbell may come for it.
         """
         if self._event_index:
-            self._used_halves[2 + 4 * self.size] = self._next
+            self._used_halves[2 + 4 * self.size] = self.state[NEXT]
         else:
             self._used_halves[0] = 0
         self._fence()
-        return self._available[1] == self._next
+        return self._available[1] == self.state[NEXT]

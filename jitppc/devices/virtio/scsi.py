@@ -10,13 +10,20 @@ import contextlib
 import struct
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jitppc.devices.scsi import sense
 from jitppc.devices.scsi.bus import Address, Limits, ScsiBus, execute_without_unit
 from jitppc.devices.scsi.task import Completion, DataBuffer, Task
 from jitppc.devices.virtio.queue import Chain, scatter, skip
-from jitppc.devices.virtio.served import QUEUE_SIZE, ServedDevice, ServedQueue
+from jitppc.devices.virtio.served import QUEUE_SIZE, NativeQueue, ServedDevice, ServedQueue
+from jitppc.ir.virtq_layout import (
+    ANSWER_HEADER_BYTES,
+    COMMAND_HEADER_BYTES,
+    MAX_CDB_SIZE,
+    MAX_SENSE_SIZE,
+)
 
 F_HOTPLUG = 1 << 1
 F_CHANGE = 1 << 2
@@ -29,8 +36,6 @@ LIMITS = Limits(max_channel=0, max_target=255, max_lun=16383)
 CONFIG = struct.Struct("<7I2HI")
 SENSE_SIZE_OFFSET, CDB_SIZE_OFFSET = 20, 24
 SENSE_SIZE, CDB_SIZE = 96, 32
-#: What a driver may make of them.
-MAX_SENSE_SIZE, MAX_CDB_SIZE = 252, 260
 MAX_SECTORS = 0xFFFF
 COMMANDS_PER_LUN = 128
 
@@ -38,6 +43,7 @@ COMMANDS_PER_LUN = 128
 REQUEST = struct.Struct("<8sQBBB")
 #: sense_len, residual, status_qualifier, status, response; the sense is behind it
 RESPONSE = struct.Struct("<IIHBB")
+assert (REQUEST.size, RESPONSE.size) == (COMMAND_HEADER_BYTES, ANSWER_HEADER_BYTES)
 S_OK, S_OVERRUN, S_BAD_TARGET, S_FAILURE = 0, 1, 3, 9
 S_FUNCTION_REJECTED, S_INCORRECT_LUN = 11, 12
 
@@ -74,6 +80,11 @@ def lun_of(address: Address) -> bytes:
     return bytes((1, address.target, high, address.lun & 0xFF)) + bytes(4)
 
 
+def _number_of(address: Address) -> int:
+    """The same as a number."""
+    return int.from_bytes(lun_of(address), "big")
+
+
 @dataclass(frozen=True, slots=True)
 class AdapterShape:
     queues: int = 1
@@ -85,7 +96,13 @@ class VirtioScsi(ServedDevice):
     class_code = 0x010000
     name = "virtio-scsi"
 
-    def __init__(self, shape: AdapterShape | None = None) -> None:
+    def __init__(
+        self,
+        shape: AdapterShape | None = None,
+        native: Callable[[], NativeQueue | None] = lambda: None,
+    ) -> None:
+        """`native` makes what does plain requests of one queue."""
+        self._native = native
         self.shape = shape = shape or AdapterShape()
         super().__init__(F_HOTPLUG | F_CHANGE, [shape.queue_size] * (2 + shape.queues))
         self.bus = ScsiBus(LIMITS)
@@ -144,19 +161,27 @@ class VirtioScsi(ServedDevice):
         if queue.index == EVENT:
             self._give_events(queue)
             return
-        lock = self._lock_of(queue)
-        for chains in queue.batches():
-            with lock:
-                for chain in chains:
-                    queue.give_back_in_time(chain, self.handle(queue, chain))
-                queue.publish()
-            if not self.is_active:
-                return
+        super().serve(queue)
 
-    def _lock_of(self, queue: ServedQueue) -> contextlib.AbstractContextManager:
+    def at_work(self, queue: ServedQueue) -> contextlib.AbstractContextManager:
         if queue.index < FIRST_REQUEST:
             return contextlib.nullcontext()
         return self._working[queue.index - FIRST_REQUEST]
+
+    def native_queue(self, index: int) -> NativeQueue | None:
+        return None if index < FIRST_REQUEST else self._native()
+
+    def plain(self, queue: ServedQueue) -> NativeQueue | None:
+        """As `ServedDevice`; none without a disk that is a file."""
+        native = queue.native
+        if native is None:
+            return None
+        about = self.bus.changes, self.cdb_size, self.sense_size
+        if about != queue.known:
+            disks = self.bus.plain_disks(_number_of)
+            native.know(disks, REQUEST.size + about[1], RESPONSE.size + about[2])
+            queue.known, queue.has_plain = about, bool(disks)
+        return native if queue.has_plain else None
 
     def _give_events(self, queue: ServedQueue) -> None:
         while self._events and (chain := queue.take()) is not None:

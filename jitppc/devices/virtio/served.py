@@ -7,28 +7,68 @@ and says so to its transport; nothing else in the machine notices.
 Ref: virtio 1.2, 2.1.2 (DEVICE_NEEDS_RESET), 2.7.13 and 2.7.14 (supplying and receiving buffers).
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from jitppc.bell import Bell
 from jitppc.devices.ports import TELL_NS
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup, Transport
-from jitppc.devices.virtio.queue import Chain, QueueBroken, QueueLayout, SplitQueue
+from jitppc.devices.virtio.queue import Chain, QueueBroken, QueueLayout, SplitQueue, Words
+from jitppc.ir.crq_layout import NOTHING, OTHER
+from jitppc.ir.virtq_layout import WANTED
 
 RING_FEATURES = F_INDIRECT_DESC | F_EVENT_IDX
 #: of most queues; each costs the driver 26 bytes a buffer
 QUEUE_SIZE = 256
 
 
+class NativeQueue(Protocol):
+    """What does plain requests of a queue without Python; `runtime.virtio.NativeQueue` is it."""
+
+    @property
+    def state(self) -> Words: ...
+
+    def use(
+        self,
+        size: int,
+        rings: tuple[int, int, int],
+        limit: int,
+        *,
+        event_index: bool,
+        indirect: bool,
+    ) -> None: ...
+
+    def know(
+        self, disks: Sequence[tuple[int, ...]], command_bytes: int = 0, answer_bytes: int = 0
+    ) -> None: ...
+
+    def serve(self, due_ns: int, /) -> int: ...
+
+
 class ServedQueue:
     """A live queue with its doorbell, and how its driver is told."""
 
-    def __init__(self, setup: QueueSetup, max_size: int, features: int) -> None:
+    def __init__(
+        self, setup: QueueSetup, max_size: int, features: int, native: NativeQueue | None = None
+    ) -> None:
+        """`native`: not where an IOMMU translates the driver's addresses."""
         layout = QueueLayout(setup.size, setup.descriptors, setup.driver, setup.device, max_size)
-        event_index, indirect = features & F_EVENT_IDX, features & F_INDIRECT_DESC
+        event_index, indirect = bool(features & F_EVENT_IDX), bool(features & F_INDIRECT_DESC)
         self.index = setup.index
-        self.ring = SplitQueue(setup.dma, layout, bool(event_index), bool(indirect))
+        state = None if native is None else native.state
+        self.ring = SplitQueue(setup.dma, layout, event_index, indirect, state)
+        if native is not None:
+            rings = layout.descriptors, layout.available, layout.used
+            native.use(
+                layout.size, rings, layout.max_size, event_index=event_index, indirect=indirect
+            )
+        self.native = native
+        #: of what native code was told of the disks; the device type says what it means
+        self.known: object = None
+        self.has_plain = False  # some of them are native code's
         self.doorbell = Bell()
         self._interrupt = setup.interrupt
         self._told_at = 0
@@ -37,11 +77,23 @@ class ServedQueue:
         """What is available, until nothing is; the doorbell rings for what comes after."""
         self.ring.silence()
         while True:
-            while chains := self.ring.pop_all():
-                self._told_at = time.monotonic_ns()
+            while chains := self.batch():
                 yield chains
             if self.ring.listen():
                 return
+
+    def batch(self) -> list[Chain]:
+        """What is available now."""
+        self._told_at = time.monotonic_ns()
+        return self.ring.pop_all()
+
+    def do_plain(self, native: NativeQueue) -> int:
+        """Native code does what it can, for a while; NOTHING, OTHER or DUE."""
+        self._told_at = time.monotonic_ns()
+        left = native.serve(self._told_at + TELL_NS)
+        if left & WANTED:
+            self._interrupt()
+        return left & ~WANTED
 
     def take(self) -> Chain | None:
         """The next chain; when there is none, the doorbell rings for it."""
@@ -72,7 +124,8 @@ class ServedDevice:
     """The life of a device type: `VirtioDevice`, with one thread for each queue it serves.
 
     A device type says what it is in the class attributes, and overrides `config`, `serve` or
-    `handle`, and the hooks `activated` and `deactivated`.
+    `handle`, and the hooks `activated` and `deactivated`; `native_queue` and `plain` if native code
+    knows its requests.
     """
 
     device_id = 0
@@ -98,14 +151,44 @@ class ServedDevice:
         """Whether queue `index` is served as soon as its doorbell rings."""
         return True
 
+    def native_queue(self, index: int) -> NativeQueue | None:
+        """A new one for a queue whose requests native code knows."""
+        return None
+
+    def plain(self, queue: ServedQueue) -> NativeQueue | None:
+        """What does some of the queue's requests, and knows about the disks what is so now."""
+        return None
+
+    def at_work(self, queue: ServedQueue) -> contextlib.AbstractContextManager:
+        """Entered while requests of the queue are done."""
+        return contextlib.nullcontext()
+
     def serve(self, queue: ServedQueue) -> None:
         """All that can be done with what is available is done; the doorbell rings for more."""
-        for chains in queue.batches():
-            for chain in chains:
-                queue.give_back_in_time(chain, self.handle(queue, chain))
-            queue.publish()
-            if not self.is_active:
+        queue.ring.silence()
+        while True:
+            with self.at_work(queue):
+                is_done = self._serve_some(queue)
+            if is_done or not self.is_active:
                 return
+
+    def _serve_some(self, queue: ServedQueue) -> bool:
+        """True when nothing is available, and the doorbell rings for what comes."""
+        native = self.plain(queue)
+        if native is not None:
+            left = queue.do_plain(native)
+            if left != OTHER:
+                return left == NOTHING
+            chain = queue.ring.pop()
+            chains = [] if chain is None else [chain]
+        else:
+            chains = queue.batch()
+        if not chains:
+            return queue.ring.listen()
+        for chain in chains:
+            queue.give_back_in_time(chain, self.handle(queue, chain))
+        queue.publish()
+        return False
 
     def handle(self, queue: ServedQueue, chain: Chain) -> int:
         """The request in `chain` is done; how many bytes were written into it."""
@@ -133,8 +216,8 @@ class ServedDevice:
         try:
             for index, setup in enumerate(queues):
                 if setup is not None:
-                    live = ServedQueue(setup, self.queue_sizes[index], features)
-                    self.queues[index] = live
+                    size, native = self.queue_sizes[index], self.native_queue(index)
+                    self.queues[index] = ServedQueue(setup, size, features, native)
         except QueueBroken:
             self.broken()
             return

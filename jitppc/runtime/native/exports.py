@@ -36,6 +36,8 @@ from . import (
     strings,
     system,
     trace,
+    virtio_requests,
+    virtq,
     vscsi,
     xics,
     xive,
@@ -213,6 +215,10 @@ def rt_vscsi_serve(pointer: Any, due: Any) -> Any:
     return vscsi.serve(vscsi.vscsi_at(address_of(pointer)), due)
 
 
+def rt_virtq_serve(pointer: Any, due: Any) -> Any:
+    return virtio_requests.serve(virtq.virtq_at(address_of(pointer)), due)
+
+
 def routines() -> dict[str, tuple[Any, Any]]:
     """Every routine: symbol -> (signature, Python function)."""
     table = {
@@ -240,6 +246,7 @@ def routines() -> dict[str, tuple[Any, Any]]:
         "rt_lan_take": (U64(P, U64), rt_lan_take), "rt_lan_send": (U64(P, U64), rt_lan_send),
         "rt_crq_put": (U64(P, U64, U64), rt_crq_put),
         "rt_vscsi_serve": (U64(P, U64), rt_vscsi_serve),
+        "rt_virtq_serve": (U64(P, U64), rt_virtq_serve),
         "rt_box_wait": (U64(P), rt_box_wait), "rt_box_close": (U64(P), rt_box_close),
         "rt_xive": (U64(P, U64, U64, U64, U64), rt_xive),
         "rt_xics": (U64(P, U64, U64, U64, U64), rt_xics),

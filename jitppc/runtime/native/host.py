@@ -103,6 +103,25 @@ def store_release(_context: Any, _address: Any, _value: Any) -> Any:
 
 
 @intrinsic
+def load16_acquire(_context: Any, _address: Any) -> Any:
+    """An aligned halfword; nothing behind it is performed before."""
+    def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], lir.IntType(16).as_pointer())
+        return builder.zext(builder.load_atomic(pointer, "acquire", 2), lir.IntType(64))
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def store16_release(_context: Any, _address: Any, _value: Any) -> Any:
+    """As `store_release`, for an aligned halfword."""
+    def generate(_c: Any, builder: Any, _s: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], lir.IntType(16).as_pointer())
+        builder.store_atomic(builder.trunc(args[1], lir.IntType(16)), pointer, "release", 2)
+        return args[1]
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@intrinsic
 def fence(_context: Any) -> Any:
     """All accesses before it are performed before all behind it."""
     def generate(_c: Any, builder: Any, _s: Any, _args: Any) -> Any:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import carray, njit, types
 
 from jitppc.ir import scsi_layout
-from jitppc.ir.layout import offset
-from jitppc.ir.scsi_layout import VSCSI
+from jitppc.ir.scsi_layout import SCSI_DISK
 
 from .host import I, U, bswap64, load8, load16, load32, load64, pointer_of, store64
 from .host_errors import EINTR, last_error
@@ -26,7 +25,9 @@ _pwritev2 = types.ExternalFunction(
     "pwritev2", types.int64(types.int32, types.voidptr, types.int32, types.int64, types.int32))
 _fdatasync = types.ExternalFunction("fdatasync", types.int32(types.int32))
 
-PIECES = U(offset("pieces", VSCSI))
+DISK_BYTES, PIECE_BYTES = U(SCSI_DISK.itemsize), U(16)
+#: in place of the number of a disk
+NO_DISK = I(-1)
 READ_IN_GROUP, WRITE_IN_GROUP, IN_GROUP, GROUP_SHIFT, LBA_OF_6, BLOCKS_OF_6 = (
     U(getattr(scsi_layout, name)) for name in (
         "READ_IN_GROUP", "WRITE_IN_GROUP", "IN_GROUP", "GROUP_SHIFT", "LBA_OF_6", "BLOCKS_OF_6"))
@@ -101,24 +102,46 @@ def flush(disk: Any) -> Any:
     return False
 
 
+@njit(inline="always")
+def disk_at(device: Any, number: Any) -> Any:
+    """A disk of those that the device's record says native code knows."""
+    return carray(pointer_of(device.disks + U(number) * DISK_BYTES), 1, SCSI_DISK)[0]
+
+
 @njit
-def transfer(device: Any, disk: Any, used: Any, lba: Any, count: Any, writes: Any) -> Any:
-    """The blocks are in the file, or in the `used` pieces of memory; False if not all of them are.
+def disk_of(device: Any, lun: Any) -> Any:
+    """The number of the disk with this LUN, or NO_DISK."""
+    for n in range(I(device.disk_count)):
+        if disk_at(device, n).lun == lun:
+            return n
+    return NO_DISK
+
+
+@njit
+def transfer(
+    device: Any, pieces: Any, disk: Any, used: Any, lba: Any, count: Any, writes: Any
+) -> Any:
+    """The blocks are in the file, or in the `used` pieces of memory that are listed at a host
+    address; False if not all of them are.
 
     Then nobody was told, and the same may be done again.
     """
     offset, size = lba * disk.block_size, count * disk.block_size
-    odd = offset
-    for n in range(used):
-        odd |= device.pieces[n, 0] | device.pieces[n, 1]
+    odd, end = offset, pieces + U(used) * PIECE_BYTES
+    at = pieces
+    while at != end:
+        odd |= load64(at) | load64(at + U(8))
+        at += PIECE_BYTES
     if odd % disk.alignment != U(0):
         return False
-    pieces = pointer_of(device.here + PIECES)
     if writes:
         done = _pwritev2(
-            np.int32(disk.fd), pieces, np.int32(used), I(offset), np.int32(disk.write_flags))
-    else:
-        done = _preadv(np.int32(disk.fd), pieces, np.int32(used), I(offset))
-        for n in range(used):
-            changed(device, device.pieces[n, 0], device.pieces[n, 1])
+            np.int32(disk.fd), pointer_of(pieces), np.int32(used), I(offset),
+            np.int32(disk.write_flags))
+        return done == I(size)
+    done = _preadv(np.int32(disk.fd), pointer_of(pieces), np.int32(used), I(offset))
+    at = pieces
+    while at != end:
+        changed(device, load64(at), load64(at + U(8)))
+        at += PIECE_BYTES
     return done == I(size)

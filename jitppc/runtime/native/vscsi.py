@@ -17,7 +17,7 @@ from numba import carray, njit
 from jitppc.ir import crq_layout, scsi_layout
 from jitppc.ir.crq_layout import RING_NEWS, RING_NEXT, RING_SIZE, RING_START
 from jitppc.ir.layout import offset
-from jitppc.ir.scsi_layout import SCSI_DISK, VSCSI
+from jitppc.ir.scsi_layout import VSCSI
 
 from .clock import host_nanoseconds
 from .crq_calls import BOX, ELEMENT_SIZE, ELEMENTS, MAX_WAITING
@@ -36,7 +36,18 @@ from .host import (
     store_release,
 )
 from .mailbox import PUT, TAKEN
-from .scsi_blocks import FLUSH, OTHER_KIND, WRITE, extent, flush, kind_of, transfer
+from .scsi_blocks import (
+    FLUSH,
+    NO_DISK,
+    OTHER_KIND,
+    WRITE,
+    disk_at,
+    disk_of,
+    extent,
+    flush,
+    kind_of,
+    transfer,
+)
 from .window import IN_PAGE, PAGE_SIZE, TCE_READ, TCE_WRITE, changed, gather, place
 
 NOTHING, OTHER, DUE = (U(getattr(crq_layout, name)) for name in ("NOTHING", "OTHER", "DUE"))
@@ -49,11 +60,9 @@ NO_BUFFER, DIRECT, INDIRECT, DESCRIPTOR_SIZE, TABLE_HEADER_SIZE = (
         "NO_BUFFER", "DIRECT", "INDIRECT", "DESCRIPTOR_SIZE", "TABLE_HEADER_SIZE"))
 MAX_DESCRIPTORS, MAX_BUFFER_BYTES = (
     U(getattr(scsi_layout, name)) for name in ("MAX_DESCRIPTORS", "MAX_BUFFER_BYTES"))
-UNIT, TIME = (U(offset(name, VSCSI)) for name in ("unit", "time"))
-DISK_BYTES = U(SCSI_DISK.itemsize)
+UNIT, TIME, PIECES = (U(offset(name, VSCSI)) for name in ("unit", "time", "pieces"))
 ELEMENT_DONE = U(scsi_layout.VALID_PAYLOAD << 56 | scsi_layout.FORMAT_SRP << 48
                  | scsi_layout.RESPONSE_SIZE)
-NO_DISK = I(-1)
 #: for how many bytes a descriptor block is longer than 16; what a request gives back of its limit
 ADDITIONAL, ONE_MORE = U(0xFC), U(1)
 
@@ -108,11 +117,11 @@ def _command(vscsi: Any, unit: Any, size: Any) -> Any:
     """The command in a copied information unit is done; False if that is not ours or failed."""
     if load8(unit) != COMMAND or load8(unit + U(31)) & ADDITIONAL != U(0):
         return False
-    number = _disk_of(vscsi, bswap64(load64(unit + U(20))))
+    number = disk_of(vscsi, bswap64(load64(unit + U(20))))
     kind = kind_of(unit + U(32))
     if number == NO_DISK or kind == OTHER_KIND:
         return False
-    disk, writes = _disk_at(vscsi, number), kind == WRITE
+    disk, writes = disk_at(vscsi, number), kind == WRITE
     lba, count = extent(unit + U(32))
     if count > disk.block_count or lba > disk.block_count - count:
         return False
@@ -130,20 +139,8 @@ def _command(vscsi: Any, unit: Any, size: Any) -> Any:
         return False
     right = TCE_READ if writes else TCE_WRITE
     used = _pieces(vscsi, unit, size, form, inline, count * disk.block_size, right)
-    return used > I(0) and transfer(vscsi, disk, used, lba, count, writes)
-
-
-@njit(inline="always")
-def _disk_at(vscsi: Any, number: Any) -> Any:
-    return carray(pointer_of(vscsi.disks + U(number) * DISK_BYTES), 1, SCSI_DISK)[0]
-
-
-@njit
-def _disk_of(vscsi: Any, lun: Any) -> Any:
-    for n in range(I(vscsi.disk_count)):
-        if _disk_at(vscsi, n).lun == lun:
-            return n
-    return NO_DISK
+    return used > I(0) and transfer(
+        vscsi, vscsi.here + PIECES, disk, used, lba, count, writes)
 
 
 @njit

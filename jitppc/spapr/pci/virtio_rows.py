@@ -1,6 +1,6 @@
 """Virtio devices on a PCI bus: rows of the table of device models."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jitppc.devices.virtio.balloon import VirtioBalloon
@@ -10,7 +10,9 @@ from jitppc.devices.virtio.net import NetShape, VirtioNet
 from jitppc.devices.virtio.p9 import Virtio9p
 from jitppc.devices.virtio.rng import VirtioRng
 from jitppc.devices.virtio.scsi import AdapterShape, VirtioScsi
+from jitppc.devices.virtio.served import NativeQueue
 from jitppc.errors import OptionError
+from jitppc.ir.virtq_layout import DISK_REQUESTS, SCSI_REQUESTS
 from jitppc.spapr.device_model import (
     BOOT_INDEX,
     DeviceModel,
@@ -21,6 +23,7 @@ from jitppc.spapr.device_model import (
     switch,
 )
 from jitppc.spapr.pci.virtio_models import queue_count, queue_size, virtio_model
+from jitppc.spapr.runtime_factory import native_queue
 
 if TYPE_CHECKING:
     from jitppc.spapr.board import Board
@@ -53,6 +56,14 @@ def _mtu(value: str) -> int:
     return size
 
 
+def _native(
+    board: "Board", values: Mapping[str, Any], requests: int
+) -> Callable[[], NativeQueue | None]:
+    """What makes the native side of a queue; it knows guest real addresses only."""
+    has_iommu, memory = values["iommu_platform"], board.memory
+    return lambda: None if has_iommu else native_queue(memory, requests)
+
+
 def _make_blk(board: "Board", values: Mapping[str, Any]) -> VirtioBlk:
     logical, physical = values["logical_block_size"], values["physical_block_size"]
     if physical < logical:
@@ -67,7 +78,7 @@ def _make_blk(board: "Board", values: Mapping[str, Any]) -> VirtioBlk:
         serial=values["serial"],
         writeback=values["write-cache"],
     )
-    return VirtioBlk(board.drive(values["drive"]), shape)
+    return VirtioBlk(board.drive(values["drive"]), shape, _native(board, values, DISK_REQUESTS))
 
 
 def _make_net(board: "Board", values: Mapping[str, Any]) -> VirtioNet:
@@ -113,7 +124,7 @@ def _make_serial(board: "Board", values: Mapping[str, Any]) -> VirtioConsole:
 def _make_scsi(board: "Board", values: Mapping[str, Any]) -> VirtioScsi:
     """Its bus is called after it: `ID.0`, or `scsi.0` without an id."""
     shape = AdapterShape(queues=values["num_queues"], queue_size=values["virtqueue_size"])
-    device = VirtioScsi(shape)
+    device = VirtioScsi(shape, _native(board, values, SCSI_REQUESTS))
     board.add_bus("scsi", f"{values['id'] or 'scsi'}.0", device.bus)
     return device
 

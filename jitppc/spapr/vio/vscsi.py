@@ -19,7 +19,6 @@ from jitppc.devices.scsi import sense
 from jitppc.devices.scsi.bus import Address, Limits, ScsiBus, execute_without_unit
 from jitppc.devices.scsi.sense import Sense, Status
 from jitppc.devices.scsi.task import Completion, DataBuffer, Task
-from jitppc.devices.scsi.unit import LogicalUnit
 from jitppc.ir.crq_layout import OTHER
 from jitppc.ir.hcalls import H
 from jitppc.ir.scsi_layout import COMMAND, FORMAT_SRP, VALID_PAYLOAD
@@ -78,18 +77,9 @@ class ScsiRoutines(Protocol):
     def serve(self, due_ns: int, /) -> int: ...
 
 
-def disk_row(address: Address, unit: LogicalUnit) -> tuple[int, ...] | None:
-    """SCSI_DISK for native code; None when every command has to be looked at here.
-
-    Its LUN is in the form that Linux sends.
-    """
-    file = unit.plain_file
-    if file is None:
-        return None
-    is_writable = unit.is_write_back and not unit.is_read_only
-    size = unit.block_size, unit.block_count
-    limits = file.alignment, is_writable, file.write_flags
-    return _packed(address) << 48, file.fd, *size, *limits, file.flush_error
+def _number_of(address: Address) -> int:
+    """The LUN of a unit in the form that Linux sends."""
+    return _packed(address) << 48
 
 
 class Vscsi:
@@ -170,8 +160,7 @@ class Vscsi:
             return OTHER
         changes = self.bus.changes
         if changes != self._known_changes:
-            rows = [disk_row(address, unit) for address, unit in self.bus.units()]
-            self._native.know([row for row in rows if row is not None])
+            self._native.know(self.bus.plain_disks(_number_of))
             self._known_changes = changes
         return self._native.serve(due_ns)
 

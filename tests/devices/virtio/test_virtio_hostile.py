@@ -27,6 +27,7 @@ from jitppc.devices.virtio.net import NetShape, VirtioNet
 from jitppc.devices.virtio.p9 import Virtio9p
 from jitppc.devices.virtio.rng import VirtioRng
 from jitppc.devices.virtio.scsi import AdapterShape, VirtioScsi
+from jitppc.ir.virtq_layout import NEXT
 
 SIZE = 256  # of each queue, where it may be as long
 RAM = 1 << 17
@@ -213,7 +214,7 @@ def setups(ram, sizes):
 def is_quiet(device):
     """All that can be taken was taken, and a moment later still."""
     return [
-        (queue.index, queue.ring._next, queue.ring._available[1])
+        (queue.index, queue.ring.state[NEXT], queue.ring._available[1])
         for queue in device.queues
         if queue is not None and device.has_thread(queue.index)
     ]

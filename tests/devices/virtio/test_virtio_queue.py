@@ -10,9 +10,6 @@ from virtio_driver import DESC, DriverQueue
 
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC
 from jitppc.devices.virtio.queue import (
-    DESC_F_INDIRECT,
-    DESC_F_NEXT,
-    DESC_F_WRITE,
     QueueBroken,
     QueueLayout,
     SplitQueue,
@@ -20,6 +17,7 @@ from jitppc.devices.virtio.queue import (
     scatter,
     skip,
 )
+from jitppc.ir.virtq_layout import DESC_F_INDIRECT, DESC_F_NEXT, DESC_F_WRITE, SIGNALLED, USED
 
 SIZE = 8
 DATA = 0x8000
@@ -185,7 +183,7 @@ def test_interrupts_come_when_the_used_index_passes_the_wish():
         for wish in range(-3, 4):
             for count in range(1, 4):
                 pair = Pair()
-                pair.device._used = pair.device._signalled = start
+                pair.device.state[USED] = pair.device.state[SIGNALLED] = start
                 pair.driver.want_interrupt_after((start + wish) & 0xFFFF)
                 for _ in range(count):
                     pair.put((BASE, 4, 0, 0))

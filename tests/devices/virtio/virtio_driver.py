@@ -14,7 +14,7 @@ from typing import Self
 from devices.fake_ram import FakeRam
 
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup, VirtioDevice
-from jitppc.devices.virtio.queue import DESC_F_INDIRECT, DESC_F_NEXT, DESC_F_WRITE
+from jitppc.ir.virtq_layout import DESC_F_INDIRECT, DESC_F_NEXT, DESC_F_WRITE
 
 DESC = struct.Struct("<QIHH")
 PATIENCE = 20.0  # seconds; only a failing test waits that long
