@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import random
 import struct
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ STAY = 0x48000000
 #: what is likely to be exact, to be lost, or to be lost altogether
 WHOLE = (0.0, -0.0, 1.0, -1.0, 2.0, 3.0, -7.0, 0.5, 1024.0)
 LOSSY = (0.1, 1 / 3, -1e10, 2.0**53 + 1, 4294967295.5, -2147483648.5, 9.3e18)
-EXTREME = (2.0**-1022, 5e-324, -3e-310, 1.7e308, 2.0**-537, 2.0**-149, 3e38, 2.0**-1000)
+EXTREME = (2.0**-1022, 5e-324, -3e-310, 1.7e308, 2.0**-537, 2.0**-149, 3e38, 2.0**-1000,
+           float("inf"), float("-inf"), 2.0**-1021, 2.0**-126, float("nan"))
 
 
 def is_watched(word: int) -> bool:
@@ -71,6 +73,23 @@ def a_state(source: random.Random, msr: int) -> np.ndarray:
     return state
 
 
+def run_both_ways(words: list[int], states: Iterable[np.ndarray], insns: int = 120) -> None:
+    """Tier 0, then a region, and the evaluator beside each: all leave the same behind."""
+    native = bench("interp")
+    native.place_vectors(little=True)
+    native.place(CODE, words)
+    listing = "\n".join(disassemble(word) for word in words)
+    for turn, state in enumerate(states):
+        native.load_state(state)
+        judge = Judge(state, native.memory.read(0, native.memory.size))
+        found = native.run(CODE, insns)
+        nia = judge.run(CODE, found.retired)
+        assert not differences(state, found.state), f"turn {turn}\n{listing}"
+        assert nia == found.nia, listing
+        if turn == 0:
+            assert native.install_region(CODE), listing
+
+
 def test_the_usual_arithmetic_may_be_watched():
     names = {row.key for row in watched_rows()}
     wanted = "fadd fmuls fmadd fdiv fctiwz xvadddp xvmaddasp xsmaddmdp fcmpu"
@@ -86,21 +105,14 @@ def test_the_inexact_flag_is_what_the_evaluator_says(seed, msr):
     words = [a_word(source.choice(chosen), source) for _ in range(count)]
     back = -4 * len(words) & 0xFFFC
     words += [0x42000000 | back, STAY]                  # bdnz
-    native = bench("interp")
-    native.place_vectors(little=True)
-    native.place(CODE, words)
-    listing = "\n".join(disassemble(word) for word in words)
-    for turn in range(4):
-        state = a_state(source, msr)
-        state[0]["spr"][9] = source.choice((1, 2, 9))
-        native.load_state(state)
-        judge = Judge(state, native.memory.read(0, native.memory.size))
-        found = native.run(CODE, 120)
-        nia = judge.run(CODE, found.retired)
-        assert not differences(state, found.state), f"turn {turn}\n{listing}"
-        assert nia == found.nia, listing
-        if turn == 0:
-            assert native.install_region(CODE), listing
+
+    def states() -> Iterator[np.ndarray]:
+        for _ in range(4):
+            state = a_state(source, msr)
+            state[0]["spr"][9] = source.choice((1, 2, 9))
+            yield state
+
+    run_both_ways(words, states())
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,10 @@ def test_the_inexact_flag_is_what_the_evaluator_says(seed, msr):
         (0.1, 0, FPSCR.XX, True),
         (2.0**-1000, 0, FPSCR.XX | FPSCR.UX, True),
         (2.0**-520, 0, 0, False),                       # denormal, and exact
-        (1e200, 0, FPSCR.XX | FPSCR.OX, False),
+        (2.0**-511, 0, 0, False),                       # the least normal number
+        (1e200, 0, FPSCR.XX | FPSCR.OX, True),
+        (float("inf"), 0, 0, True),
+        (float("nan"), 0, 0, False),
         (0.1, FPSCR.XE, FPSCR.XX, False),
     ],
 )
@@ -132,3 +147,29 @@ def test_what_a_loop_of_squares_leaves_in_the_fpscr(number, enabled, causes, is_
             assert native.install_region(CODE)
         else:
             assert (int(native.vcpu.state["region_insns"]) - before > 900) is is_inside
+
+
+#: half-way between the largest single and the infinity that rounding it would give
+HALF_WAY = (2 - 2.0**-24) * 2.0**127
+
+
+@pytest.mark.parametrize(
+    ("word", "operands"),
+    [
+        (0xEC22193A, (-(2.0**-40), HALF_WAY, 2.0**-10)),        # fmadds f1,f2,f4,f3
+        (0xEC22193A, (2.0**-40, HALF_WAY, 2.0**-10)),
+        (0xEC22182A, (-(2.0**-40), HALF_WAY, 0.0)),             # fadds f1,f2,f3
+        (0xEC22182A, (0.0, HALF_WAY, 0.0)),
+    ],
+)
+def test_what_is_rounded_twice_on_the_host_tells_of_no_overflow_that_is_none(word, operands):
+    def states() -> Iterator[np.ndarray]:
+        for _ in range(2):
+            state = program_state(7, "le64")
+            set_msr(state[0], MODES["le64"][1] | FACILITIES | MSR.ME | MSR.RI)
+            state[0]["fpscr"], state[0]["spr"][9] = 0, 9
+            for number, value in enumerate(operands, 2):
+                state[0]["vsr"][number][:] = np.float64(value).view(np.uint64)
+            yield state
+
+    run_both_ways([word, 0x4200FFFC, STAY], states())

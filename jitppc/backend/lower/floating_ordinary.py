@@ -5,7 +5,8 @@ that all is well: neither a zero nor near the ends of the range. Otherwise the l
 that floating_fast.py knows, and goes on or leaves. The two conditions of the short way are one
 comparison: what is added to the exponent is out of range unless the FPSCR is as it should be.
 
-In regions that watch the host's flags there is but one way, for normal numbers and zeros.
+In regions that watch the host's flags there is but one way, for normal numbers, zeros and
+infinities.
 """
 
 from __future__ import annotations
@@ -91,14 +92,21 @@ def signed(b: B, v: Value, bits: Value) -> Value:
 
 
 def watched_way(e: EffectEmitter, v: Value, operands: list[Value]) -> str:
-    """The result, in a region that watches the host's flags."""
+    """The result, in a region that watches the host's flags. What might be rounded a second time
+    leaves before it is: the host could tell of an overflow that is none.
+    """
     b = OpsMixin()
-    bits, doubts = near(b, v, operands)
-    outside, result = watched.out_of_range(b, bits, *RANGE[precision_of(v)]), signed(b, v, bits)
-    emit_body(e, b, (result, outside, *doubts))
-    watched.leave_unless_normal(e, e.of(outside), e.of(bits))
-    for doubt in doubts:
-        e.leave_if(e.of(doubt))
+    bits = NEAR[v.op.name](b, v.attr, *operands)
+    if precision_of(v) == 32:
+        doubts = doubtful(b, v, operands, bits)
+        emit_body(e, b, (bits, *doubts))
+        for doubt in doubts:
+            e.leave_if(e.of(doubt))
+        b = OpsMixin()
+        bits = b.d_single(bits)
+    result = signed(b, v, bits)
+    emit_body(e, b, (result, bits))
+    watched.leave_unless_ordinary(e, e.of(bits), RANGE[precision_of(v)][0])
     return e.of(result)
 
 

@@ -104,8 +104,10 @@ class _Settle:
         kind, number = v["fp_kind"], v["fp_class"]
         fpscr = b.or_(b.and_(v["fpscr"], ~FR_FI), b.and_(status, FR_FI))
         is_nonzero = b.ne(b.and_(number, fast.SIGN - 1), 0)
+        is_infinite = b.eq(b.and_(number, fast.SIGN - 1), fast.INFINITY)
         classified = b.or_(
-            b.and_(fpscr, ~FPSCR.FPRF), fast.class_of_number(b, number, is_nonzero)
+            b.or_(b.and_(fpscr, ~FPSCR.FPRF), flag(b, is_infinite, FPSCR.FU)),
+            fast.class_of_number(b, number, is_nonzero),
         )
         fpscr = b.select(b.ne(b.and_(kind, Pending.CLASS), 0), classified, fpscr)
         code = b.shl(b.and_(b.lshr(kind, Pending.CODE_SHIFT), 15), 12)

@@ -49,15 +49,15 @@ def doubtful(t: VectorText, near: str, fpscr: str) -> str:
 
     limits = e.steady(f"limits{lanes.count}", fpscr, limits_of)
     outside = e.tmp(f"icmp sge {lanes.bits} {t.exponents_turned(near)}, {limits}")
-    number = e.tmp(f"bitcast {t.mask} {outside} to i{lanes.count}")
-    return e.tmp(f"icmp ne i{lanes.count} {number}, 0")
+    return t.any(outside)
 
 
 def watched(e: EffectEmitter, operation: Operation) -> None:
-    """Leave unless all lanes are normal or zeros (host_flags.py)."""
+    """Leave if a lane is no number, or tiny or nearly and no zero (host_flags.py): one branch,
+    since the host could not predict which lanes are zeros.
+    """
     t, near = operation.t, operation.near
-    limits = t.lanes.splat_bits(t.lanes.range_turned)
-    outside = e.tmp(f"icmp sge {t.lanes.bits} {t.exponents_turned(near)}, {limits}")
+    outside = t.compare("ult", t.magnitude(near), t.lanes.least)
     t.leave_if_any(t.both(outside, t.compare("une", near)))
 
 

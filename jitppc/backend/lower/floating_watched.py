@@ -1,12 +1,11 @@
 """Floating point in regions that watch the host's flags (host_flags.py): the number, and the check
-that it is normal or zero. Nothing else needs to be looked at.
+that it is one, and neither tiny nor nearly. Nothing else needs to be looked at.
 """
 
 from __future__ import annotations
 
 from jitppc.ir.block import Value
 from jitppc.ir.builder import OpsMixin
-from jitppc.ir.types import I32
 
 from . import floating_fast as fast
 from .effects import UNLIKELY, EffectEmitter
@@ -15,18 +14,16 @@ from .floating_functions import FAST, emit_body
 B = OpsMixin
 
 
-def out_of_range(b: B, bits: Value, least: int, count: int) -> Value:
-    """i1: the exponent field is not one of `count` from `least` on. It stands at the top of 32 bits
-    whose low ones do not matter.
+def leave_unless_ordinary(e: EffectEmitter, bits: str, least: int) -> None:
+    """Leave if the number is no number, or less than one with this exponent field and no zero,
+    which is looked at last.
     """
-    top = b.trunc(b.lshr(bits, 31), 32)
-    return b.ule(b.const(count << 21, I32), b.sub(top, b.const(least << 21, I32)))
-
-
-def leave_unless_normal(e: EffectEmitter, outside: str, bits: str) -> None:
-    """Leave if the exponent is outside and the number is no zero, which is looked at last."""
     odd, on = e.fresh("odd"), e.fresh("on")
-    e.line(f"br i1 {outside}, label %{odd}, label %{on}, {UNLIKELY}")
+    e.need("fabs64", "declare double @llvm.fabs.f64(double)")
+    number = e.tmp(f"bitcast i64 {bits} to double")
+    magnitude = e.tmp(f"call double @llvm.fabs.f64(double {number})")
+    is_odd = e.tmp(f"fcmp ult double {magnitude}, 0x{least << 52:016X}")
+    e.line(f"br i1 {is_odd}, label %{odd}, label %{on}, {UNLIKELY}")
     e.line(f"{odd}:")
     e.leave_if(e.tmp(f"icmp ne i64 {e.tmp(f'shl i64 {bits}, 1')}, 0"))
     e.line(f"br label %{on}")

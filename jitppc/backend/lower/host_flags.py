@@ -1,15 +1,17 @@
-"""The host's sticky flags as witnesses of the guest's: MXCSR[PE] and [UE] for FPSCR[XX] and [UX].
+"""The host's sticky flags as witnesses of the guest's: MXCSR[PE, UE, OE, ZE] for FPSCR[XX, UX, OX,
+ZX].
 
 What a result lost matters for XX and UX, and to compute it takes ten times as long as the result. A
 region that *watches* leaves it to the host: it clears the flags where it is entered, does each
 operation of the guest exactly when the guest does it (LLVM's constrained intrinsics: nothing is
-moved, dropped or done twice) and nothing else that could set them, and whoever leaves sets XX and
-UX as they say.
+moved, dropped or done twice) and nothing else that could set them, and whoever leaves sets XX, UX,
+OX and ZX as they say.
 
-That is right for operations to nearest with results that are normal or zero. Then PE is set when
-and only when XX would be, also by an operation that is left to be done afresh, and a zero that is
-tiny sets UE. An enabled exception for underflow or inexact results, or for overflow while XX is 0,
-could tell otherwise: then the region is not entered.
+That is right for operations to nearest with results that are normal, zero or infinite. Then PE is
+set when and only when XX would be, also by an operation that is left to be done afresh, and a zero
+that is tiny sets UE. Infinities come from infinities, from overflow or from division by zero, of
+which the host says the same as the guest. If any of these exceptions is enabled, the region is not
+entered. Invalid operations have results that are no numbers, and leave.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ from .effects import LIKELY, EffectEmitter
 from .emitter import Emitter
 
 #: flags of MXCSR, and what is set in the FPSCR for them
-UE, PE = 1 << 4, 1 << 5
-TOLD = {UE: FPSCR.UX, PE: FPSCR.XX}
+ZE, OE, UE, PE = (1 << n for n in range(2, 6))
+TOLD = {ZE: FPSCR.ZX, OE: FPSCR.OX, UE: FPSCR.UX, PE: FPSCR.XX}
 #: in the FPSCR: with any of these a region that watches is not entered
-FORBIDDEN = FPSCR.FEX | FPSCR.UE | FPSCR.XE | FPSCR.RN
+FORBIDDEN = FPSCR.FEX | FPSCR.OE | FPSCR.UE | FPSCR.ZE | FPSCR.XE | FPSCR.RN
 #: ops whose host arithmetic is the guest's, and whose lowering can do without the status
 WATCHED = frozenset(("fv_binary", "fv_fma", "fv_sqrt"))
 DISTURBING = ("f_", "d_", "vf")
@@ -107,11 +109,8 @@ def to_integer(e: Emitter, double: str) -> str:
 
 def is_forbidden(e: EffectEmitter) -> str:
     """i1: a region must not watch now."""
-    fpscr = e.get_field("fpscr")
-    state = e.tmp(f"and i64 {fpscr}, {FORBIDDEN}")
-    overflow = e.tmp(f"and i64 {fpscr}, {FPSCR.OE | FPSCR.XX}")
-    traps = e.tmp(f"icmp eq i64 {overflow}, {FPSCR.OE}")
-    return e.tmp(f"or i1 {e.tmp(f'icmp ne i64 {state}, 0')}, {traps}")
+    state = e.tmp(f"and i64 {e.get_field('fpscr')}, {FORBIDDEN}")
+    return e.tmp(f"icmp ne i64 {state}, 0")
 
 
 def clear(e: EffectEmitter, mode: str) -> None:
@@ -126,16 +125,17 @@ def news(e: EffectEmitter, mode: str) -> str:
     e.need("mxcsr", DECLARATIONS)
     e.line(f"call void @llvm.x86.sse.stmxcsr(ptr {mode})")
     flags = e.tmp(f"zext i32 {e.tmp(f'load i32, ptr {mode}')} to i64")
-    told = []
+    told = "0"
     for flag, bit in TOLD.items():
         distance = bit.bit_length() - flag.bit_length()
-        told.append(e.tmp(f"shl i64 {e.tmp(f'and i64 {flags}, {flag}')}, {distance}"))
+        one = e.tmp(f"shl i64 {e.tmp(f'and i64 {flags}, {flag}')}, {distance}")
+        told = e.tmp(f"or i64 {told}, {one}")
     known = e.tmp(f"xor i64 {e.get_field('fpscr')}, -1")
-    return e.tmp(f"and i64 {e.tmp('or i64 ' + ', '.join(told))}, {known}")
+    return e.tmp(f"and i64 {told}, {known}")
 
 
 def tell(e: EffectEmitter, mode: str, then: str) -> None:
-    """Set XX and UX as the flags say, and FX with them; branch to a label."""
+    """Set XX, UX, OX and ZX as the flags say, and FX with them; branch to a label."""
     fresh, changed = news(e, mode), e.fresh("changed")
     e.line(f"br i1 {e.tmp(f'icmp eq i64 {fresh}, 0')}, label %{then}, label %{changed}, {LIKELY}")
     e.line(f"{changed}:")

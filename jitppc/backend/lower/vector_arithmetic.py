@@ -13,12 +13,14 @@ from .effects import EffectEmitter
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """A vector type, and bounds as LLVM writes them: below `top` nothing overflows, from `safe` on
-    remainders are exact, below `huge` error-free transformations are.
+    """A vector type, and bounds as LLVM writes them: from `least` on nothing can have been rounded
+    up from a tiny number, below `top` nothing overflows, from `safe` on remainders are exact,
+    below `huge` error-free transformations are.
     """
 
     type: str
     count: int
+    least: str
     top: str
     safe: str
     huge: str
@@ -63,12 +65,12 @@ def power_of_two(exponent: int) -> str:
 
 LANES = {
     64: Lanes(
-        "<2 x double>", 2, power_of_two(1023), power_of_two(-895), power_of_two(977), 52,
-        2045,
+        "<2 x double>", 2, power_of_two(-1021), power_of_two(1023), power_of_two(-895),
+        power_of_two(977), 52, 2045,
     ),
     32: Lanes(
-        "<4 x float>", 4, power_of_two(127), power_of_two(-100), power_of_two(100), 23,
-        253,
+        "<4 x float>", 4, power_of_two(-125), power_of_two(127), power_of_two(-100),
+        power_of_two(100), 23, 253,
     ),
 }
 
@@ -121,10 +123,14 @@ class VectorText:
         least = lanes.splat_bits(lanes.sign - 2 * lanes.unit)
         return self.e.tmp(f"add {lanes.bits} {doubled}, {least}")
 
+    def any(self, mask: str) -> str:
+        """i1: any lane is in the mask."""
+        bits = self.e.tmp(f"bitcast {self.mask} {mask} to i{self.lanes.count}")
+        return self.e.tmp(f"icmp ne i{self.lanes.count} {bits}, 0")
+
     def leave_if_any(self, mask: str) -> None:
         """Leave if any lane is in the mask."""
-        bits = self.e.tmp(f"bitcast {self.mask} {mask} to i{self.lanes.count}")
-        self.e.leave_if(self.e.tmp(f"icmp ne i{self.lanes.count} {bits}, 0"))
+        self.e.leave_if(self.any(mask))
 
     def sum_error(self, x: str, y: str, near: str) -> str:
         """What near = x + y is short of."""

@@ -1,10 +1,11 @@
 """The `o_` ops: results of floating-point operations in the ordinary case, for code that says what happened later.
 
 An `o_` op is the number of the `f_` op of that name. Native code leaves there unless the case is ordinary: RN is
-nearest, the result is a number or zero, and what the operation does to the FPSCR is at most FR, FI, FPRF and a sticky
-XX that is set already. These follow from the last operation alone, so they wait as a *pending record* in the registers
-fp_kind, fp_x, fp_y, fp_z and fp_class until somebody looks: `settled` says what the FPSCR is then. Everything but
-native code always finds a settled FPSCR.
+nearest, the result is a normal number, zero or (where the host's flags are watched) infinity, and what the operation
+does to the FPSCR is at most FR, FI, FPRF and sticky bits that are set already, or will be as the host's flags say. The
+first three follow from the last operation alone, so they wait as a *pending record* in the registers fp_kind, fp_x,
+fp_y, fp_z and fp_class until somebody looks: `settled` says what the FPSCR is then. Everything but native code always
+finds a settled FPSCR.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ LEAVE_IF = Op("leave_if", (I1,), NOTHING, "Native code starts the instruction af
 
 # --- what is pending
 
+INFINITY = 0x7FF << 52
+
+
 def _fr_fi(kind: int, x: int, y: int, z: int, fpscr: int) -> int:
     """FR and FI after the operation of a record."""
     how = Rounding(SINGLE if kind in Pending.SINGLES else DOUBLE, fpscr)
@@ -67,10 +71,11 @@ def _fr_fi(kind: int, x: int, y: int, z: int, fpscr: int) -> int:
 
 
 def _class(bits: int) -> int:
-    """FPRF of a normal number or zero."""
+    """FPRF of a normal number, infinity or zero."""
     negative = bits >> 63
-    if bits & DOUBLE.sign_bit - 1:
-        return FPSCR.FL if negative else FPSCR.FG
+    if magnitude := bits & DOUBLE.sign_bit - 1:
+        infinite = FPSCR.FU if magnitude == INFINITY else 0
+        return infinite | (FPSCR.FL if negative else FPSCR.FG)
     return FPSCR.FE | (FPSCR.C if negative else 0)
 
 
