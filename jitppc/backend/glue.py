@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jitppc.ir.layout import (
-    CODE_MASK,
-    CODE_SHIFT,
-)
+from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, SECOND_MASK, SECOND_SHIFT, SECOND_START
 
 from .cells import ARGS, CIA, HANDLER_AT, TYPES, arrive, at, publish, tail
 from .decode_tables import Match, chain_tables, constant
@@ -42,8 +39,8 @@ def declarations(helpers: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _probe(target: str) -> str:
-    """Look up the code TLB: defines %hit, and in block `hit:` goes to the cell."""
+def _probe(target: str, here: str) -> str:
+    """Look both places of the code TLB up, in block `here`; in block `hit:` `there` is the cell."""
     return f""" %page = and i64 {target}, -4096
  %line = lshr i64 {target}, {CODE_SHIFT}
  %at = and i64 %line, {CODE_MASK}
@@ -52,9 +49,19 @@ def _probe(target: str) -> str:
  %entry = getelementptr i8, ptr %itlb, i64 %at
  %tag = load i64, ptr %entry
  %is_hit = icmp eq i64 %tag, %page
- br i1 %is_hit, label %hit, label %miss
+ br i1 %is_hit, label %hit, label %again
+again:
+ %line_up = lshr i64 %line, {SECOND_SHIFT}
+ %mixed = xor i64 %line, %line_up
+ %at_second = and i64 %mixed, {SECOND_MASK}
+ %seconds = getelementptr i8, ptr %itlb, i64 {SECOND_START}
+ %second = getelementptr i8, ptr %seconds, i64 %at_second
+ %second_tag = load i64, ptr %second
+ %is_second = icmp eq i64 %second_tag, %page
+ br i1 %is_second, label %hit, label %miss
 hit:
- %p_cells = getelementptr i8, ptr %entry, i64 8
+ %found = phi ptr [%entry, %{here}], [%second, %again]
+ %p_cells = getelementptr i8, ptr %found, i64 8
  %cells = load ptr, ptr %p_cells
  %low = and i64 {target}, 4092
  %low8 = shl i64 %low, 3
@@ -69,10 +76,11 @@ def _far_jump() -> str:
     e = Emitter()
     arrive(e, "%there", "%icount", "%new_delta")
     return f"""define preserve_nonecc void @far_jump({ARGS}) nounwind {{
+start:
  %p_mask = {at('ea_mask')}
  %mask = load i64, ptr %p_mask
  %target = and i64 %delta, %mask
-{_probe('%target')}
+{_probe('%target', 'start')}
 {chr(10).join(e.lines)}
 miss:
 {publish('%target', '%icount')}
@@ -135,7 +143,7 @@ on:
  %new_dtlb = load ptr, ptr %p_dtlb
  %p_dmask = {at('dtlb_mask')}
  %new_dmask = load i64, ptr %p_dmask
-{_probe('%nia')}
+{_probe('%nia', 'on')}
  %code = load ptr, ptr %there
  musttail call preserve_nonecc void %code(
   ptr %cpu, ptr %there, ptr %new_dtlb, i64 %new_dmask, i64 %left, i64 %new_delta)

@@ -157,12 +157,17 @@ COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 TLB_ENTRY = np.dtype([("read_tag", U64), ("write_tag", U64), ("host", U64), ("addend", U64)], align=True)
 GRANULE_LOG2 = 16
 
-#: Code TLB entry: effective address of a 4 KiB page, and the host address of its cells.
+#: Code TLB entry: effective address of a 4 KiB page, and the host address of its cells. Behind the entries of a table
+#: stand those that had to give way to others, found by other bits of the address, so that two pages may share a place.
 CODE_ENTRY = np.dtype([("tag", U64), ("cells", U64)], align=True)
 CODE_PAGE_LOG2 = 12
-ITLB_ENTRIES = 1024
+ITLB_ENTRIES, SECOND_ENTRIES = 1024, 128
 #: byte offset of an address's entry in the code TLB: shifted by this, under this mask
 CODE_SHIFT, CODE_MASK = CODE_PAGE_LOG2 - 4, (ITLB_ENTRIES - 1) * CODE_ENTRY.itemsize
+#: ... and of its second place, behind all first ones: what CODE_SHIFT leaves, xor that shifted by SECOND_SHIFT,
+#: under this mask
+SECOND_SHIFT, SECOND_MASK = 10, (SECOND_ENTRIES - 1) * CODE_ENTRY.itemsize
+SECOND_START = ITLB_ENTRIES * CODE_ENTRY.itemsize
 
 #: One predecoded instruction of tier 0 (see backend/cells.py for who writes what).
 CELL = np.dtype([

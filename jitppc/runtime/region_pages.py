@@ -28,6 +28,9 @@ from jitppc.ir.layout import (
     LINEAR_MAP,
     MMU_STATE,
     PAGE_INFO_OFFSET,
+    SECOND_MASK,
+    SECOND_SHIFT,
+    SECOND_START,
     UNIT_THRESHOLD,
     PageMode,
     offset,
@@ -152,7 +155,7 @@ class NearPages:
             return int(self._code_pages[page]) if 0 <= page < len(self._code_pages) else 0
         if self._table is None:
             self._table = self._find_table()
-        return _leads_to(self._table, self._base + (distance << 12)) if self._table else 0
+        return leads_to(self._table, self._base + (distance << 12)) if self._table else 0
 
     def _find_table(self) -> int:
         """The code TLB, of all contexts' the current first, where the word's page is."""
@@ -162,17 +165,21 @@ class NearPages:
             start = mmu + offset("code_tables", MMU_STATE)
             tables += np.frombuffer(at(start, 8 * CODE_CONTEXTS), np.uint64).tolist()
         for table in tables:
-            if table and _leads_to(table, self._base) == self._cells:
+            if table and leads_to(table, self._base) == self._cells:
                 return table
         return 0
 
 
-def _leads_to(table: int, ea: int) -> int:
+def leads_to(table: int, ea: int) -> int:
     """The cells to which a code TLB leads from an effective address of a page, or 0."""
     ea &= _ADDRESS
-    entry = table + ((ea >> CODE_SHIFT) & CODE_MASK)
-    tag, cells = np.frombuffer(at(entry, CODE_ENTRY.itemsize), np.uint64).tolist()
-    return int(cells) if tag == ea else 0
+    line = ea >> CODE_SHIFT
+    second = SECOND_START + ((line ^ line >> SECOND_SHIFT) & SECOND_MASK)
+    for place in (line & CODE_MASK, second):
+        tag, cells = np.frombuffer(at(table + place, CODE_ENTRY.itemsize), np.uint64).tolist()
+        if tag == ea:
+            return int(cells)
+    return 0
 
 
 def cells_at(page: int) -> np.ndarray:

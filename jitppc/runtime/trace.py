@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections import deque
-from typing import Any
-
-import numpy as np
 
 from jitppc.frontend.disasm import disassemble
-from jitppc.ir.layout import CODE_ENTRY, ITLB_ENTRIES, PAGE_INFO, PAGE_INFO_OFFSET
+from jitppc.ir.layout import PAGE_INFO_OFFSET
 
 from .exits import Exit
 from .memory import GuestMemory
+from .page_names import info_at
+from .region_pages import leads_to
 from .vcpu import Vcpu
 
 KEPT = 64
@@ -42,15 +40,9 @@ class Tracer:
 
     def _word(self, table: int, nia: int, little: bool) -> int | None:
         """The word that was fetched at an address through a code TLB."""
-        index = (nia >> 12) % ITLB_ENTRIES
-        entry = _record(table + index * CODE_ENTRY.itemsize, CODE_ENTRY)
-        if int(entry["tag"]) != nia & ~4095:
+        cells = leads_to(table, nia & ~4095)
+        if not cells:
             return None
-        info = _record(int(entry["cells"]) + PAGE_INFO_OFFSET, PAGE_INFO)
+        info = info_at(cells + PAGE_INFO_OFFSET)
         raw = self._memory.read(int(info["gra"]) + (nia & 4092), 4)
         return int.from_bytes(raw, "little" if little else "big")
-
-
-def _record(address: int, kind: np.dtype) -> Any:
-    view: Any = (ctypes.c_char * kind.itemsize).from_address(address)
-    return np.frombuffer(view, kind)[0]

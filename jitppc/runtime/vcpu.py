@@ -139,7 +139,7 @@ class Vcpu:
         starts = np.arange(layout.SPARE_TABLES, dtype=np.uint64) * (big * TLB_ENTRY.itemsize)
         mmu["spare_tables"] = self._spare.ctypes.data + starts
         mmu["spare_count"] = layout.SPARE_TABLES
-        table_bytes = layout.ITLB_ENTRIES * CODE_ENTRY.itemsize
+        table_bytes = (layout.ITLB_ENTRIES + layout.SECOND_ENTRIES) * CODE_ENTRY.itemsize
         self._code = aligned_zeros(layout.CODE_CONTEXTS * table_bytes).view(CODE_ENTRY)
         starts = np.arange(layout.CODE_CONTEXTS, dtype=np.uint64) * table_bytes
         mmu["code_tables"] = self._code.ctypes.data + starts

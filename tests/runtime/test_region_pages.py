@@ -14,6 +14,7 @@ from jitppc.ir.layout import (
     CPU_STATE,
     ITLB_ENTRIES,
     MMU_STATE,
+    SECOND_ENTRIES,
 )
 from jitppc.runtime.region_pages import MOST_PAGES, CodePage, NearPages, signed_words, walk
 
@@ -86,7 +87,7 @@ class CodeTlbs:
     """Two contexts' code TLBs, the second one current."""
 
     def __init__(self) -> None:
-        self.tables = np.zeros((2, ITLB_ENTRIES), CODE_ENTRY)
+        self.tables = np.zeros((2, ITLB_ENTRIES + SECOND_ENTRIES), CODE_ENTRY)
         self.mmu = np.zeros(1, MMU_STATE)
         self.mmu["code_tables"][0, :2] = [t.ctypes.data for t in self.tables]
         self.state = np.zeros(1, CPU_STATE)

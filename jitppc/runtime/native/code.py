@@ -11,8 +11,6 @@ from jitppc.ir.layout import (
     CELL_PAGE_BYTES,
     CELLS_PER_PAGE,
     CODE_CONTEXTS,
-    CODE_MASK,
-    CODE_SHIFT,
     COUNTER,
     GRANULE_LOG2,
     HOT_AGAIN,
@@ -26,13 +24,13 @@ from jitppc.ir.layout import (
     PageMode,
 )
 
-from .contexts import DATA_CONTEXTS, log_code_fill, switch_context
+from .code_tables import fill_code
+from .contexts import DATA_CONTEXTS, switch_context
 from .exclusive import begin, end, is_alone, vcpu
 from .host import (
     I,
     U,
     cell_at,
-    code_entry,
     fetch_and,
     fetch_or,
     hot_at,
@@ -81,13 +79,9 @@ def fetch(cpu: Any) -> None:
             fetch_interrupt(cpu, NOT_RAM)
             return
         cells = cells_of(cpu, real)
-    address = cpu.itlb + ((ea >> U(CODE_SHIFT)) & U(CODE_MASK))
-    entry = code_entry(address)
-    log_code_fill(cpu, address)
     if ea >> U(62) != U(3) and cpu.msr & (IR | PR) == IR:
         cpu.kernel_runs_user_page = U(1)
-    entry.tag = ea & ~U(4095)
-    entry.cells = cells
+    fill_code(cpu, ea, cells)
 
 
 @njit

@@ -19,13 +19,10 @@ from numba import njit
 
 from jitppc.ir.layout import (
     CODE_CONTEXTS,
-    CODE_MASK,
-    CODE_SHIFT,
     COUNTER,
     DATA_CONTEXTS,
     FILL_LOG,
     GRANULE_LOG2,
-    ITLB_ENTRIES,
     KERNEL_TABLE_ENTRIES,
     MOST_EVICTIONS,
     MSR,
@@ -33,7 +30,8 @@ from jitppc.ir.layout import (
     TLB_ENTRY,
 )
 
-from .host import I, U, code_entry, mmu_of, tlb_entry
+from .code_tables import clear_code, forget_code
+from .host import I, U, mmu_of, tlb_entry
 from .linear_map import choose_window, forget_window, in_window
 from .pmu import account
 from .radix import AMR, PIDR
@@ -223,31 +221,6 @@ def forget_user(cpu: Any) -> None:
 
 
 @njit
-def clear_code(cpu: Any, slot: Any) -> None:
-    """Empty one code table."""
-    mmu = mmu_of(cpu)
-    address, fills = mmu.code_tables[slot], mmu.code_fills[slot]
-    if fills <= U(FILL_LOG):
-        for n in range(I(fills)):
-            code_entry(address + U(mmu.code_log[slot, n]) * U(16)).tag = NONE
-    else:
-        for n in range(ITLB_ENTRIES):
-            code_entry(address + U(n) * U(16)).tag = NONE
-    mmu.code_fills[slot] = U(0)
-
-
-@njit
-def log_code_fill(cpu: Any, address: Any) -> None:
-    """An entry of the current code table was filled."""
-    mmu = mmu_of(cpu)
-    slot = I(cpu.code_slot)
-    fills = mmu.code_fills[slot]
-    if fills < U(FILL_LOG):
-        mmu.code_log[slot, I(fills)] = (address - cpu.itlb) >> U(4)
-    mmu.code_fills[slot] = fills + U(1)
-
-
-@njit
 def forget_all(cpu: Any) -> None:
     """Empty every translation of this vCPU (real mode stays: it depends on nothing)."""
     forget_window(cpu)
@@ -316,21 +289,7 @@ def forget_range(cpu: Any, pid: Any, ea: Any, size_log2: Any) -> None:
         key = mmu.code_keys[slot]
         kernel_table = key & U(0x81) == U(1)
         if key != NONE and (kernel_table if is_kernel else (key >= U(0x80) and key >> U(8) == pid)):
-            _forget_code(mmu.code_tables[slot], start & ~U(4095), pages)
-
-
-@njit
-def _forget_code(table: Any, start: Any, pages: Any) -> None:
-    for n in range(min(pages, ITLB_ENTRIES)):
-        if pages > ITLB_ENTRIES:
-            code_entry(table + U(n) * U(16)).tag = NONE
-        else:
-            tag = start + U(n) * U(4096)
-            entry = code_entry(table + ((tag >> U(CODE_SHIFT)) & U(CODE_MASK)))
-            if entry.tag == tag:
-                entry.tag = NONE
-
-
+            forget_code(mmu.code_tables[slot], start & ~U(4095), pages)
 
 
 @njit

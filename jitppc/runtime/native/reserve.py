@@ -17,8 +17,6 @@ from jitppc.frontend.pairs import pair_distance
 from jitppc.ir.layout import (
     CELL_BYTES,
     CELLS_PER_PAGE,
-    CODE_MASK,
-    CODE_SHIFT,
     COUNTER,
     GUARDED,
     INTERRUPT_NUMBER,
@@ -30,6 +28,7 @@ from jitppc.ir.layout import (
 )
 
 from .access import DEVICE, load_at, place, store_at, stored
+from .code_tables import first_place
 from .exclusive import is_alone
 from .guards import (
     DOUBTS,
@@ -168,7 +167,7 @@ def _is_plain(cpu: Any, far: Any) -> Any:
 def _straddling(cpu: Any) -> Any:
     """The distance of a load that is to be found in the page before; NOT_PLAIN if it is not."""
     ea = (cpu.cia & ~U(4095)) - U(4096)
-    entry = code_entry(cpu.itlb + ((ea >> U(CODE_SHIFT)) & U(CODE_MASK)))
+    entry = code_entry(cpu.itlb + first_place(ea))
     if entry.tag != ea:
         return U(NOT_PLAIN)
     info = page_info(entry.cells + U(PAGE_INFO_OFFSET))

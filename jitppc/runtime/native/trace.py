@@ -10,9 +10,10 @@ from typing import Any
 
 from numba import njit, types
 
-from jitppc.ir.layout import CODE_MASK, CODE_SHIFT, CROSSING, MSR, PREFIXING, offset
+from jitppc.ir.layout import CROSSING, MSR, PREFIXING, offset
 
 from .code import INFO, fetch, has_own_handlers, mode_of, models_now
+from .code_tables import first_place
 from .host import I, U, address_of, code_entry, load32, page_info, pointer_of
 from .interrupts import deliver
 from .operand import LOADS, STORES, address_of_operand, kind_of
@@ -38,7 +39,7 @@ def word_at_nia(cpu: Any) -> Any:
     fetch(cpu)
     if cpu.deliveries != before:
         return U(0)
-    entry = code_entry(cpu.itlb + ((cpu.nia >> U(CODE_SHIFT)) & U(CODE_MASK)))
+    entry = code_entry(cpu.itlb + first_place(cpu.nia))
     host = page_info(entry.cells + INFO).host + (cpu.nia & U(4092))
     word = _in_order(cpu, load32(host))
     if word >> U(26) != U(1) or models_now(cpu) & U(PREFIXING) == U(0):
