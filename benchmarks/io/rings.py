@@ -1,25 +1,35 @@
 """Microseconds of CPU time that a disk request costs in the device; no guest runs.
 
+First without a disk, then with the transfer of a file in memory, by Python and by native code.
+
     python -m benchmarks.io.rings
 """
 
 import struct
+import tempfile
 import time
+from pathlib import Path
 
+from jitppc.devices.ports import BlockBackend
 from jitppc.devices.virtio.blk import DiskShape, VirtioBlk
 from jitppc.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, QueueSetup
 from jitppc.devices.virtio.queue import DESCRIPTOR
 from jitppc.devices.virtio.served import ServedQueue
+from jitppc.host.block.options import ImageOptions
+from jitppc.host.block.raw import RawImage
 from jitppc.ir.virtq_layout import (
     DESC_F_INDIRECT,
     DESC_F_NEXT,
     DESC_F_WRITE,
+    DISK_REQUESTS,
     NEXT,
     T_FLUSH,
     T_IN,
     T_OUT,
 )
+from jitppc.runtime.engine import Engine
 from jitppc.runtime.memory import GuestMemory
+from jitppc.runtime.virtio import NativeQueue
 from jitppc.spapr.dma import RamDma
 
 SIZE = 256
@@ -67,17 +77,29 @@ def fill(memory: GuestMemory, kind: int, segments: int, indirect: bool) -> None:
         memory.write(AVAILABLE + 4 + 2 * slot, struct.pack("<H", slot if indirect else first))
 
 
-def microseconds(kind: int, segments: int, *, indirect: bool, batch: int, rounds: int) -> float:
+def microseconds(
+    kind: int,
+    segments: int,
+    *,
+    indirect: bool,
+    batch: int,
+    rounds: int,
+    backend: BlockBackend,
+    engine: Engine | None = None,
+) -> float:
     """Of one request, from the available ring to the used ring, `batch` at each doorbell."""
     memory = GuestMemory(64 << 20)
+    if engine is not None:
+        memory.call_native = engine.call
     fill(memory, kind, segments, indirect)
     features = F_INDIRECT_DESC | F_EVENT_IDX
     setup = QueueSetup(
         0, SIZE, DESCRIPTORS, AVAILABLE, USED, RamDma(memory), interrupt=lambda: None
     )
-    device = VirtioBlk(Nothing(), DiskShape())
+    native = None if engine is None else NativeQueue(memory, DISK_REQUESTS)
+    device = VirtioBlk(backend, DiskShape())
     device.is_active = True
-    queue = ServedQueue(setup, SIZE, features)
+    queue = ServedQueue(setup, SIZE, features, native)
     available = memory.view(AVAILABLE, 4).cast("H")
     slots = batch if indirect else min(batch, SIZE // (segments + 2))
     start = time.process_time()
@@ -96,14 +118,26 @@ def main() -> None:
         ("read 64 KiB in 16 pieces", T_IN, 15),
         ("flush", T_FLUSH, 0),
     ]
-    print(f"{'request':<28}{'direct':>10}{'indirect':>10}{'32 at once':>12}   µs each")
-    for name, kind, segments in cases:
-        shapes = ((False, 1), (True, 1), (True, 32))
-        row = [
-            min(microseconds(kind, segments, indirect=i, batch=b, rounds=3000 // b) for _ in "123")
-            for i, b in shapes
-        ]
-        print(f"{name:<28}{row[0]:>10.1f}{row[1]:>10.1f}{row[2]:>12.1f}")
+    shapes = ((False, 1), (True, 1), (True, 32))
+    with tempfile.TemporaryFile(dir="/dev/shm") as file:
+        file.truncate(Nothing.size)
+        image = RawImage(ImageOptions(Path(f"/proc/self/fd/{file.fileno()}"), "raw"))
+        ways = ("no disk", Nothing(), None), ("Python", image, None), ("native", image, Engine())
+        print(f"{'request':<28}{'direct':>20}{'indirect':>10}{'32 at once':>12}   µs each")
+        for name, kind, segments in cases:
+            for way, backend, engine in ways:
+                row = [
+                    min(
+                        microseconds(
+                            kind, segments, indirect=i, batch=b, rounds=3000 // b,
+                            backend=backend, engine=engine,
+                        )
+                        for _ in "123"
+                    )
+                    for i, b in shapes
+                ]  # fmt: skip
+                print(f"{name:<28}{way:<10}{row[0]:>10.1f}{row[1]:>10.1f}{row[2]:>12.1f}")
+        image.close()
 
 
 if __name__ == "__main__":

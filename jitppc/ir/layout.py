@@ -149,7 +149,7 @@ COUNTERS = ("dtlb_misses", "itlb_misses", "code_pages", "revived", "decoded",
             "context_switches", "tlbie", "slices", "hot", "flushes", "idle_ns",
             "units", "unit_insns", "unit_flushes", "hash_calls", "exclusive", "shootdowns",
             "vio_calls", "cedes", "xive_accesses", "tce_calls", "xics_calls",
-            "guards", "pair_doubts", "grown_tables")
+            "guards", "pair_doubts", "grown_tables", "doorbells")
 COUNTER = {name: index for index, name in enumerate(COUNTERS)}
 
 #: Data TLB entry: `read_tag`/`write_tag` are the effective address of the 64 KiB granule, or all ones;
@@ -275,6 +275,7 @@ SHARED_STATE = np.dtype([
     ("cpus", U64, MAX_VCPUS),   # host addresses of their CPU_STATE
     ("vio", U64),               # host address of the first VIO_DEVICE (vio_layout.py), or 0
     ("tces", U64),              # host address of TCE_TABLE[] (tce_layout.py), or 0
+    ("doorbells", U64),         # host address of DOORBELL[MAX_DOORBELLS + 1] (virtq_layout.py)
 ], align=True)
 
 #: A vCPU's view of its machine: RAM and tables that all have, and its own cells, units and rings. Written by the

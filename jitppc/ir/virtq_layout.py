@@ -41,6 +41,11 @@ DISK_REQUESTS, SCSI_REQUESTS = 1, 2
 #: In what native code answers, beside why it stops (crq_layout.py): the driver wants an interrupt.
 WANTED = 4
 
+#: Where a store rings a bell: guest real address of four bytes, and an eventfd. One without an
+#: address ends them; further ones are Python's.
+DOORBELL = np.dtype([("gra", U64), ("bell", U64)], align=True)
+MAX_DOORBELLS = 256
+
 #: Pieces of memory of one chain; two more come of cutting it into its parts.
 MAX_PIECES = 1022
 SPARE_PIECES = 2

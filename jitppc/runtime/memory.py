@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ import numpy as np
 
 from jitppc.errors import JitppcError
 from jitppc.ir.layout import GRANULE_LOG2, RESERVE_STRIPES, SHARED_STATE
+from jitppc.ir.virtq_layout import DOORBELL, MAX_DOORBELLS
 
 from .code_space import CodeSpace, aligned_zeros
 from .fill_ahead import FillAhead
@@ -66,6 +68,9 @@ class GuestMemory:
         self._guards_array = np.zeros(-(-size >> GRANULE_LOG2), np.uint64)
         self._guards = self._guards_array.data
         self.shared[0]["guards"] = self._guards_array.ctypes.data
+        self._ringing = threading.Lock()
+        self._doorbells = np.zeros(MAX_DOORBELLS + 1, DOORBELL)
+        self.shared[0]["doorbells"] = self._doorbells.ctypes.data
         self.spaces = [self._space(0)]
         self._filler = FillAhead(self.base, size, self.spaces, self._map)
         self._versions: np.ndarray | None = None
@@ -206,6 +211,18 @@ class GuestMemory:
         """These windows of devices (TCE_TABLE[]) are native code's to change."""
         self._attached.append(tables)
         self.shared[0]["tces"] = tables.ctypes.data
+
+    def use_doorbells(self, rows: Sequence[tuple[int, int]]) -> None:
+        """A store to the four bytes at one of these real addresses rings its bell (an eventfd), and
+        does nothing else. As many as native code has room for; when this returns, no others are.
+        """
+        table = np.zeros(MAX_DOORBELLS + 1, DOORBELL)
+        table[: len(rows[:MAX_DOORBELLS])] = rows[:MAX_DOORBELLS]
+        with self._ringing:
+            if np.array_equal(table, self._doorbells):
+                return
+            with self.gate.closed():
+                self._doorbells[:] = table
 
     def make_hash_table(self, size_log2: int, page_limit_log2: int = 16) -> None:
         """A hashed page table of 1 << size_log2 bytes, empty; 0 for none.

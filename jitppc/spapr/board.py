@@ -22,6 +22,7 @@ from jitppc.spapr.pci.host_bridge import Chipset, HostBridge
 from jitppc.spapr.pci.mmio import MmioMap
 from jitppc.spapr.pci.msi import MsiPool
 from jitppc.spapr.ports import GuestMemory
+from jitppc.spapr.runtime_factory import native_doorbells
 from jitppc.spapr.tce import TceTables
 from jitppc.spapr.vio.bus import VioBus
 from jitppc.spapr.vio.nvram import Nvram
@@ -51,7 +52,7 @@ class Board:
         self.hardware = hardware
         self.console, self.tap, self.output = console, tap, output
         self.vio = VioBus(interrupts.claim, interrupts.pulse)
-        self.mmio = MmioMap()
+        self.mmio = MmioMap(native_doorbells(memory))
         self.chipset = Chipset(
             mmio=self.mmio,
             msis=MsiPool(interrupts),

@@ -1,6 +1,6 @@
 """Where memory and processors come from; the only file of this room that knows the runtime room."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from jitppc.spapr.cpu_models import CpuModel
@@ -113,6 +113,14 @@ def native_queue(memory: Any, requests: int) -> Any:
     from jitppc.runtime.virtio import NativeQueue
 
     return NativeQueue(memory, requests)
+
+
+def native_doorbells(memory: Any) -> Callable[[Sequence[tuple[int, int]]], None]:
+    """What is told which stores to devices only ring a bell; nobody, if memory is a fake."""
+    if getattr(memory, "call_native", None) is None:
+        return lambda rows: None
+    use: Callable[[Sequence[tuple[int, int]]], None] = memory.use_doorbells
+    return use
 
 
 def native_lan(memory: Any, window: TceTable) -> Any:

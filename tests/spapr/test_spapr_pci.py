@@ -167,6 +167,18 @@ def test_the_map_answers_where_something_is():
     assert low.stores == []
 
 
+def test_the_map_knows_where_bells_are_rung():
+    """Not those of regions that nobody sees."""
+    told, low, high = [], FakeRegion(0x100), FakeRegion(0x1000)
+    mmio = MmioMap(told.append)
+    low.doorbells, high.doorbells = [(0x10, 5)], [(0x300, 6), (0x304, 7)]
+    mmio.replace("a", [Place(0x5000, high)])
+    mmio.replace("b", [Place(0x2000, low), Place(0x5800, low)])
+    mmio.replace("a", [])
+    both = [(0x5300, 6), (0x5304, 7)]
+    assert [both, [(0x2010, 5), *both], [(0x2010, 5), (0x5810, 5)]] == told
+
+
 # Messages.
 
 

@@ -1,6 +1,7 @@
 """What a PCI function asks of the bus it is plugged into, and the bus of a function."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from jitppc.devices.ports import DmaSpace
 
@@ -21,6 +22,18 @@ class Region(Protocol):
     def store(self, offset: int, size: int, value: int) -> None: ...
 
 
+@runtime_checkable
+class RingingRegion(Region, Protocol):
+    """One with doorbells: stores there, of any value, do nothing but ring a bell."""
+
+    @property
+    def doorbells(self) -> Sequence[tuple[int, int]]:
+        """Offset of the four bytes of each, and the number of its bell (`Bell.number`).
+
+        Those that are not there are rung by `store`.
+        """
+
+
 class PciBus(Protocol):
     """The side of a host bridge that faces one function. All of it may be called on any thread."""
 
@@ -39,4 +52,6 @@ class PciBus(Protocol):
         """The function writes a message-signalled interrupt; what leads nowhere is dropped."""
 
     def decoding_changed(self) -> None:
-        """`PciFunction.mapped` answers differently now."""
+        """`PciFunction.mapped` or a region's doorbells are others now; those that were are not rung
+        any more when this returns.
+        """

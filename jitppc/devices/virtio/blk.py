@@ -137,17 +137,17 @@ class VirtioBlk(ServedDevice):
 
     def plain(self, queue: ServedQueue) -> NativeQueue | None:
         """As `ServedDevice`; none for what is no file. Writes are plain while nobody flushes."""
-        native, backend = queue.native, self.backend
-        if native is None or not isinstance(backend, FileBackend):
+        native = queue.native
+        if native is None:
             return None
-        changes = self._changes
+        changes, backend = self._changes, self.backend
         if changes != queue.known:
-            file, is_writable = backend.file, self.writeback and not backend.is_read_only
-            size = SECTOR, self.sectors
-            limits = file.alignment, is_writable, file.write_flags
-            native.know([(0, file.fd, *size, *limits, file.flush_error)])
-            queue.known = changes
-        return native
+            queue.known, queue.has_plain = changes, isinstance(backend, FileBackend)
+            if isinstance(backend, FileBackend):
+                file, is_writable = backend.file, self.writeback and not backend.is_read_only
+                limits = file.alignment, is_writable, file.write_flags
+                native.know([(0, file.fd, SECTOR, self.sectors, *limits, file.flush_error)])
+        return native if queue.has_plain else None
 
     def handle(self, queue: ServedQueue, chain: Chain) -> int:
         """One request. A chain without room for its status cannot be answered: left as it is."""

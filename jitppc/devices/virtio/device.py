@@ -96,6 +96,10 @@ class VirtioDevice(Protocol):
         `index` is that of a queue of the device, enabled or not. Note it and wake the thread.
         """
 
+    @property
+    def bells(self) -> Sequence[tuple[int, int]]:
+        """Queues for which `notify` does nothing but ring a bell, and its number; until `reset`."""
+
     def reset(self) -> None:
         """Nothing reaches guest memory or raises an interrupt any more, and all state is as new.
 

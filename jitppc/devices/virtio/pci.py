@@ -43,6 +43,12 @@ class ModernRegion:
     def __init__(self, owner: "VirtioPci") -> None:
         self._owner = owner
 
+    @property
+    def doorbells(self) -> list[tuple[int, int]]:
+        """As `RingingRegion`."""
+        start, common = NOTIFY_PAGE * PAGE, self._owner.common
+        return [(start + NOTIFY_MULTIPLIER * index, bell) for index, bell in common.bells]
+
     def load(self, offset: int, size: int) -> int:
         page, within = divmod(offset, PAGE)
         owner = self._owner
@@ -89,7 +95,7 @@ class VirtioPci:
         vectors = queue_count + 1 if vector_count is None else vector_count
         self.device, self._has_iommu = device, has_iommu
         offered = device.features & ~hidden | (F_ACCESS_PLATFORM if has_iommu else 0)
-        self.common = CommonConfig(device, vectors, self._tell, offered)
+        self.common = CommonConfig(device, vectors, self._tell, self._bells_changed, offered)
         self._isr = 0
         self._isr_lock = threading.Lock()
         identity = Identity(
@@ -114,6 +120,10 @@ class VirtioPci:
 
     def _plugged(self, bus: PciBus) -> None:
         self.common.dma = bus.dma if self._has_iommu else bus.memory
+
+    def _bells_changed(self) -> None:
+        if self.function.bus is not None:
+            self.function.bus.decoding_changed()
 
     # Interrupts, on any thread.
 
@@ -174,7 +184,7 @@ class VirtioPci:
         """Nothing to do: the host bridge resets its functions."""
 
     def close(self) -> None:
-        self.common.finish_reset()
+        self.common.close()
         self.device.close()
 
 

@@ -6,7 +6,7 @@ Ref: virtio 1.2, 4.1.4.3 (common configuration), 2.1 (status), 3.1 (initializati
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
@@ -74,7 +74,8 @@ class CommonConfig:
     """Registers of one device; `VirtioDevice`'s `Transport`.
 
     `tell(vector, is_config)` raises the interrupt of a vector; it is called on any thread, under
-    no lock. `vector_count` is that of MSI-X.
+    no lock. `bells_changed()` returns when nothing but `bells` is rung past `notify`.
+    `vector_count` is that of MSI-X.
     """
 
     def __init__(
@@ -82,9 +83,10 @@ class CommonConfig:
         device: VirtioDevice,
         vector_count: int,
         tell: Callable[[int, bool], None],
+        bells_changed: Callable[[], None],
         features: int,
     ) -> None:
-        self.device, self._tell = device, tell
+        self.device, self._tell, self._bells_changed = device, tell, bells_changed
         self._vector_count = vector_count
         self.offered = features | F_VERSION_1
         self.dma: DmaSpace | None = None
@@ -124,6 +126,11 @@ class CommonConfig:
         """A doorbell."""
         if self.is_active and index < len(self.queues):
             self.device.notify(index)
+
+    @property
+    def bells(self) -> Sequence[tuple[int, int]]:
+        """As `VirtioDevice`."""
+        return self.device.bells if self.is_active else ()
 
     def load(self, offset: int, size: int) -> int:
         """Any bytes of the structure; zeroes behind it."""
@@ -227,6 +234,7 @@ class CommonConfig:
             self.is_active = bool(self.status & Status.DRIVER_OK)
         if is_starting:
             self.device.activate(self.accepted, self._setups())
+            self._bells_changed()
 
     def _begin_reset(self) -> None:
         """The device is reset; the vCPU does not wait long for a transfer in flight.
@@ -240,6 +248,7 @@ class CommonConfig:
         self._resetting.join(RESET_PATIENCE_S)
 
     def _reset_now(self) -> None:
+        self._silence()
         self.device.reset()
         with self._lock:
             self._clear()
@@ -270,6 +279,16 @@ class CommonConfig:
         """A reset that the driver has begun is over."""
         if self._resetting is not None:
             self._resetting.join()
+
+    def close(self) -> None:
+        """No bell of the device is rung any more."""
+        self.finish_reset()
+        self._silence()
+
+    def _silence(self) -> None:
+        with self._lock:
+            self.is_active = False
+        self._bells_changed()
 
     def reset(self) -> None:
         with self._driving:

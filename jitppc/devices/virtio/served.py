@@ -236,6 +236,10 @@ class ServedDevice:
         if queue is not None:
             queue.doorbell.ring()
 
+    @property
+    def bells(self) -> Sequence[tuple[int, int]]:
+        return [(queue.index, queue.doorbell.number) for queue in self.queues if queue is not None]
+
     def _stop(self) -> None:
         """Threads end as soon as they have done what they are at."""
         self.is_active = False

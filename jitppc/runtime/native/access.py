@@ -11,7 +11,7 @@ from numba import njit
 
 from jitppc.ir.layout import COUNTER, GRANULE_LOG2, INTERRUPT_NUMBER, MSR, NO_TAG
 
-from . import xive
+from . import doorbells, xive
 from .code import note_store, takes_slow_stores
 from .contexts import KERNEL, entry_offset, evicted, log_data_fill, log_user_fill
 from .exclusive import enter, is_alone, leave
@@ -172,6 +172,8 @@ def _ask_device(cpu: Any, kind: Any, value: Any) -> Any:
         if hit != U(0):
             stored_by_device(cpu, machine.ram + hit - U(1), U(4))
         return answer
+    if kind & DEVICE_STORE != U(0) and doorbells.rings(cpu, real):
+        return U(0)
     leave(cpu)
     answer = call_device(machine.mmio_call, real, kind, value)
     enter(cpu)

@@ -6,11 +6,11 @@ The map is replaced as a whole when something moves, so readers need no lock.
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jitppc.devices.pci.ports import Region
+from jitppc.devices.pci.ports import Region, RingingRegion
 
 NO_ANSWER = (1 << 64) - 1
 
@@ -36,9 +36,15 @@ class Layout(NamedTuple):
 
 
 class MmioMap:
-    """Places of several owners (host bridges), each of which replaces its own."""
+    """Places of several owners (host bridges), each of which replaces its own.
 
-    def __init__(self) -> None:
+    `use_doorbells` is told which stores only ring a bell: rows of address and bell.
+    """
+
+    def __init__(
+        self, use_doorbells: Callable[[Sequence[tuple[int, int]]], None] = lambda rows: None
+    ) -> None:
+        self._use_doorbells = use_doorbells
         self._lock = threading.Lock()
         self._owned: dict[object, list[Place]] = {}
         self._layout = Layout([], [], [])
@@ -55,6 +61,14 @@ class MmioMap:
                     layout.ends.append(place.end)
                     layout.places.append(place)
             self._layout = layout
+            self._use_doorbells(
+                [
+                    (place.gra + offset, bell)
+                    for place in layout.places
+                    if isinstance(place.region, RingingRegion)
+                    for offset, bell in place.region.doorbells
+                ]
+            )
 
     @property
     def places(self) -> list[Place]:

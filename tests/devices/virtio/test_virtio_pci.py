@@ -37,6 +37,10 @@ class Notes:
     def activate(self, features, queues):
         self.calls.append(("activate", features, queues))
 
+    @property
+    def bells(self):
+        return [(0, 70), (2, 72)]
+
     def notify(self, index):
         self.calls.append(("notify", index))
 
@@ -204,6 +208,21 @@ def test_doorbells_ring_while_the_driver_is_ready(driver):
     driver.put(NOTIFY + 4, 2, 1)
     driver.put(NOTIFY + 8, 2, 2)
     assert [call for call in driver.device.calls if call[0] == "notify"] == [("notify", 1)]
+
+
+def test_doorbells_are_on_the_bus_while_the_driver_is_ready(driver):
+    """They are not any more when the device is reset."""
+    seen, place = [], driver.function.bars[-1].region
+    driver.bus.decoding_changed = lambda: seen.append((place.doorbells, driver.device.calls[-1][0]))
+    assert [] == place.doorbells
+    driver.run()
+    assert [([(0x3000, 70), (0x3008, 72)], "activate")] == seen
+    driver.put(Field.DEVICE_STATUS, 1, 0)
+    assert [([], "activate")] == seen[1:]
+    assert ("reset",) == driver.device.calls[-1]
+    driver.run()
+    driver.pci.close()
+    assert [([], "activate"), ("close",)] == [seen[-1], driver.device.calls[-1]]
 
 
 def test_a_status_of_zero_resets_everything(driver):
