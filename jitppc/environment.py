@@ -22,10 +22,6 @@ def cache_directory() -> Path:
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
-#: of what helps a machine in the background, below it
-NICENESS = 5
-
-
 def child_environment(**changes: str) -> dict[str, str]:
     """The environment for a helper program: ours, with `changes`."""
     return os.environ | ONE_THREAD | changes

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jitppc.host.processes import ENDS_WITH_US
+from jitppc.processes import ENDS_WITH_US
 
 _RUN = re.compile(rb"@run (\S+) (\d+) (\d+) ([0-9a-f]{16})")
 _BEGIN = re.compile(rb"@begin (\S+)")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jitppc.host.processes import ENDS_WITH_US
+from jitppc.processes import ENDS_WITH_US
 
 # What the console shows, in order. The kernel says the first when it starts the first program; the
 # installer's first dialogue has the other as its title.

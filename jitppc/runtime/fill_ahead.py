@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from jitppc.environment import NICENESS
 from jitppc.ir.layout import GRANULE_LOG2
+from jitppc.processes import NICENESS
 
 from .code_space import CodeSpace
 

@@ -9,8 +9,9 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from jitppc.environment import NICENESS, child_environment
+from jitppc.environment import child_environment
 from jitppc.errors import JitppcError
+from jitppc.processes import ENDS_WITH_US, NICENESS
 
 from .worker import receive, send
 
@@ -43,7 +44,9 @@ class WorkerPool:
         process = getattr(self._local, "process", None)
         if process is None or process.poll() is not None:
             process = subprocess.Popen(
-                [sys.executable, "-m", "jitppc.runtime.worker", str(self._niceness)],
+                # busy for minutes with the interpreter, it would not see that we are gone
+                (*ENDS_WITH_US, sys.executable, "-m", "jitppc.runtime.worker",
+                 str(self._niceness)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 # the sources that we run: an empty entry is the directory we were started in

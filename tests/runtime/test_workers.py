@@ -1,8 +1,12 @@
 """Laws of the compile workers, and of what makes vCPUs."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +21,19 @@ from jitppc.runtime.workers import WorkerPool
 pool = WorkerPool(1)
 print(len(pool.submit("compile_module", {MODULE!r}, 1).result()) > 0)
 pool.close()
+"""
+#: tells the number of a worker that is busy for long
+BUSY = """
+import time
+from jitppc.runtime.workers import WorkerPool
+pool = WorkerPool(1)
+pool.submit("compile_module", "", 1).result()
+lines = [f" %v{n + 1} = mul i64 %v{n}, %v{n // 2}" for n in range(60_000)]
+pool.submit("compile_module", "\\n".join(
+    ["define i64 @f(i64 %v0) {", *lines, " ret i64 %v60000", "}"]), 2)
+time.sleep(0.2)
+print(pool._processes[0].pid, flush=True)
+time.sleep(100)
 """
 
 
@@ -37,6 +54,28 @@ def test_closing_ends_all_processes():
     assert all(process.poll() is None for process in processes)
     pool.close()
     assert all(process.poll() is not None for process in processes)
+
+
+def is_running(pid):
+    """Whether there is such a process that is no corpse."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_busy_worker_ends_when_its_machine_is_killed():
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as machine:
+        worker = int(machine.stdout.readline())
+        assert is_running(worker)
+        machine.send_signal(signal.SIGKILL)
+    end = time.monotonic() + 2
+    while is_running(worker) and time.monotonic() < end:
+        time.sleep(0.05)
+    found = is_running(worker)
+    if found:
+        os.kill(worker, signal.SIGKILL)
+    assert not found
 
 
 def test_a_script_on_standard_input_may_use_workers():

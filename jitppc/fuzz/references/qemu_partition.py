@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from jitppc.errors import ReferenceFailure
-from jitppc.host.processes import ENDS_WITH_US
 from jitppc.ir.layout import LPCR, MSR
+from jitppc.processes import ENDS_WITH_US
 
 from .address_space import CODE_REAL, PROCESS_TABLE, RAM_BYTES, AddressSpace
 from .gdb_remote import GdbRemote, Silence

@@ -9,3 +9,6 @@ _SETPRIV = shutil.which("setpriv") or shutil.which("setpriv", path=os.defpath)
 #: catch, the kernel kills the process. By a program of util-linux, which is essential to Debian;
 #: nothing where there is none.
 ENDS_WITH_US = () if _SETPRIV is None else (_SETPRIV, "--pdeathsig", "KILL")
+
+#: of what helps a machine in the background, below it
+NICENESS = 5
