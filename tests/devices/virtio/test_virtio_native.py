@@ -258,7 +258,8 @@ def test_native_code_and_python_do_the_same(tmp_path, name, cache, pytestconfig)
     noise = rng.randbytes(RAM)
     for side in sides:
         side.ram.memory[:] = noise
-    for n in range(ROUNDS * pytestconfig.getoption("hostile_rounds")):
+    rounds = ROUNDS * pytestconfig.getoption("hostile_rounds")
+    for n in range(rounds):
         if not is_sound or rng.random() < 0.01:
             done += n and mine.done
             features = rng.choice((F_EVENT_IDX, 0)) | rng.choice((F_INDIRECT_DESC,) * 4 + (0,))
@@ -289,8 +290,8 @@ def test_native_code_and_python_do_the_same(tmp_path, name, cache, pytestconfig)
         if n % 50 == 0:
             assert judge.disk.data == mine.path.read_bytes()
     assert judge.disk.data == mine.path.read_bytes()
-    assert done > ROUNDS // (4 if cache == "writeback" else 30)
-    assert 10 < broken < ROUNDS // 10
+    assert done > rounds // (4 if cache == "writeback" else 30)
+    assert 10 < broken < rounds // 10
     mine.disk.close()
 
 
