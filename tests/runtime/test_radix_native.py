@@ -31,7 +31,7 @@ from radix_model import (
     translate,
 )
 
-from jitppc.ir.layout import MSR, NO_TAG
+from jitppc.ir.layout import CODE_PAGE_LOG2, ITLB_ENTRIES, MSR, NO_TAG
 
 RAM = 4 << 20
 DATA = 0x200000
@@ -410,3 +410,22 @@ def test_stores_to_code_are_seen_through_every_alias():
             vcpu.msr, vcpu.nia = BASE_MSR | MSR.IR | MSR.DR | MSR.PR, other
             vcpu.run_for(2)
             assert vcpu.gpr[3] == number
+
+
+@pytest.mark.parametrize("problem", [False, True])
+@pytest.mark.parametrize("scope", [0, 1, 2])
+def test_tlbie_forgets_code_also_where_two_pages_have_one_place(scope, problem):
+    """A supervisor may execute a user's pages, too."""
+    mmu, pid = Mmu("interp"), 5
+    mmu.set("pid", pid)
+    mmu.context = replace(mmu.context, problem=problem)
+    pages = [0x10000000 + n * (ITLB_ENTRIES << CODE_PAGE_LOG2) for n in range(2)]
+    attributes = R | C | (7 if problem else 15)
+    for number, page in enumerate(pages):
+        put_entry(mmu, pid, page, 12, VALID | LEAF | DATA + 4096 * number | attributes, 2)
+    for page in (*pages, *pages):
+        mmu.check(FETCH, page, 4)
+    for page in pages:
+        put_entry(mmu, pid, page, 12, 0, scope)
+        mmu.check(FETCH, page, 4)
+        assert 0x400 == mmu.bench.vcpu.nia

@@ -237,11 +237,23 @@ def forget_all(cpu: Any) -> None:
 
 
 @njit
+def forget_user_code(cpu: Any) -> Any:
+    """Whether the kernel's code tables had pages of users, so that everything was dropped."""
+    if cpu.kernel_runs_user_page == U(0):
+        return False
+    cpu.kernel_runs_user_page = U(0)
+    forget_all(cpu)
+    return True
+
+
+@njit
 def forget_pid(cpu: Any, pid: Any) -> None:
     """Empty the contexts of one PID.
 
     PID 0 owns the kernel's quadrant, which every supervisor context may hold.
     """
+    if forget_user_code(cpu):
+        return
     mmu = mmu_of(cpu)
     if pid == U(0):
         forget_window(cpu)
@@ -264,6 +276,8 @@ def forget_pid(cpu: Any, pid: Any) -> None:
 @njit
 def forget_range(cpu: Any, pid: Any, ea: Any, size_log2: Any) -> None:
     """Drop the translations of a page of one PID; of the kernel's quadrant, from every context."""
+    if forget_user_code(cpu):
+        return
     if size_log2 > U(24):
         forget_pid(cpu, pid)
         return

@@ -12,7 +12,7 @@ from jitppc.ir.layout import LPCR, MSR, NO_TAG, TRANSACTIONAL, ExitReason
 
 from . import pmu
 from .clock import timebase
-from .contexts import forget_all, set_msr, switch_context
+from .contexts import forget_all, forget_user_code, set_msr, switch_context
 from .host import I, U
 from .hypercalls import hypercall
 from .interrupts import _ILLEGAL as ILLEGAL
@@ -158,9 +158,7 @@ def sc(cpu: Any) -> None:
 def mtpid(cpu: Any) -> None:
     """PIDR: 32 bits. Nothing is flushed: contexts carry the PID."""
     cpu.spr[PIDR] = cpu.scratch[0] & U(0xFFFF_FFFF)
-    if cpu.kernel_runs_user_page != U(0):
-        cpu.kernel_runs_user_page = U(0)
-        forget_all(cpu)
+    forget_user_code(cpu)
     switch_context(cpu)
 
 
